@@ -20,7 +20,12 @@ const KEYGEN_USAGE = `nacre keygen -t ed25519|rsa|ecdsa [-b BITS] [-f FILE] [-N 
 const SERVE_OPTIONS = `  --listen ADDRESS    address to listen on (127.0.0.1: this machine only); :: listens on every address
   -p, --port PORT     port to listen on (2222); 0 chooses a free port
   --host-key FILE     host key; repeatable (~/.config/nacre/ssh_host_ed25519_key, created if missing)
+  --host-certificate FILE  certificate of a host key, to offer beside the key; repeatable
   --authorized-keys FILE  keys that may log in, with their options (~/.ssh/authorized_keys)
+  --trusted-user-ca-keys FILE  keys of authorities whose certificates may log in as the users that they name
+  --authorized-principals-file FILE  names of which those certificates must have one instead: one in each line of FILE, in which %u is the
+                      user, %U the account's id and %h its home
+  --revoked-keys FILE  keys and authorities that may not log in; if FILE cannot be used, all are refused
   --user NAME         user name that may log in; repeatable (the account that runs the server; every command runs as that account)
   -c CIPHERS          ciphers to offer, separated by commas, most preferred first
   -m MACS             MACs to offer, in the same form

@@ -117,7 +117,7 @@ test("keys wait while ~C asks for a line", async () => {
   await new Promise((resolve) => setImmediate(resolve));
   expect(sent.join("")).toBe("ls\r");
   leave.emit("line");
-  await expect.poll(() => sent.join("")).toBe("ls\rpwd\rid\r");
+  await expect.poll(() => sent.join(""), { timeout: 10_000 }).toBe("ls\rpwd\rid\r");
 });
 
 test("a session of a master has no escapes that act on the connection", async () => {

@@ -40,7 +40,7 @@ test("closes connections of a client above maxPerClient, and counts each client 
   expect(await open("127.0.0.2")).toBeDefined();
   first!.destroy();
   // The server needs a moment to see that the first one has closed.
-  await expect.poll(() => open("127.0.0.1")).toBeDefined();
+  await expect.poll(() => open("127.0.0.1"), { timeout: 10_000 }).toBeDefined();
   expect(await open("127.0.0.1")).toBeUndefined();
 });
 

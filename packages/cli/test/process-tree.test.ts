@@ -36,7 +36,7 @@ describe("endProcesses", () => {
   test("kills a process still running after the grace period, even if its parent has ended", async () => {
     const both = await family({ stubborn: true });
     await endProcesses(new Set([both[0]]), 300, never);
-    await expect.poll(() => both.map(isRunning)).toEqual([false, false]);
+    await expect.poll(() => both.map(isRunning), { timeout: 10_000 }).toEqual([false, false]);
   });
 
   test("kills immediately when `hurry` is aborted", async () => {
@@ -45,7 +45,7 @@ describe("endProcesses", () => {
     const ended = endProcesses(new Set([both[0]]), 60_000, hurry.signal);
     hurry.abort();
     await ended;
-    await expect.poll(() => both.map(isRunning)).toEqual([false, false]);
+    await expect.poll(() => both.map(isRunning), { timeout: 10_000 }).toEqual([false, false]);
   });
 
   test("leaves unrelated processes running", async () => {

@@ -1,13 +1,25 @@
-import { fingerprint, generateEd25519 } from "@nacre/keys";
+import { fingerprint, generateEd25519, issueCertificate, parseCertificate } from "@nacre/keys";
 import { SshError } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { logLine, type ServeEvent } from "../src/serve/serve-log.ts";
 
 const time = new Date(Date.UTC(2026, 0, 2, 3, 4, 5, 6));
 const origin = { connection: 7, remoteAddress: "192.0.2.1", remotePort: 1234 };
-const { publicKey } = generateEd25519((length) => new Uint8Array(length).fill(3));
+const authority = generateEd25519((length) => new Uint8Array(length).fill(3));
+const { publicKey } = authority;
 const hash = fingerprint(publicKey.blob, "sha256");
 const factor = { method: "publickey", algorithm: "ssh-ed25519", publicKey: publicKey.blob } as const;
+const certificate = parseCertificate(
+  issueCertificate(authority, {
+    publicKey,
+    type: "user",
+    keyId: "a\nb",
+    principals: ['al"ice'],
+    serial: 0xffff_ffff_ffff_ffffn,
+    validBefore: "forever",
+    random: (length) => new Uint8Array(length),
+  }),
+);
 const session = { user: "alice", session: 2, pty: false, command: undefined, subsystem: undefined } as const;
 
 describe("a user name as long as a message", () => {
@@ -21,6 +33,29 @@ describe("a user name as long as a message", () => {
     expect(json.length).toBeLessThan(20_000);
     expect((JSON.parse(json) as { user: string }).user).toBe(`${user.slice(0, 1000)}… (32000 characters)`);
   });
+});
+
+test("a certificate is in the log as JSON, with its numbers as text and few of its principals", () => {
+  const principals = Array.from({ length: 256 }, (_, index) => `user${index}`);
+  const event: ServeEvent = {
+    ...origin,
+    type: "login-refused",
+    user: "alice",
+    method: "publickey",
+    fingerprint: hash,
+    signed: true,
+    certificate: { ...certificate, principals },
+  };
+  expect(JSON.parse(logLine(event, "json", time))).toMatchObject({
+    certificate: {
+      key: hash,
+      keyId: "a\nb",
+      serial: "18446744073709551615",
+      authority: hash,
+      principals: [...principals.slice(0, 10), "… (256 principals)"],
+    },
+  });
+  expect(logLine(event, "text", time).length).toBeLessThan(1000);
 });
 
 describe("a line of the log", () => {
@@ -60,6 +95,10 @@ describe("a line of the log", () => {
     [
       { ...origin, type: "login", user: "alice", factors: [factor, { method: "password" }] },
       `[7] 192.0.2.1:1234 "alice" logged in with publickey ssh-ed25519 ${hash} and password`,
+    ],
+    [
+      { ...origin, type: "login", user: "alice", factors: [{ ...factor, certificate }] },
+      `[7] 192.0.2.1:1234 "alice" logged in with publickey ssh-ed25519 ${hash} in the certificate "a\\x0ab" serial 18446744073709551615 by ${hash} for "al\\"ice"`,
     ],
     [
       { ...origin, type: "login-refused", user: "a\nb", method: "publickey", fingerprint: hash, signed: false },

@@ -225,7 +225,7 @@ test("an attempt to connect that is abandoned leaves no socket", async () => {
   const reason = new Error("the page has gone");
   over.abort(reason);
   await expect(dialling).rejects.toBe(reason);
-  await expect.poll(() => [tcpSockets(), sockets.size]).toEqual([before, 0]);
+  await expect.poll(() => [tcpSockets(), sockets.size], { timeout: 10_000 }).toEqual([before, 0]);
 });
 
 describe("a name", () => {
@@ -255,7 +255,7 @@ describe("a name", () => {
     over.abort();
     answer("slow0.example");
     const late = resolve("late.example", "192.0.2.1");
-    await expect.poll(() => asked).toHaveLength(33);
+    await expect.poll(() => asked, { timeout: 10_000 }).toHaveLength(33);
     answer("late.example");
     expect(await late).toEqual(["8.8.8.8"]);
   });

@@ -250,7 +250,7 @@ test("a connection counts until its destination has read a client's last bytes",
   expect(gateway.connections).toBe(1);
   expect(buffered(gateway.metrics())).toBeGreaterThan(0);
   for (const socket of sockets) socket.resume();
-  await expect.poll(() => [gateway.connections, buffered(gateway.metrics())]).toEqual([0, 0]);
+  await expect.poll(() => [gateway.connections, buffered(gateway.metrics())], { timeout: 10_000 }).toEqual([0, 0]);
 });
 
 test("a shutdown ends peers that do not answer the close frame", async () => {
@@ -266,7 +266,7 @@ test("a shutdown ends peers that do not answer the close frame", async () => {
   client.write(frame(2, encodeTunnelMessage({ type: "open", ticket, host: "127.0.0.1", port })));
   await event("opened");
   const closed = closedOf(pageSocket(`ws://127.0.0.1:${started.port}/ssh`));
-  await expect.poll(() => gateway.metrics()).toContain("nacre_gateway_pending 2\n");
+  await expect.poll(() => gateway.metrics(), { timeout: 10_000 }).toContain("nacre_gateway_pending 2\n");
   await gateway.close();
   expect(await closed).toEqual({ code: 1001, reason: "shutdown" });
   expect(await readClose(silent)).toBe(1001);

@@ -98,7 +98,7 @@ test("sends everything that the destination sent before it failed, even if the W
   const accepted = once(server, "connection") as Promise<[Socket]>;
   const page = new Page(url, { ticket: await ticketFor(gateway, port), port });
   await event("opened");
-  await expect.poll(() => gateway.metrics()).toContain('bytes_total{direction="down"} 500000\n');
+  await expect.poll(() => gateway.metrics(), { timeout: 10_000 }).toContain('bytes_total{direction="down"} 500000\n');
   for (const socket of sockets) socket.resetAndDestroy();
   expect(await event("closed")).toMatchObject({ reason: "destination-lost" });
   const closed = page.closeName();

@@ -39,6 +39,22 @@ export function parseOrigins(list: string): OriginMatcher | string {
     !matchers.some(({ negated, matches }) => negated && matches(client));
 }
 
+/**
+ * Parses the addresses of a certificate's `source-address`: only addresses and networks, without names, wildcards or `!`. Returns a
+ * description of the problem for any other list.
+ */
+export function parseNetworks(list: string): OriginMatcher | string {
+  const matchers: OriginMatcher[] = [];
+  for (const entry of list.split(",")) {
+    const network = parseNetwork(entry);
+    // rule: source-address-networks
+    if (network === undefined) return `${entry} is no address`;
+    if (typeof network === "string") return network;
+    matchers.push(networkMatcher(network));
+  }
+  return (client) => matchers.some((matches) => matches(client));
+}
+
 function nameMatcher(pattern: string): OriginMatcher {
   const lower = pattern.toLowerCase();
   return ({ address, hostName }) =>

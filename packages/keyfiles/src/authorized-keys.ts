@@ -1,7 +1,7 @@
-import { type Bytes, base64Encode, equalBytes } from "@nacre/wire";
-import type { ClientOrigin } from "./address-match.ts";
-import { type CivilTime, utcTime } from "./expiry-time.ts";
-import { type KeyOptions, type KeyRestrictions, parseKeyOptions } from "./key-options.ts";
+import type { Certificate } from "@nacre/keys/internal";
+import { type Bytes, base64Encode, equalBytes, isBytes } from "@nacre/wire";
+import { judgeCertificate, type KeyUse, keyRefusal } from "./certificate-login.ts";
+import { type KeyAuthority, type KeyOptions, type KeyRestrictions, parseKeyOptions } from "./key-options.ts";
 import { blobOfLine } from "./public-key-line.ts";
 
 /** Usable line of authorized_keys. */
@@ -13,7 +13,10 @@ export interface AuthorizedKey {
   readonly blob: Bytes;
   /** Untrusted text; escape it before showing it. */
   readonly comment: string;
+  /** What the line permits; with a certificate, what both permit. */
   readonly restrictions: KeyRestrictions;
+  /** Set with `cert-authority`: the line accepts certificates by the key, and not the key. */
+  readonly authority: KeyAuthority | undefined;
 }
 
 /** Line of authorized_keys that is not used, because it is malformed or has an option that cannot be enforced. */
@@ -24,14 +27,6 @@ export interface AuthorizedKeysProblem {
   readonly problem: string;
 }
 
-/** Origin and time of a login. */
-export interface KeyUse extends ClientOrigin {
-  /** Time of the login in milliseconds since 1970-01-01 UTC. */
-  readonly now: number;
-  /** Converts local time of the server to milliseconds since 1970-01-01 UTC. Without it, all times count as UTC. */
-  readonly localTime?: (time: CivilTime) => number;
-}
-
 /** Whether a key may log in. `line` in a reason is a line number from 1. */
 export type AuthorizedKeyCheck =
   | { readonly allowed: true; readonly key: AuthorizedKey }
@@ -40,17 +35,31 @@ export type AuthorizedKeyCheck =
       /** One reason for each line with the key; empty if the file does not contain the key. */
       readonly reasons: readonly {
         readonly line: number;
-        /** `from`: `from=` does not match the client. `expired`: `expiry-time=` is past. `problem`: the line is not usable. */
-        readonly reason: "from" | "expired" | "problem";
+        /**
+         * `from`: `from=` does not match the client. `expired`: `expiry-time=` is past. `problem`: the line is not usable. `certificate`:
+         * the certificate does not count, as `detail` says.
+         */
+        readonly reason: "from" | "expired" | "problem" | "certificate";
+        /** Why a certificate does not count; safe to show. */
+        readonly detail?: string;
       }[];
     };
+
+/** A login with a key. */
+export interface AuthorizedKeyUse extends KeyUse {
+  /** Name of the user: the principal that a certificate must have. Without it, only lines with `principals=` accept certificates. */
+  readonly user?: string | undefined;
+}
 
 /** Parsed authorized_keys file. */
 export interface AuthorizedKeys {
   readonly keys: readonly AuthorizedKey[];
   readonly problems: readonly AuthorizedKeysProblem[];
-  /** Checks whether a key may log in, given its blob. Uses the first line with the key for which the conditions hold. */
-  check(blob: Uint8Array, use: KeyUse): AuthorizedKeyCheck;
+  /**
+   * Checks whether a key may log in, given its blob; or a certificate whose authority's signature is verified. Uses the first line with the
+   * key, or with the certificate's authority, for which the conditions hold.
+   */
+  check(key: Uint8Array | Certificate, use: AuthorizedKeyUse): AuthorizedKeyCheck;
 }
 
 type Line =
@@ -58,9 +67,9 @@ type Line =
   | { readonly problem: string; readonly blob: Bytes | undefined };
 
 /**
- * Parses an authorized_keys file (sshd(8), AUTHORIZED_KEYS FILE FORMAT). A line that is malformed, or has an option that is unknown or
- * cannot be enforced, is reported and not used. With `holding`, a public key blob, parses only the lines that contain that key. Use it
- * before login: an unauthenticated client may query many keys, and parsing 10,000 lines takes 150 ms.
+ * Parses an authorized_keys file (sshd(8), AUTHORIZED_KEYS FILE FORMAT). A line that is malformed, or has an unknown option, is reported
+ * and not used. With `holding`, a public key blob, parses only the lines that contain that key; for a certificate, pass its authority's.
+ * Use it before login: an unauthenticated client may query many keys, and parsing 10,000 lines takes 150 ms.
  */
 export function parseAuthorizedKeys(text: string, holding?: Uint8Array): AuthorizedKeys {
   const lines: (Line & { readonly line: number })[] = [];
@@ -71,22 +80,45 @@ export function parseAuthorizedKeys(text: string, holding?: Uint8Array): Authori
   return {
     keys: lines.flatMap((one) => ("key" in one ? [{ line: one.line, ...one.key }] : [])),
     problems: lines.flatMap((one) => ("key" in one ? [] : [{ line: one.line, problem: one.problem }])),
-    check: (blob, use) => {
-      const reasons: { line: number; reason: "from" | "expired" | "problem" }[] = [];
+    check: (key, use) => {
+      const [blob, certificate] = isBytes(key) ? [key, undefined] : [key.authority.blob, key];
+      const reasons: Refusal[] = [];
       for (const one of lines) {
         const { line } = one;
         const held = "key" in one ? one.key.blob : one.blob;
         if (held === undefined || !equalBytes(held, blob)) continue;
-        if (!("key" in one))
+        if (!("key" in one)) {
           // rule: unusable-key
           reasons.push({ line, reason: "problem" });
-        else if (/* rule: key-from */ one.options.from?.(use) === false) reasons.push({ line, reason: "from" });
-        else if (/* rule: key-expired */ isExpired(one.options, use)) reasons.push({ line, reason: "expired" });
-        else return { allowed: true, key: { line, ...one.key } };
+          continue;
+        }
+        // rule: authority-line
+        if ((one.options.authority === undefined) !== (certificate === undefined)) continue;
+        const restrictions = permitted(one.options, certificate, use);
+        if ("reason" in restrictions) reasons.push({ line, ...restrictions });
+        else return { allowed: true, key: { line, ...one.key, restrictions } };
       }
       return { allowed: false, reasons };
     },
   };
+}
+
+type Refusal = Extract<AuthorizedKeyCheck, { allowed: false }>["reasons"][number];
+
+/** Returns what a line permits to its key, or to a certificate by it; or why it permits nothing. */
+function permitted(
+  options: KeyOptions,
+  certificate: Certificate | undefined,
+  use: AuthorizedKeyUse,
+): KeyRestrictions | Omit<Refusal, "line"> {
+  if (certificate === undefined) {
+    const reason = keyRefusal(options, use);
+    return reason === undefined ? options.restrictions : { reason };
+  }
+  const { user } = use;
+  const principals = options.authority?.principals ?? (user === undefined ? [] : [user]);
+  const verdict = judgeCertificate(certificate, { ...use, principals, line: options });
+  return verdict.restrictions ?? { reason: "certificate", detail: (verdict as { problem: string }).problem };
 }
 
 function* allLines(text: string): Generator<readonly [line: number, content: string]> {
@@ -138,12 +170,22 @@ function parseLine(line: string): Line | undefined {
   return typeof key === "string" ? { problem: key, blob: undefined } : withOptions(key, options);
 }
 
+/** Returns whether a plain line holds the key: one without options, as in the file of TrustedUserCAKeys (sshd_config(5)). */
+export function holdsKey(text: string, blob: Uint8Array): boolean {
+  for (const [, content] of linesWith(text, base64Encode(blob))) {
+    const key = parseKey(content.replace(/^[ \t]+|\r$/g, ""));
+    // rule: trusted-authority
+    if (typeof key !== "string" && equalBytes(key.blob, blob)) return true;
+  }
+  return false;
+}
+
 type Key = Pick<AuthorizedKey, "format" | "blob" | "comment">;
 
 function withOptions(key: Key, text: string): Line {
   const options = parseKeyOptions(text);
   if (typeof options === "string") return { problem: options, blob: key.blob };
-  return { key: { ...key, restrictions: options.restrictions }, options };
+  return { key: { ...key, restrictions: options.restrictions, authority: options.authority }, options };
 }
 
 function parseKey(text: string): Key | string {
@@ -153,10 +195,4 @@ function parseKey(text: string): Key | string {
     return "expected a key format and base64, optionally preceded by options";
   const blob = blobOfLine(format, base64);
   return typeof blob === "string" ? `the key ${blob}` : { format, blob, comment };
-}
-
-function isExpired({ expiryTimes }: KeyOptions, { now, localTime = utcTime }: KeyUse): boolean {
-  // Compare whole seconds, as OpenSSH does; the key is still valid during its last second.
-  const second = Math.floor(now / 1000) * 1000;
-  return expiryTimes.some(({ utc, ...time }) => (utc ? utcTime(time) : localTime(time)) < second);
 }

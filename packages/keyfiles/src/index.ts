@@ -4,14 +4,15 @@ export type {
   AuthorizedKeyCheck,
   AuthorizedKeys,
   AuthorizedKeysProblem,
-  KeyUse,
+  AuthorizedKeyUse,
 } from "./authorized-keys.ts";
 export { parseAuthorizedKeys } from "./authorized-keys.ts";
 export { bcryptPbkdf } from "./bcrypt-pbkdf.ts";
+export type { KeyUse } from "./certificate-login.ts";
 export { type CivilTime, type ExpiryTime, parseExpiryTime, utcTime } from "./expiry-time.ts";
 export { type FormatPrivateKeyOptions, formatPrivateKey } from "./format-private-key.ts";
 export { parseKnownHosts } from "./hashed-names.ts";
-export type { KeyRestrictions } from "./key-options.ts";
+export type { KeyAuthority, KeyRestrictions } from "./key-options.ts";
 export type { HostKeyCheck, KnownHostEntry, KnownHosts, KnownHostsFile, KnownHostsProblem } from "./known-hosts.ts";
 export { type AddKnownHostOptions, addKnownHost, removeKnownHost } from "./known-hosts-edit.ts";
 export { type Krl, parseKrl, type RevokedCertificates } from "./krl/read-krl.ts";

@@ -3,9 +3,18 @@ export { type OriginMatcher, parseAddress, parseOrigins } from "./address-match.
 export { addressMatcher, type NetBlockSize, networkOf, plainAddress } from "./address-network.ts";
 export { type AddressScope, addressBytes, addressScope } from "./address-scope.ts";
 export { appendKnownHost } from "./append-known-host.ts";
-export { type AuthorizedKeyCheck, parseAuthorizedKeys } from "./authorized-keys.ts";
+export { type AuthorizedKeyCheck, holdsKey, parseAuthorizedKeys } from "./authorized-keys.ts";
+export {
+  type CertificateLogin,
+  type CertificateVerdict,
+  findPrincipal,
+  judgeCertificate,
+  type KeyUse,
+  type PrincipalsLine,
+} from "./certificate-login.ts";
 export { drawRandomart } from "./draw-randomart.ts";
 export { type HostKeyChanges, hostKeyChangesWith, keepHostKeysWith } from "./host-key-changes.ts";
+export type { KeyRestrictions } from "./key-options.ts";
 export { hashName, hostName } from "./known-host-names.ts";
 export {
   type HostKeyCheck,

@@ -22,6 +22,14 @@ export interface KeyRestrictions {
   readonly tunnel: number | "any" | undefined;
   /** False with `no-touch-required`: a security key need not confirm that the user is present. */
   readonly touchRequired: boolean;
+  /** `verify-required`: a security key must verify the user, such as by a PIN. */
+  readonly verifyRequired: boolean;
+}
+
+/** `cert-authority`: the key is that of an authority, which accepts users by certificates. */
+export interface KeyAuthority {
+  /** `principals=`: names of which a certificate must have one. `undefined`: the user's name. */
+  readonly principals: readonly string[] | undefined;
 }
 
 /** Parsed options of a line. */
@@ -30,11 +38,15 @@ export interface KeyOptions {
   readonly from: OriginMatcher | undefined;
   /** Expiry times. The key expires at the earliest of them. */
   readonly expiryTimes: readonly ExpiryTime[];
+  /** `undefined`: the key itself may log in. */
+  readonly authority: KeyAuthority | undefined;
 }
 
 type Draft = { -readonly [K in keyof KeyRestrictions]: KeyRestrictions[K] } & {
   from: OriginMatcher | undefined;
   expiryTimes: ExpiryTime[];
+  isAuthority: boolean;
+  principals: readonly string[] | undefined;
 };
 
 /** Applies an option to the draft. Returns a description of the problem if the option is invalid. */
@@ -61,8 +73,13 @@ const FLAGS: ReadonlyMap<string, Flag> = new Map<string, Flag>([
       return undefined;
     },
   ],
-  // rule: cert-authority
-  ["cert-authority", () => "cert-authority: certificates are not supported"],
+  [
+    "cert-authority",
+    (draft) => {
+      draft.isAuthority = true;
+      return undefined;
+    },
+  ],
 ]);
 const NEGATABLE_FLAGS: ReadonlyMap<string, Flag> = new Map<string, Flag>([
   ["pty", switches("pty")],
@@ -77,8 +94,13 @@ const NEGATABLE_FLAGS: ReadonlyMap<string, Flag> = new Map<string, Flag>([
       return undefined;
     },
   ],
-  // rule: verify-required
-  ["verify-required", (_, on) => (on ? "verify-required cannot be enforced" : undefined)],
+  [
+    "verify-required",
+    (draft, on) => {
+      draft.verifyRequired = on;
+      return undefined;
+    },
+  ],
 ]);
 
 /** Options with a quoted value. */
@@ -131,7 +153,14 @@ const VALUED: ReadonlyMap<string, Valued> = new Map<string, Valued>([
       return undefined;
     },
   ],
-  ["principals", () => "principals: certificates are not supported"],
+  [
+    "principals",
+    (draft, value) => {
+      if (draft.principals !== undefined) return "principals is given more than once";
+      draft.principals = value.split(",").filter((principal) => principal !== "");
+      return undefined;
+    },
+  ],
 ]);
 
 /** Matches one option at the start of the text. */
@@ -155,8 +184,11 @@ export function parseKeyOptions(text: string): KeyOptions | string {
     permitListen: undefined,
     tunnel: undefined,
     touchRequired: true,
+    verifyRequired: false,
     from: undefined,
     expiryTimes: [],
+    isAuthority: false,
+    principals: undefined,
   };
   let rest = text;
   while (rest !== "") {
@@ -170,8 +202,10 @@ export function parseKeyOptions(text: string): KeyOptions | string {
     }
     rest = rest.slice((whole?.length ?? 0) + 1);
   }
-  const { from, expiryTimes, ...restrictions } = draft;
-  return { restrictions, from, expiryTimes };
+  const { from, expiryTimes, isAuthority, principals, ...restrictions } = draft;
+  // rule: principals-authority
+  if (principals !== undefined && !isAuthority) return "principals needs cert-authority";
+  return { restrictions, from, expiryTimes, authority: isAuthority ? { principals } : undefined };
 }
 
 function apply(draft: Draft, name: string, quoted: string | undefined): string | undefined {

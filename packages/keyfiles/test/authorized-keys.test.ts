@@ -2,7 +2,8 @@ import { base64Encode, Writer } from "@nacre/wire";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseAddress, parseOrigins } from "../src/address-match.ts";
-import { type AuthorizedKeyCheck, type KeyUse, parseAuthorizedKeys } from "../src/authorized-keys.ts";
+import { type AuthorizedKeyCheck, parseAuthorizedKeys } from "../src/authorized-keys.ts";
+import type { KeyUse } from "../src/certificate-login.ts";
 import { parseExpiryTime, utcTime } from "../src/expiry-time.ts";
 import { type KeyRestrictions, parseKeyOptions } from "../src/key-options.ts";
 
@@ -152,10 +153,8 @@ describe("lines", () => {
     ['permitopen="host:0"', "invalid permitopen address: host:0"],
     ['permitlisten="65536"', "invalid permitlisten address: 65536"],
     ['tunnel="x"', "tunnel must be a number or any"],
-    ["cert-authority", "cert-authority: certificates are not supported"],
-    ['cert-authority,principals="a"', "cert-authority: certificates are not supported"],
-    ['principals="a"', "principals: certificates are not supported"],
-    ["verify-required", "verify-required cannot be enforced"],
+    ['principals="a"', "principals needs cert-authority"],
+    ['cert-authority,principals="a",principals="b"', "principals is given more than once"],
     ['command="\ufffd"', "command is not valid UTF-8"],
   ])("does not use a line with the option %s", (options, problem) => {
     const file = parseAuthorizedKeys(`${options} ${ed.text}`);
@@ -200,6 +199,7 @@ describe("options", () => {
       permitListen: undefined,
       tunnel: undefined,
       touchRequired: true,
+      verifyRequired: false,
     });
   });
 
@@ -214,7 +214,8 @@ describe("options", () => {
     ["no-port-forwarding,no-agent-forwarding,no-X11-forwarding,no-user-rc,no-PTY", NONE],
     ["no-touch-required", { ...ALL, touchRequired: false }],
     ["no-touch-required,touch-required", { ...ALL, touchRequired: true }],
-    ["no-verify-required", ALL],
+    ["verify-required", { ...ALL, verifyRequired: true }],
+    ["verify-required,no-verify-required", { ...ALL, verifyRequired: false }],
     ['tunnel="0",command=""', { ...ALL, tunnel: 0, command: "" }],
     ['TUNNEL="any"', { ...ALL, tunnel: "any" }],
     ['environment="A=1",environment="B=x=y",environment="A=2"', { ...ALL, environment: { A: "1", B: "x=y" } }],

@@ -5,8 +5,11 @@ export interface CertificateUse {
   readonly type: CertificateType;
   /** The time, in seconds since 1970. */
   readonly now: bigint;
-  /** Names of the signature algorithms that authorities may use (CASignatureAlgorithms), such as `"rsa-sha2-512"`. */
-  readonly authorityAlgorithms: readonly string[];
+  /**
+   * Names of the signature algorithms that authorities may use (CASignatureAlgorithms), such as `"rsa-sha2-512"`. Default: all that were
+   * verified.
+   */
+  readonly authorityAlgorithms?: readonly string[] | undefined;
   /** Returns whether a principal fits the user or host. */
   readonly isPrincipal: (principal: string) => boolean;
   /** Names of the critical options that the caller obeys. */
@@ -37,7 +40,7 @@ export function certificateProblem(certificate: Certificate, use: CertificateUse
   // rule: certificate-use
   if (certificate.type !== use.type) return { reason: "type" };
   // rule: certificate-authority-algorithm
-  if (!isVerified || !use.authorityAlgorithms.includes(signatureAlgorithm))
+  if (!isVerified || use.authorityAlgorithms?.includes(signatureAlgorithm) === false)
     return { reason: "authority-algorithm", name: signatureAlgorithm };
   // rule: certificate-begin
   if (use.now < validAfter) return { reason: "not-yet-valid", at: validAfter };

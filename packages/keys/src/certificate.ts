@@ -89,17 +89,21 @@ export function certifiedAlgorithm(
   authorities: readonly SignatureAlgorithm[],
 ): SignatureAlgorithm {
   const keyFormat = certifiedName(algorithm.keyFormat);
+  const read = (publicKey: Uint8Array): Certificate => {
+    // rule: certificate-format
+    if (formatName(publicKey) !== keyFormat)
+      throw new SshError(
+        "key-malformed",
+        `expected a certificate of format ${keyFormat}, got ${formatName(publicKey)}`,
+      );
+    return readCertificate(publicKey, formats, authorities);
+  };
   return {
     ...certifiedNames(algorithm),
     keyFormat,
+    certificate: read,
     verify(publicKey, data, signature) {
-      // rule: certificate-format
-      if (formatName(publicKey) !== keyFormat)
-        throw new SshError(
-          "key-malformed",
-          `expected a certificate of format ${keyFormat}, got ${formatName(publicKey)}`,
-        );
-      const certificate = readCertificate(publicKey, formats, authorities);
+      const certificate = read(publicKey);
       const facts = algorithm.verify(certificate.publicKey.blob, data, signature);
       return facts && { ...facts, certificate };
     },

@@ -21,6 +21,11 @@ export interface SignatureAlgorithm extends SignatureNames {
    * `signatureName`. Throws `key-malformed` or `key-weak` if `publicKey` is not an acceptable key of this format.
    */
   verify(publicKey: Uint8Array, data: Uint8Array, signature: Uint8Array): SignatureFacts | undefined;
+  /**
+   * Parses what takes the place of the key, if that is a certificate, and verifies its authority's signature, as `verify` does. Throws
+   * `key-malformed`, `key-unsupported` or `key-weak`. Algorithms of plain keys have none.
+   */
+  readonly certificate?: (publicKey: Uint8Array) => Certificate;
 }
 
 /** What a valid signature tells beside the key. Those of security keys tell more than others (OpenSSH PROTOCOL.u2f). */

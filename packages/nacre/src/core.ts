@@ -3,6 +3,7 @@ export { pinnedHostKey } from "./login/client/host-keys.ts";
 export type { ConnectOptions } from "./login/client/options.ts";
 export { clientKeyboardInteractive, serverKeyboardInteractive } from "./login/methods/keyboard-interactive.ts";
 export { clientPassword, serverPassword } from "./login/methods/password.ts";
+export { certificateAuthority } from "./login/server/certificate-authority.ts";
 export { webDuplex } from "./mux/duplex.ts";
 export type * from "./types.ts";
 export { forwardedAgent } from "./users/agent/server.ts";

@@ -20,7 +20,17 @@ import {
   ecdhSha2Nistp521,
   mlkem768X25519Sha256,
 } from "@nacre/kex";
-import { ecdsaNistp256, ecdsaNistp384, ecdsaNistp521, ed25519, rsaSha2_256, rsaSha2_512 } from "@nacre/keys";
+import {
+  defaultCertificateAlgorithms,
+  defaultSignatureAlgorithms,
+  ecdsaNistp256,
+  ecdsaNistp384,
+  ecdsaNistp521,
+  ed25519,
+  rsaSha2_256,
+  rsaSha2_512,
+  type SignatureAlgorithm,
+} from "@nacre/keys";
 import type { TransportAlgorithms } from "@nacre/transport";
 import { chacha20Poly1305, chacha20Poly1305FromModule } from "./chacha20-poly1305.ts";
 
@@ -53,7 +63,25 @@ export const defaultAlgorithms: TransportAlgorithms = {
  */
 export const defaultServerAlgorithms: TransportAlgorithms = {
   kex: [mlkem768X25519Sha256, curve25519Sha256, curve25519Sha256Libssh],
-  hostKeys: [ed25519, rsaSha2_512, rsaSha2_256, ecdsaNistp256, ecdsaNistp384, ecdsaNistp521],
+  hostKeys: /* @__PURE__ */ withCertificates([
+    ed25519,
+    rsaSha2_512,
+    rsaSha2_256,
+    ecdsaNistp256,
+    ecdsaNistp384,
+    ecdsaNistp521,
+  ]),
   ciphers: [chacha20Poly1305, aes128Gcm, aes256Gcm, aes128Ctr, aes192Ctr, aes256Ctr],
   macs: [hmacSha256Etm, hmacSha512Etm],
 };
+
+/** Signature algorithms that a server accepts from user keys by default, of security keys and certificates too. */
+export const defaultUserKeys: readonly SignatureAlgorithm[] = /* @__PURE__ */ defaultSignatureAlgorithms.concat(
+  defaultCertificateAlgorithms,
+);
+
+/** Returns the algorithms of plain keys, followed by those of their certificates. */
+function withCertificates(plain: readonly SignatureAlgorithm[]): readonly SignatureAlgorithm[] {
+  const isTheirs = ({ signatureName }: SignatureAlgorithm): boolean => plain.some(({ name }) => name === signatureName);
+  return [...plain, ...defaultCertificateAlgorithms.filter(isTheirs)];
+}

@@ -27,6 +27,7 @@ export {
 export { type ClientUsers, joinUsers } from "./login/client/users.ts";
 export { clientKeyboardInteractiveWith } from "./login/methods/keyboard-interactive.ts";
 export { clientMethods } from "./login/methods/list.ts";
+export { certificateAuthority, keyDecision } from "./login/server/certificate-authority.ts";
 export { loginId } from "./login/server/login-id.ts";
 export { SERVE_OPTIONS, type ServerProvider } from "./login/server/options.ts";
 export { afterEnd } from "./mux/after-end.ts";

@@ -4,6 +4,7 @@ import "./defaults.ts";
 
 export { escapeText, SshError } from "@nacre/wire";
 export { pinnedHostKey } from "./login/client/host-keys.ts";
+export { certificateAuthority } from "./login/server/certificate-authority.ts";
 export { type PrivateKeyOptions, privateKey } from "./private-key.ts";
 export type * from "./types.ts";
 export { forwardedAgent } from "./users/agent/server.ts";

@@ -35,11 +35,13 @@ export type {
   PromptRequest,
   RemoteIdentity,
 } from "./login/client/options.ts";
+export type { CertificateAuthorityOptions } from "./login/server/certificate-authority.ts";
 export type { ServerLoginAnswers, ServerLoginContext, ServerLoginMethod } from "./login/server/method.ts";
 export type {
   Authenticate,
   ChangePasswordLogin,
   KeyboardInteractiveLogin,
+  KeyDemands,
   Login,
   LoginDecision,
   LoginFacts,

@@ -1,7 +1,7 @@
-import { defaultSignatureAlgorithms, sha256Fingerprint } from "@nacre/keys";
+import { sha256Fingerprint } from "@nacre/keys";
 import type { Overrides } from "@nacre/wire";
 import { ForwardingClient } from "./bound-clients.ts";
-import { defaultAlgorithms, defaultServerAlgorithms } from "./defaults.ts";
+import { defaultAlgorithms, defaultServerAlgorithms, defaultUserKeys } from "./defaults.ts";
 import { logInOver } from "./login/client/log-in.ts";
 import { checkLoginMethods } from "./login/client/method.ts";
 import type { ConnectOptions as BaseOptions, ClientProvider } from "./login/client/options.ts";
@@ -72,7 +72,7 @@ export function serve(over: ByteStreams | Duplex, options: ServeOptions<Session>
   const complete = {
     ...options,
     algorithms: chooseAlgorithms(options.algorithms, defaultServerAlgorithms),
-    userKeys: options.userKeys ?? defaultSignatureAlgorithms,
+    userKeys: options.userKeys ?? defaultUserKeys,
     fingerprint: sha256Fingerprint,
     loginMethods: serverMethods,
     trace: withDescriptions(options.trace),

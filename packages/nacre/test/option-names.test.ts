@@ -124,6 +124,7 @@ describe("an option set to undefined", () => {
       "loginGraceTime",
       "algorithms",
       "userKeys",
+      "authorityAlgorithms",
       "limits",
       "requireStrictKex",
       "remoteAddress",

@@ -51,6 +51,7 @@ const SERVE: Accepted = {
   algorithms: ["object"],
   wasm: BOOLEAN,
   userKeys: ["array"],
+  authorityAlgorithms: ["array"],
   limits: ["object"],
   requireStrictKex: BOOLEAN,
   remoteAddress: STRING,

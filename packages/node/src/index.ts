@@ -55,6 +55,7 @@ export {
   type AlgorithmOptions,
   type Authenticate,
   type BaseSession,
+  type CertificateAuthorityOptions,
   type ChangePasswordLogin,
   type Channel,
   type ChannelEnd,
@@ -66,6 +67,7 @@ export {
   type ConnectContext,
   type ConnectionInfo,
   type CustomSessionRequest,
+  certificateAuthority,
   type DialOptions,
   type Duplex,
   type DuplexHandler,
@@ -83,6 +85,7 @@ export {
   type HostKeyOption,
   type HostKeyVerifier,
   type KeyboardInteractiveLogin,
+  type KeyDemands,
   type ListenAddress,
   type ListenContext,
   type ListenPlace,
@@ -147,7 +150,7 @@ export { connect } from "./connect/connect.ts";
 export type { ConnectOptions, Hop, HopOptions, JumpHost, Via } from "./connect/options.ts";
 export type { NodeProcess } from "./connect/process.ts";
 export { type FileHandle, loadNodeFiles, type Sftp } from "./connect/sftp.ts";
-export { nodeAlgorithms, nodeServerAlgorithms } from "./crypto/algorithms.ts";
+export { nodeAlgorithms, nodeServerAlgorithms, nodeUserKeys } from "./crypto/algorithms.ts";
 export { fingerprint } from "./crypto/fingerprint.ts";
 export { loadAlgorithms } from "./crypto/load.ts";
 export { type CryptoChoice, nodePrivateKey } from "./crypto/private-key.ts";
@@ -174,7 +177,7 @@ export {
 export { expandHome } from "./keys/files.ts";
 export type { AgentFilter, ForwardedKey } from "./keys/filtered-agent.ts";
 export type { FilteredAgentOptions, ForwardedAgentSource } from "./keys/forward-agent.ts";
-export { hostKeyFile } from "./keys/host-key-file.ts";
+export { hostCertificateFile, hostKeyFile } from "./keys/host-key-file.ts";
 export type { CertifiedIdentity, IdentitySource, IdentitySources } from "./keys/identities.ts";
 export type { PassphraseSource } from "./keys/identity-file.ts";
 export { type PrivateKeyOptions, privateKey } from "./keys/key-file.ts";

@@ -50,7 +50,7 @@ test("an agent gets one connection for a login, which ends with it", async () =>
   // It refused to sign, so the file's key logged in.
   expect(kinds).toEqual([[27, 11, 13]]);
   expect(warnings).toEqual(["held: the SSH agent refused to sign"]);
-  await vi.waitFor(() => expect(agent.sockets.every(({ destroyed }) => destroyed)).toBe(true));
+  await vi.waitFor(() => expect(agent.sockets.every(({ destroyed }) => destroyed)).toBe(true), 10_000);
 });
 
 test.each<[string, number, number]>([

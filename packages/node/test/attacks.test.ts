@@ -133,8 +133,8 @@ test("limits: unauthenticated connections at once · server", async () => {
   expect(flooded.events.filter(({ type }) => type === "connected").length).toBeGreaterThan(1);
 });
 
-/** Returns the permissions that an authorized_keys file with this line grants, or false. */
-async function permitted(line: string, change: Partial<PublickeyLogin> = {}): Promise<Permissions | LoginDecision> {
+/** Returns the decision of an authorized_keys file with this line. */
+async function decided(line: string, change: Partial<PublickeyLogin> = {}): Promise<LoginDecision> {
   const path = join(await temporaryFolder(), "authorized_keys");
   await writeFile(path, `${line}\n`, { mode: 0o600 });
   const { blob } = userKey.publicKey;
@@ -149,7 +149,12 @@ async function permitted(line: string, change: Partial<PublickeyLogin> = {}): Pr
     signed: true,
     ...change,
   };
-  const decision = await authorizedKeys(path)(login);
+  return authorizedKeys(path)(login);
+}
+
+/** Returns the permissions that an authorized_keys file with this line grants, or false. */
+async function permitted(line: string, change: Partial<PublickeyLogin> = {}): Promise<Permissions | LoginDecision> {
+  const decision = await decided(line, change);
   return typeof decision === "object" && "permissions" in decision ? decision.permissions : decision;
 }
 
@@ -164,7 +169,6 @@ test("authorized_keys · server", async () => {
     'no-such="x"',
     "cert-authority",
     'principals="alice"',
-    "verify-required",
     "command=ls",
     'command="a",command="b"',
     'from="192.0.2.7/40"',
@@ -207,6 +211,7 @@ test("authorized_keys · server", async () => {
   expect(await permitted(`environment="LD_PRELOAD=x" ${key}`)).toEqual(all);
   expect(await permitted(`command="a \\"b\\", restrict" ${key}`)).toMatchObject({ command: 'a "b", restrict' });
   expect(await permitted(`pty,restrict ${key}`)).toMatchObject({ pty: false });
+  expect(await decided(`verify-required ${key}`)).toMatchObject({ verifyRequired: true });
   for (const [from, remoteAddress, fine] of [
     ["192.0.2.0/24", "192.0.2.7", true],
     ["192.0.2.0/24", "192.0.3.7", false],

@@ -74,9 +74,9 @@ describe("the byte connection of a command", () => {
   test("passes bytes in both directions, and its end", async () => {
     const { duplex, received, events } = await opened("cat");
     duplex.write([Buffer.from("hello "), Buffer.from("world")] as Bytes[]);
-    await vi.waitFor(() => expect(Buffer.concat(received).toString()).toBe("hello world"));
+    await vi.waitFor(() => expect(Buffer.concat(received).toString()).toBe("hello world"), 10_000);
     await duplex.end();
-    await vi.waitFor(() => expect(events).toEqual(["ended"]));
+    await vi.waitFor(() => expect(events).toEqual(["ended"]), 10_000);
     expect(duplex.ending).toBe("ended with status 0");
   });
 
@@ -116,13 +116,13 @@ describe("the byte connection of a command", () => {
     ["sh -c 'kill -TERM $$'", "was ended by SIGTERM"],
   ])("tells how the command ended: %s", async (command, ending) => {
     const { duplex, events } = await opened(command === "exit 3" ? "sh -c 'exit 3'" : command);
-    await vi.waitFor(() => expect(events).toEqual(["ended"]));
+    await vi.waitFor(() => expect(events).toEqual(["ended"]), 10_000);
     expect(duplex.ending).toBe(ending);
   });
 
   test("delivers all output of a command that has ended", async () => {
     const { received, events } = await opened("head -c 1000000 /dev/zero");
-    await vi.waitFor(() => expect(events).toEqual(["ended"]));
+    await vi.waitFor(() => expect(events).toEqual(["ended"]), 10_000);
     expect(lengthOf(received)).toBe(1_000_000);
   });
 
@@ -149,9 +149,9 @@ describe("closing the byte connection of a command", () => {
     const { duplex, received } = await opened(
       `sh -c 'trap "echo hung up >> ${log}; exit" HUP; echo ready; read line; echo "$line" >> ${log}; while :; do sleep 0.01; done'`,
     );
-    await vi.waitFor(() => expect(Buffer.concat(received).toString()).toBe("ready\n"));
+    await vi.waitFor(() => expect(Buffer.concat(received).toString()).toBe("ready\n"), 10_000);
     duplex.write([Buffer.from("last words\n")] as Bytes[]);
-    await vi.waitFor(() => expect(existsSync(log)).toBe(true));
+    await vi.waitFor(() => expect(existsSync(log)).toBe(true), 10_000);
     await duplex.close();
     expect(await linesOf(log)).toEqual(["last words", "hung up"]);
     expect(await leftOpen()).toEqual([]);
@@ -160,7 +160,7 @@ describe("closing the byte connection of a command", () => {
   test.each(["close", "reset"] as const)("%s kills a command that ignores SIGHUP and its input", async (way) => {
     const leftOpen = await watchResources();
     const { duplex, received } = await opened("sh -c 'trap \"\" HUP; echo $$; while :; do sleep 0.05; done'");
-    await vi.waitFor(() => expect(Buffer.concat(received).length).toBeGreaterThan(0));
+    await vi.waitFor(() => expect(Buffer.concat(received).length).toBeGreaterThan(0), 10_000);
     const pid = Number(Buffer.concat(received).toString());
     while (duplex.write([new Uint8Array(256 * 1024)]));
     expect(isRunning(pid)).toBe(true);
@@ -173,7 +173,7 @@ describe("closing the byte connection of a command", () => {
 
   test("resolves at once for a command that has ended", async () => {
     const { duplex, events } = await opened("true");
-    await vi.waitFor(() => expect(events).toEqual(["ended"]));
+    await vi.waitFor(() => expect(events).toEqual(["ended"]), 10_000);
     await duplex.close();
     await duplex.close();
   });

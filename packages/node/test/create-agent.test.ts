@@ -144,7 +144,7 @@ describe("an agent of `createAgent`", () => {
     expect(await codeOf(agent.add(other))).toBe("usage");
     agent.connect();
     expect(await agentIdentities(path)).toHaveLength(1);
-    await vi.waitFor(() => agent.connect());
+    await vi.waitFor(() => agent.connect(), 10_000);
     expect(await codeOf(agentIdentities(path))).toBe("agent-failed");
     expect(() => agent.connect()).toThrow(expect.objectContaining({ code: "agent-failed" }));
   });

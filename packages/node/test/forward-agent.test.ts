@@ -117,8 +117,10 @@ test("a server that wants an agent which it was not offered is refused, and the 
     connections.push(server.connections.at(-1)!);
     for (const type of ["auth-agent@openssh.com", "agent-connect", "auth-agent@openssh.com"])
       expect(await codeOf(connections.at(-1)!.openChannel(type))).toBe("channel-open-failed");
-    await vi.waitFor(() =>
-      expect(warnings).toEqual(["the server tried to use an SSH agent of this machine, which was not offered to it"]),
+    await vi.waitFor(
+      () =>
+        expect(warnings).toEqual(["the server tried to use an SSH agent of this machine, which was not offered to it"]),
+      10_000,
     );
   }
 });
@@ -222,7 +224,7 @@ test("agent forwarding: more keys and requests than a filter permits · client",
     encodeRequest({ type: "list" }),
   ];
   for (const request of requests) raw.write([new Writer().string(request).finish()]);
-  await expect.poll(() => types).toEqual(["failure", "failure", "failure", "identities"]);
+  await expect.poll(() => types, { timeout: 10_000 }).toEqual(["failure", "failure", "failure", "identities"]);
 });
 
 test("another agent than the configured one is forwarded · client", () => {

@@ -403,7 +403,7 @@ describe("connect", () => {
         },
       }),
     );
-    await expect.poll(() => readFile(file, "utf8")).toBe(line(name, first) + line(name, ecdsa));
+    await expect.poll(() => readFile(file, "utf8"), { timeout: 10_000 }).toBe(line(name, first) + line(name, ecdsa));
     const added = [{ format: "ecdsa-sha2-nistp256", fingerprint: shown(ecdsa).fingerprint }];
     expect(updates).toEqual([{ host: "127.0.0.1", port, added, removed: [] }]);
     await client.close();

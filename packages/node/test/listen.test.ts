@@ -376,7 +376,7 @@ describe("an exception of a server without `log`", () => {
     const other = await started({ log, session: () => Promise.reject(fault) });
     const otherClient = await connect(to(other));
     await otherClient.exec("x");
-    await expect.poll(isEnded).toBe(true);
+    await expect.poll(isEnded, { timeout: 10_000 }).toBe(true);
     await Promise.all([client.close(), otherClient.close(), server.close(), other.close()]);
     expect(warnings).toEqual([]);
   });

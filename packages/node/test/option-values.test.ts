@@ -118,6 +118,7 @@ const LISTEN: Accepted = {
   algorithms: ["object"],
   wasm: BOOLEAN,
   userKeys: ["array"],
+  authorityAlgorithms: ["array"],
   limits: ["object"],
   requireStrictKex: BOOLEAN,
   signal: [],

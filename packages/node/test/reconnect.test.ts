@@ -23,7 +23,7 @@ test("commands go on over a new connection, and nothing runs twice", async () =>
   const left = await watchResources();
   const ssh = await connectedBy(cable);
   const hanging = codeOf(ssh.exec("hang"));
-  await vi.waitFor(() => expect(runs).toEqual(["hang"]));
+  await vi.waitFor(() => expect(runs).toEqual(["hang"]), 10_000);
   await cable.flicker();
   expect(await hanging).toBe("connection-lost");
   expect((await ssh.exec("echo")).stdout).toBe("echo");
@@ -31,7 +31,7 @@ test("commands go on over a new connection, and nothing runs twice", async () =>
   expect(runs).toEqual(["hang", "echo", "again"]);
   await ssh.close();
   // The server may still notice that its first connection is gone.
-  await vi.waitFor(async () => expect(await left()).not.toContain("Timeout"));
+  await vi.waitFor(async () => expect(await left()).not.toContain("Timeout"), 10_000);
 });
 
 describe.each([5, 30, 300])("the network taken away for %i s", (seconds) => {
@@ -50,7 +50,7 @@ describe.each([5, 30, 300])("the network taken away for %i s", (seconds) => {
     await vi.waitFor(async () => {
       await pass(0);
       expect(target.sockets).toHaveLength(2);
-    });
+    }, 10_000);
     cable.cut();
     expect(await broken).toBe("ECONNRESET");
     const tooEarly = connectLocally(local);

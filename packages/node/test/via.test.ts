@@ -104,7 +104,7 @@ const others: TestServer[] = [];
 
 /** Waits until every client has disconnected, and closes the servers. */
 async function untilDeserted(): Promise<void> {
-  for (const server of servers) await vi.waitFor(() => expect(server.connections).toEqual([]));
+  for (const server of servers) await vi.waitFor(() => expect(server.connections).toEqual([]), 10_000);
   await Promise.all(servers.splice(0).map((server) => server.close()));
 }
 

@@ -1,5 +1,5 @@
 import type { Connection } from "@nacre/connection";
-import type { PrivateKey, PublicKey } from "@nacre/keys";
+import { isCertified, type PrivateKey, type PublicKey } from "@nacre/keys/internal";
 import { equalBytes, type RandomSource, Reader, SshError, Writer } from "@nacre/wire";
 
 /** A host key of a server. */
@@ -59,6 +59,9 @@ export function proveHostKeys(
   return asked.size === 0 ? undefined : proof.finish();
 }
 
+/** Returns the plain keys in memory. Clients remember those, never certificates, which are renewed. */
 function inMemory(hostKeys: readonly ServerHostKey[]): PrivateKey[] {
-  return hostKeys.flatMap(({ privateKey }) => (privateKey === undefined ? [] : [privateKey]));
+  // rule: announced-plain-keys
+  const plain = hostKeys.filter(({ publicKey }) => !isCertified(publicKey.format));
+  return plain.flatMap(({ privateKey }) => (privateKey === undefined ? [] : [privateKey]));
 }

@@ -10,7 +10,7 @@ import { type PeerGlobalRequest, ProtocolMachine, type SessionOptions } from "./
 /** Options of `ServerProtocol`. */
 export interface ServerProtocolOptions
   extends SessionOptions,
-    Pick<ServerAuthOptions, "loginMethods" | "methods" | "banner"> {
+    Pick<ServerAuthOptions, "loginMethods" | "methods" | "banner" | "authorityAlgorithms"> {
   /** Host keys. For each host key algorithm, the first key that supports it is used. */
   readonly hostKeys: readonly ServerHostKey[];
   /** Signature algorithms accepted from user keys, sent as server-sig-algs (RFC 8308 §3.1). */
@@ -52,7 +52,8 @@ export class ServerProtocol extends ProtocolMachine<ServerAuth, PacketSink> {
         role: "server",
         loginMethods: options.loginMethods,
         hostKeys: options.hostKeys.map(({ publicKey }) => publicKey),
-        serverSigAlgs: options.userKeys.map(({ signatureName }) => signatureName),
+        // A certificate's algorithm has the signature name of its key's.
+        serverSigAlgs: [...new Set(options.userKeys.map(({ signatureName }) => signatureName))],
         extensions: [
           ...new Set(options.loginMethods.flatMap(({ extensions = [] }) => extensions)),
           ...(options.extensions ?? []),
@@ -144,7 +145,7 @@ export class ServerProtocol extends ProtocolMachine<ServerAuth, PacketSink> {
   }
 
   #startAuth(): void {
-    const { loginMethods, methods, userKeys, banner } = this.#options;
+    const { loginMethods, methods, userKeys, authorityAlgorithms, banner } = this.#options;
     const auth = new ServerAuth({
       sink: this.transport.sink,
       sessionId: this.transport.sessionId!,
@@ -152,6 +153,7 @@ export class ServerProtocol extends ProtocolMachine<ServerAuth, PacketSink> {
       loginMethods,
       methods,
       signatureAlgorithms: userKeys,
+      authorityAlgorithms,
       ...(banner !== undefined && { banner }),
       limits: this.limits,
     });

@@ -1,10 +1,13 @@
 import type { Identity } from "@nacre/auth";
 import {
+  certifiedPrivateKey,
   defaultSignatureAlgorithms,
   ed25519,
   generateEd25519,
   generateRsa,
+  issueCertificate,
   type PrivateKey,
+  parseCertificate,
   rsaSha2_256,
   rsaSha2_512,
 } from "@nacre/keys";
@@ -472,6 +475,21 @@ describe("host keys", () => {
     for (const announceHostKeys of [undefined, true])
       expect(announced({ server: { ...two.server, announceHostKeys } })).toHaveLength(2);
     expect(announced({ server: { ...two.server, announceHostKeys: false } })).toEqual([]);
+  });
+
+  it("in a certificate are not announced", () => {
+    const random = seededRandom(5);
+    const blob = issueCertificate(rsaKey, {
+      publicKey: hostKey.publicKey,
+      type: "host",
+      keyId: "host",
+      principals: ["host"],
+      validBefore: "forever",
+      random,
+    });
+    const certificate = certifiedPrivateKey(hostKey, parseCertificate(blob));
+    const hostKeys = [...two.server.hostKeys, { publicKey: certificate.publicKey, privateKey: certificate }];
+    expect(announced({ server: { hostKeys } })).toEqual([hostKey.publicKey.blob, rsaKey.publicKey.blob]);
   });
 
   it("are selected by the client's preference", () => {

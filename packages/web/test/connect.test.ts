@@ -81,13 +81,13 @@ describe.each(["binary", "nacre.v1"] as const)("connect through a gateway that p
     await using gateway = await TestGateway.start({ protocol });
     const options = visitor(gateway, { hostKey: () => false });
     expect(await failure(connect(options))).toEqual(code("host-key-refused"));
-    await expect.poll(() => gateway.sockets).toEqual([]);
+    await expect.poll(() => gateway.sockets, { timeout: 10_000 }).toEqual([]);
   });
 
   it("closes the WebSocket if the login fails", async () => {
     await using gateway = await TestGateway.start({ protocol });
     expect(await failure(connect(visitor(gateway, { identities: [] })))).toEqual(code("auth-failed"));
-    await expect.poll(() => gateway.sockets).toEqual([]);
+    await expect.poll(() => gateway.sockets, { timeout: 10_000 }).toEqual([]);
   });
 
   it("rejects and closes the WebSocket if the signal aborts while `hostKey` decides", async () => {
@@ -98,7 +98,7 @@ describe.each(["binary", "nacre.v1"] as const)("connect through a gateway that p
       return new Promise(() => {});
     };
     expect(await failure(connect(visitor(gateway, { hostKey, signal: controller.signal })))).toEqual(code("aborted"));
-    await expect.poll(() => gateway.sockets).toEqual([]);
+    await expect.poll(() => gateway.sockets, { timeout: 10_000 }).toEqual([]);
   });
 
   it("rejects with the gateway's close reason if it closes the WebSocket during the login", async () => {
@@ -153,7 +153,7 @@ describe("connect", () => {
   it("rejects with connect-timeout if the gateway does not answer the first message", async () => {
     await using gateway = await TestGateway.start({ onSocket: () => true });
     expect(await failure(connect(visitor(gateway, { connectTimeout: 50 })))).toEqual(code("connect-timeout"));
-    await expect.poll(() => gateway.sockets).toEqual([]);
+    await expect.poll(() => gateway.sockets, { timeout: 10_000 }).toEqual([]);
   });
 
   it.each<[string, Partial<ConnectOptions>]>([

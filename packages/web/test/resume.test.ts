@@ -145,7 +145,7 @@ describe("a lost WebSocket", () => {
     await ssh.close();
     expect(await ssh.ended).toEqual(code("closed"));
     expect(changes.map(({ type }) => type)).toEqual(["lost"]);
-    await expect.poll(() => gateway.sockets).toEqual([]);
+    await expect.poll(() => gateway.sockets, { timeout: 10_000 }).toEqual([]);
   });
 
   it("is replaced even if `onConnectionChange` throws; the exception stays uncaught", async () => {
@@ -168,7 +168,7 @@ describe("a tunnel", () => {
     await using gateway = await TestGateway.start();
     const ssh = await connect(visitor(gateway));
     await ssh.close();
-    await expect.poll(() => gateway.tunnels[0]!.isClosed).toBe(true);
+    await expect.poll(() => gateway.tunnels[0]!.isClosed, { timeout: 10_000 }).toBe(true);
   });
 
   it.each<[string, (message: Uint8Array) => readonly Uint8Array[]]>([
@@ -197,6 +197,6 @@ describe("a tunnel", () => {
     gateway.sockets[0]!.send(Uint8Array.of(99));
     const ended = await ssh.ended;
     expect(ended.cause).toEqual(code("malformed-message"));
-    await expect.poll(() => gateway.sockets).toEqual([]);
+    await expect.poll(() => gateway.sockets, { timeout: 10_000 }).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-import type { SignatureAlgorithm, SignatureNames } from "@nacre/keys";
+import type { SignatureAlgorithm, SignatureFacts, SignatureNames } from "@nacre/keys";
 import {
   type Bytes,
   copyBytes,
@@ -255,19 +255,20 @@ export const serverPublickey: ServerMethod = {
     // The key exactly as the client sent it; the signature covers it, and SSH_MSG_USERAUTH_PK_OK repeats it.
     const sent: LoginKey = { algorithm: algorithmName, publicKey: copyBytes(blob) };
     const publicKey = algorithm === undefined ? sent.publicKey : inKeyFormat(sent.publicKey, algorithm);
-    const key: LoginKey = { algorithm: algorithmName, publicKey };
     const signedData = userauthSignedData(options.sessionId, subject, { ...sent, hostKey });
     const refuseQuery = (): void => {
       progress.countRefusedQuery();
       attempt.refuse();
     };
     // Verification runs before the user name is looked up, so the time of the reply does not reveal which users exist.
+    const isKey = algorithm !== undefined && keyFormat(publicKey) === algorithm.keyFormat;
+    const facts = /* rule: same-work */ isKey ? proved(algorithm, publicKey, signedData, signature) : undefined;
+    const key: LoginKey = { algorithm: algorithmName, publicKey, ...facts };
     const isRefused =
-      /* rule: same-work */ algorithm === undefined ||
-      keyFormat(publicKey) !== algorithm.keyFormat ||
-      wasUsed(subject, publicKey) ||
+      facts === undefined ||
+      wasUsed(subject, key) ||
       /* rule: host-bound-key */ (hostKey !== undefined && !isHostKey(hostKey, options)) ||
-      /* rule: login-signature */ (signature !== undefined && !verified(algorithm, publicKey, signedData, signature));
+      /* rule: login-authority-algorithm */ !isAcceptedAuthority(key, options);
     if (isRefused) return signature === undefined ? refuseQuery() : attempt.fail();
     const type = signature === undefined ? "query" : "publickey";
     // rule: asked-key
@@ -284,22 +285,37 @@ function isHostKey(blob: Uint8Array, { hostKey }: ServerLoginOptions): boolean {
   return hostKey !== undefined && equalBytes(blob, hostKey);
 }
 
-/** Returns whether the key was already accepted as a factor. The same key cannot be a second factor. */
-function wasUsed({ factors }: LoginSubject, publicKey: Uint8Array): boolean {
-  return factors.some((factor) => factor.method === "publickey" && equalBytes(factor.publicKey, publicKey));
+/** Returns whether the key was already accepted as a factor. The same key cannot be a second factor, nor can a certificate of it. */
+function wasUsed({ factors }: LoginSubject, key: LoginKey): boolean {
+  return factors.some((factor) => factor.method === "publickey" && equalBytes(plainKey(factor), plainKey(key)));
 }
 
-function verified(
+function plainKey({ publicKey, certificate }: LoginKey): Uint8Array {
+  // rule: plain-key-once
+  return certificate?.publicKey.blob ?? publicKey;
+}
+
+/** Returns whether an accepted algorithm of the authority signed the certificate, if there is one. */
+function isAcceptedAuthority({ certificate }: LoginKey, { authorityAlgorithms }: ServerLoginOptions): boolean {
+  if (certificate === undefined) return true;
+  const { isVerified, signatureAlgorithm } = certificate;
+  return isVerified && (authorityAlgorithms?.some(({ name }) => name === signatureAlgorithm) ?? true);
+}
+
+/** Returns what a valid signature tells. A query has none, and tells only the certificate. `undefined`: the key or signature is invalid. */
+function proved(
   algorithm: SignatureAlgorithm,
   publicKey: Uint8Array,
   data: Uint8Array,
-  signature: Uint8Array,
-): boolean {
+  signature: Uint8Array | undefined,
+): SignatureFacts | undefined {
   try {
-    return algorithm.verify(publicKey, data, signature) !== undefined;
+    // rule: login-signature
+    if (signature !== undefined) return algorithm.verify(publicKey, data, signature);
+    return algorithm.certificate === undefined ? {} : { certificate: algorithm.certificate(publicKey) };
   } catch {
     // Any error during verification means that the signature is not valid.
-    return false;
+    return undefined;
   }
 }
 

@@ -1,13 +1,16 @@
-import type { SignatureAlgorithm } from "@nacre/keys";
+import type { SignatureAlgorithm, SignatureFacts, SignatureNames } from "@nacre/keys";
 import type { Bytes, Extension, LoginMessages } from "@nacre/wire";
 import type { AuthLimits } from "../limits.ts";
 import type { MethodAsk } from "./messages.ts";
 
-/** A public key and the signature algorithm it is used with. */
-export interface LoginKey {
+/**
+ * A public key and the signature algorithm it is used with. `certificate` is set if the key is in one, also before it has signed: its
+ * authority's signature is verified. The other facts are those of the signature.
+ */
+export interface LoginKey extends SignatureFacts {
   /** Signature algorithm name, such as `"rsa-sha2-512"`. */
   readonly algorithm: string;
-  /** Public key blob; a copy. */
+  /** Blob of the public key, or of the certificate; a copy. */
   readonly publicKey: Bytes;
 }
 
@@ -39,6 +42,8 @@ export interface ServerLoginOptions {
   readonly sessionId: Uint8Array;
   /** Signature algorithms accepted from user keys. The server's `server-sig-algs` extension must list the same names (RFC 8308 §3.1). */
   readonly signatureAlgorithms: readonly SignatureAlgorithm[];
+  /** Signature algorithms accepted from authorities in certificates. Default: all that `signatureAlgorithms` can verify. */
+  readonly authorityAlgorithms?: readonly SignatureNames[] | undefined;
   /** Host key of the first key exchange. If missing, host-bound logins are refused. */
   readonly hostKey?: Uint8Array | undefined;
 }

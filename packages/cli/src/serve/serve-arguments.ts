@@ -8,7 +8,11 @@ export interface ServeArguments extends AlgorithmNames {
   readonly listen: string | undefined;
   readonly port: number;
   readonly hostKeyFiles: readonly string[];
+  readonly hostCertificates: readonly string[];
   readonly authorizedKeys: string | undefined;
+  readonly trustedUserCAKeys: string | undefined;
+  readonly authorizedPrincipalsFile: string | undefined;
+  readonly revokedKeys: string | undefined;
   /** User names that may log in; empty for only the user who runs the server. */
   readonly users: readonly string[];
   /** Commands by subsystem name; an empty command removes a default subsystem. */
@@ -33,7 +37,11 @@ export const SERVE_OPTIONS = {
   "-p": "value",
   "--port": "value",
   "--host-key": "value",
+  "--host-certificate": "value",
   "--authorized-keys": "value",
+  "--trusted-user-ca-keys": "value",
+  "--authorized-principals-file": "value",
+  "--revoked-keys": "value",
   "--user": "value",
   "-c": "value",
   "-m": "value",
@@ -65,6 +73,10 @@ export function parseServeArguments(words: readonly string[]): ServeArguments {
   if (log !== "text" && log !== "json") throw usage(`unknown log format "${log}"; expected text or json`);
   const users = all("--user");
   if (users.includes("")) throw usage("--user needs a user name");
+  const authorizedPrincipalsFile = all("--authorized-principals-file").at(-1);
+  const trustedUserCAKeys = all("--trusted-user-ca-keys").at(-1);
+  if (authorizedPrincipalsFile !== undefined && trustedUserCAKeys === undefined)
+    throw usage("--authorized-principals-file needs --trusted-user-ca-keys, whose certificates it restricts");
   const subsystems = Object.fromEntries(all("--subsystem").map(subsystem));
   if (Object.hasOwn(subsystems, "sftp") && all("--sftp-root", "--sftp-read-only").length > 0)
     throw usage("--subsystem sftp=COMMAND excludes --sftp-root and --sftp-read-only, which it could ignore");
@@ -72,7 +84,11 @@ export function parseServeArguments(words: readonly string[]): ServeArguments {
     listen: all("--listen").at(-1),
     port: port(all("-p", "--port").at(-1)),
     hostKeyFiles: all("--host-key"),
+    hostCertificates: all("--host-certificate"),
     authorizedKeys: all("--authorized-keys").at(-1),
+    trustedUserCAKeys,
+    authorizedPrincipalsFile,
+    revokedKeys: all("--revoked-keys").at(-1),
     users,
     ...algorithmNames((name) => all(name).at(-1)),
     subsystems,

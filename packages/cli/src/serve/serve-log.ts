@@ -1,3 +1,4 @@
+import type { Certificate } from "@nacre/keys/internal";
 import { type Factor, fingerprint, type ListenEvent } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import { LogThrottle } from "../log-throttle.ts";
@@ -56,7 +57,8 @@ export function throttledLog(write: (event: ServeEvent) => void): LogThrottle<Se
 }
 
 function json({ type, ...rest }: ServeEvent, time: Date): string {
-  const line = JSON.stringify({ time: time.toISOString(), event: type, ...rest }, (_, value: unknown) => {
+  const line = JSON.stringify({ time: time.toISOString(), event: type, ...rest }, (name, value: unknown) => {
+    if (name === "certificate") return certificateFacts(value as Certificate);
     if (value instanceof SshError) return { code: value.code, culprit: value.culprit, message: value.message };
     if (value instanceof Error) return { message: value.message };
     // Show a key blob as its fingerprint.
@@ -65,6 +67,33 @@ function json({ type, ...rest }: ServeEvent, time: Date): string {
   });
   // JSON.stringify leaves non-ASCII characters and DEL only inside strings, where \u escapes are equivalent.
   return `${line.replaceAll(/[^ -~]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)}\n`;
+}
+
+/** Returns the facts of a certificate for a log, whose size a client must not decide. */
+function certificateFacts({ keyId, serial, authority, principals, publicKey }: Certificate): object {
+  return {
+    key: fingerprint(publicKey.blob),
+    keyId,
+    serial: `${serial}`,
+    authority: fingerprint(authority.blob),
+    principals: shortList(principals),
+  };
+}
+
+/** Maximum number of a certificate's principals in the log. */
+const MAX_PRINCIPALS = 10;
+
+function shortList(texts: readonly string[]): readonly string[] {
+  if (texts.length <= MAX_PRINCIPALS) return texts;
+  return [...texts.slice(0, MAX_PRINCIPALS), `… (${texts.length} principals)`];
+}
+
+/** Describes the certificate of a login, after the key. */
+function byCertificate(certificate: Certificate | undefined): string {
+  if (certificate === undefined) return "";
+  const { keyId, serial, authority, principals } = certificate;
+  const names = principals.length === 0 ? "no principal" : shortList(principals).map(quoted).join(", ");
+  return ` in the certificate ${quoted(keyId)} serial ${serial} by ${fingerprint(authority.blob)} for ${names}`;
 }
 
 /** Truncates a text to `MAX_TEXT` characters. */
@@ -131,7 +160,7 @@ function text(event: ServeEvent): string {
     case "login":
       return `${quoted(event.user)} logged in with ${event.factors.map(factor).join(" and ")}`;
     case "login-refused": {
-      const key = event.fingerprint === undefined ? "" : ` ${event.fingerprint}`;
+      const key = event.fingerprint === undefined ? "" : ` ${event.fingerprint}${byCertificate(event.certificate)}`;
       const asked = event.signed === false ? " (query without signature)" : "";
       return `login refused for ${quoted(event.user)} with ${event.method}${key}${asked}${because(event.error)}`;
     }
@@ -172,7 +201,9 @@ function origin(originator: { readonly address: string; readonly port: number } 
 
 function factor(one: Factor): string {
   if (one.method === "other") return one.name;
-  return one.method === "publickey" ? `${one.method} ${one.algorithm} ${fingerprint(one.publicKey)}` : one.method;
+  if (one.method !== "publickey") return one.method;
+  const { method, algorithm, publicKey, certificate } = one;
+  return `${method} ${algorithm} ${fingerprint(certificate?.publicKey.blob ?? publicKey)}${byCertificate(certificate)}`;
 }
 
 function because(error: unknown): string {

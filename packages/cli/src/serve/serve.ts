@@ -7,6 +7,7 @@ import {
   authorizedKeys,
   expandHome,
   fingerprint,
+  hostCertificateFile,
   hostKeyFile,
   listen,
   type NodeSession,
@@ -49,6 +50,9 @@ export async function serve(words: readonly string[]): Promise<number> {
   const note = (text: string): void => log({ type: "note", text });
 
   const hostKeys = await Promise.all(hostKeyPaths(parsed).map((path) => hostKeyFile(path)));
+  const hostCertificates = await Promise.all(
+    parsed.hostCertificates.map((path) => hostCertificateFile(path, hostKeys)),
+  );
   const terminals = await loadTerminalRunner();
   if (typeof terminals === "string")
     note(`terminal requests are refused because @lydell/node-pty cannot be loaded: ${escapeText(terminals)}`);
@@ -76,6 +80,9 @@ export async function serve(words: readonly string[]): Promise<number> {
 
   const keysFile = parsed.authorizedKeys ?? "~/.ssh/authorized_keys";
   const authorize = authorizedKeys(keysFile, {
+    trustedUserCAKeys: parsed.trustedUserCAKeys,
+    authorizedPrincipalsFile: parsed.authorizedPrincipalsFile,
+    revokedKeys: parsed.revokedKeys,
     permitUserEnvironment: parsed.permitUserEnvironment,
     warn: note,
   });
@@ -84,7 +91,7 @@ export async function serve(words: readonly string[]): Promise<number> {
     port: parsed.port,
     algorithms,
     ...(parsed.listen !== undefined && { host: parsed.listen }),
-    hostKeys,
+    hostKeys: [...hostKeys, ...hostCertificates],
     authenticate: async (login) => {
       const decision = await authorize(login);
       return users.includes(login.user) && decision;
@@ -114,7 +121,8 @@ export async function serve(words: readonly string[]): Promise<number> {
     users,
   });
   // Only a note: the file is read at each login, so you can create it later.
-  if (await isMissing(keysFile)) note(`${escapeText(keysFile)} does not exist; create it to let clients log in`);
+  if (parsed.trustedUserCAKeys === undefined && (await isMissing(keysFile)))
+    note(`${escapeText(keysFile)} does not exist; create it to let clients log in`);
   await untilStopped(server, { processes, sessions }, log);
   throttle.flush();
   log({ type: "stopped" });

@@ -415,6 +415,39 @@ describe("authorized_keys", () => {
   });
 });
 
+test("certificates log in by the files of authorities and principals; the host has one, too, and the log names the user's", async () => {
+  const at = (name: string): string => join(folder.path, name);
+  for (const name of ["authority", "certified"])
+    await must(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", at(name)]);
+  // Makes the host key.
+  await folder.serve();
+  const sign = ["ssh-keygen", "-q", "-s", at("authority"), "-I"];
+  await must([...sign, "a host", "-h", "-n", "127.0.0.1", at("host_key.pub")]);
+  await must([...sign, "a user", "-z", "7", "-n", "ops", at("certified.pub")]);
+  writeFileSync(at(`principals-${USER}`), "ops\n", { mode: 0o600 });
+  writeFileSync(at("revoked"), "", { mode: 0o600 });
+  const served = await folder.serve({
+    authorizedKeys: "",
+    words: [
+      "--host-certificate",
+      at("host_key-cert.pub"),
+      "--trusted-user-ca-keys",
+      at("authority.pub"),
+      "--authorized-principals-file",
+      at("principals-%u"),
+      "--revoked-keys",
+      at("revoked"),
+    ],
+  });
+  writeFileSync(at("known_hosts"), `@cert-authority * ${readFileSync(at("authority.pub"), "utf8")}`);
+  expect(await quiet([...folder.ssh(served, [], at("certified")), "echo in"])).toBe("in\n");
+  const login = await served.until(({ event }) => event === "login");
+  expect(login).toMatchObject({ factors: [{ certificate: { keyId: "a user", serial: "7", principals: ["ops"] } }] });
+  writeFileSync(at("revoked"), readFileSync(at("authority.pub")), { mode: 0o600 });
+  const refused = await run([...folder.ssh(served, [], at("certified")), "echo in"]);
+  expect(refused.stderr).toMatch(/Permission denied \(publickey\)/);
+});
+
 test("nacre prints the banner escaped", async () => {
   const served = await folder.serve({ words: ["--banner", "Wel\x1b[2Jcome\u202e\nto this"] });
   const known = ["--known-hosts", join(folder.path, "known_hosts"), "-i", folder.key];

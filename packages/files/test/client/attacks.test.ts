@@ -37,7 +37,7 @@ test("sftp: a listed name that is a path · client", async () => {
       },
     });
     expect(await failure(sftp.readdir("."))).toEqual(code("malformed-message"));
-    await expect.poll(() => server.server.handleCount).toBe(0);
+    await expect.poll(() => server.server.handleCount, { timeout: 10_000 }).toBe(0);
   }
 });
 
@@ -202,7 +202,7 @@ test("sftp: a partial file that another user placed on the server · client", as
     expect(server.files.find("/home/f")).not.toBe(part);
     const precious = index === 0 ? part : server.files.find("/home/precious");
     expect(precious.data.length).toBe(index === 2 ? 90_000 : 100_000);
-    await expect.poll(() => server.server.handleCount).toBe(0);
+    await expect.poll(() => server.server.handleCount, { timeout: 10_000 }).toBe(0);
   }
 });
 
@@ -224,7 +224,7 @@ test("sftp: a link that takes the place of a directory before it is opened · cl
   const to = { files: local, path: "/home/copy" };
   expect(await failure(download(sftp, "t", to, { recursive: true }))).toEqual(code("file-unwritable"));
   expect(local.tree("/home")).toEqual(["copy/", "copy/d -> ../other", "other/"]);
-  await expect.poll(() => local.openCount).toBe(0);
+  await expect.poll(() => local.openCount, { timeout: 10_000 }).toBe(0);
 });
 
 test("sftp: a downloaded file with set-user-ID · client", async () => {
@@ -343,7 +343,7 @@ test("sftp: a limit for writes that a server lowers late · client", async () =>
     send(encodeReply(id, { type: "status", status: SSH_FX.OK, message: "", languageTag: "" }));
   answer(1);
   const finished = writer.finish();
-  await expect.poll(() => writesOf(fake.written).length).toBe(4);
+  await expect.poll(() => writesOf(fake.written).length, { timeout: 10_000 }).toBe(4);
   for (const { id } of writesOf(fake.written).slice(1)) answer(id);
   await finished;
   expect(writesOf(fake.written).map(({ length }) => length)).toEqual([1, 1000, 1000, 1000]);

@@ -32,7 +32,7 @@ describe("files", () => {
     await sftp.writeFile("small", "abc");
     server.requests.length = 0;
     await sftp.readFile("small");
-    await expect.poll(() => server.requests).toEqual(["open", "fstat", "read", "close"]);
+    await expect.poll(() => server.requests, { timeout: 10_000 }).toEqual(["open", "fstat", "read", "close"]);
   });
 
   it("closes a file behind its last write, even if that write waits for the answers to earlier ones", async () => {
@@ -95,7 +95,7 @@ describe("files", () => {
     const error = await failure(sftp.writeFile("x", endless()));
     expect(error).toEqual(denied("write", "x", "sftp-failure", SSH_FX.FAILURE));
     expect((error as SftpError).serverMessage).toBe("disk full");
-    await expect.poll(() => [stopped, server.server.handleCount]).toEqual([true, 0]);
+    await expect.poll(() => [stopped, server.server.handleCount], { timeout: 10_000 }).toEqual([true, 0]);
   });
 
   const more = pattern(700_000);
@@ -158,7 +158,7 @@ describe("files", () => {
       await sftp.writeFile("long", pattern(600_000));
       expect(await failure(sftp.readFile("long", { maxLength: 599_999 }))).toEqual(code("output-limit"));
       expect((await sftp.readFile("long", { maxLength: 600_000 })).length).toBe(600_000);
-      await expect.poll(() => server.server.handleCount).toBe(0);
+      await expect.poll(() => server.server.handleCount, { timeout: 10_000 }).toBe(0);
     }
   });
 
@@ -312,7 +312,7 @@ describe("directories", () => {
     server.mostRequests = 0;
     expect((await sftp.readdir(".")).length).toBe(1000);
     expect(server.mostRequests).toBeGreaterThan(4);
-    await expect.poll(() => server.server.handleCount).toBe(0);
+    await expect.poll(() => server.server.handleCount, { timeout: 10_000 }).toBe(0);
   });
 
   it("iterates over a directory, and closes it when the loop ends early", async () => {
@@ -323,7 +323,7 @@ describe("directories", () => {
     expect(names.length).toBe(250);
     expect(names.slice(0, 3)).toEqual(["n0", "n1", "n2"]);
     for await (const entry of await sftp.opendir(".")) if (entry.name === "n5") break;
-    await expect.poll(() => server.server.handleCount).toBe(0);
+    await expect.poll(() => server.server.handleCount, { timeout: 10_000 }).toBe(0);
     expect(await failure(sftp.opendir("missing"))).toMatchObject({ code: "sftp-no-such-file", call: "opendir" });
   });
 
@@ -334,7 +334,7 @@ describe("directories", () => {
     const directory = await sftp.opendir(".");
     const first = await directory.read();
     // The entries wait, and the handle does not.
-    await expect.poll(() => server.server.handleCount).toBe(0);
+    await expect.poll(() => server.server.handleCount, { timeout: 10_000 }).toBe(0);
     const names = [first!.name];
     for await (const { name } of directory) names.push(name);
     expect(new Set(names).size).toBe(300);
@@ -348,7 +348,7 @@ describe("directories", () => {
     const directory = await sftp.opendir(".");
     expect(server.server.handleCount).toBe(1);
     await directory.close();
-    await expect.poll(() => server.server.handleCount).toBe(0);
+    await expect.poll(() => server.server.handleCount, { timeout: 10_000 }).toBe(0);
     expect(await directory.read()).toBeNull();
   });
 
@@ -365,7 +365,7 @@ describe("directories", () => {
     });
     const listing = readAllEntries(partsOf(sftp).channel, ".", { call: "readdir" }, 1000);
     expect(await failure(listing)).toEqual(code("output-limit"));
-    await expect.poll(() => server.server.handleCount).toBe(0);
+    await expect.poll(() => server.server.handleCount, { timeout: 10_000 }).toBe(0);
   });
 
   it("makes missing parents, returns the first one made, and accepts an existing directory", async () => {
@@ -494,7 +494,7 @@ describe("copies on the server", () => {
       expect(isSame(await sftp.readFile("b"), bytes)).toBe(true);
       expect((await sftp.stat("b")).mode & 0o777).toBe(0o750);
       expect(server.requests.includes("copy-data")).toBe(extensions.length > 0);
-      await expect.poll(() => server.server.handleCount).toBe(0);
+      await expect.poll(() => server.server.handleCount, { timeout: 10_000 }).toBe(0);
     });
   }
 

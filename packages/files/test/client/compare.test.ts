@@ -171,7 +171,7 @@ describe.each(directions)("$name with `verify`", ({ name, from, run }) => {
       expect(error.code).toBe("sftp-permission-denied");
       expect(error.message).toContain(reason);
     }
-    await expect.poll(() => server.server.handleCount).toBe(0);
+    await expect.poll(() => server.server.handleCount, { timeout: 10_000 }).toBe(0);
   });
 
   it("takes no digest that the server states for another file, and no second one", async () => {
@@ -523,7 +523,7 @@ describe("streams", () => {
     expect(await failure(upload(client, broken(), "f"))).toBe(bug);
     expect(await failure(upload(client, text(), "f"))).toEqual(code("usage"));
     expect(tree(server.files, "/home")).toEqual(["f: old"]);
-    await expect.poll(() => server.server.handleCount).toBe(0);
+    await expect.poll(() => server.server.handleCount, { timeout: 10_000 }).toBe(0);
   });
 
   it("get the contents of a download", async () => {
@@ -534,7 +534,7 @@ describe("streams", () => {
     };
     expect(await download(client, "f", sink, { verify: "sha256" })).toMatchObject({ files: 1, bytes: 7, verified: 1 });
     expect(got).toBe("one two");
-    await expect.poll(() => server.server.handleCount).toBe(0);
+    await expect.poll(() => server.server.handleCount, { timeout: 10_000 }).toBe(0);
   });
 
   it("that stop early fail the download, and release the file", async () => {
@@ -546,7 +546,7 @@ describe("streams", () => {
     };
     expect(await failure(download(client, "f", fail))).toBe(bug);
     expect(await failure(download(client, ".", fail))).toEqual(code("usage"));
-    await expect.poll(() => server.server.handleCount).toBe(0);
+    await expect.poll(() => server.server.handleCount, { timeout: 10_000 }).toBe(0);
   });
 
   it("are refused with options that need files", async () => {
@@ -582,7 +582,9 @@ describe("a copy between servers", () => {
     expect(tree(target.files, "/home/copy")).toEqual(["a: one", "d/", "d/b: two", "l -> d"]);
     await copy(client, { glob: "t/d/*" }, to, "flat");
     expect(tree(target.files, "/home/flat")).toEqual(["b: two"]);
-    await expect.poll(() => [server.server.handleCount, target.server.handleCount]).toEqual([0, 0]);
+    await expect
+      .poll(() => [server.server.handleCount, target.server.handleCount], { timeout: 10_000 })
+      .toEqual([0, 0]);
   });
 
   it("ends when either connection ends, even with `skip`", async () => {

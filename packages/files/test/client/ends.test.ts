@@ -64,7 +64,9 @@ async function openSilent(): Promise<{ sftp: Sftp; server: MemorySftp }> {
 
 /** Resolves when the server has a request that it does not answer. */
 const underWay = (server: MemorySftp): Promise<void> =>
-  expect.poll(() => server.requests.at(-1)).toSatisfy((type: string) => !ANSWERED.includes(type)) as Promise<void>;
+  expect
+    .poll(() => server.requests.at(-1), { timeout: 10_000 })
+    .toSatisfy((type: string) => !ANSWERED.includes(type)) as Promise<void>;
 
 describe("opening", () => {
   it("sends the subsystem request and the first packet without waiting in between", async () => {
@@ -90,7 +92,7 @@ describe("opening", () => {
     await using client = await sftp(opener);
     expect(events.slice(0, 2)).toEqual(["session subsystem", "write 9"]);
     expect(client.extensions.get("posix-rename@openssh.com")).toBe("1");
-    await expect.poll(() => client.serverLimits.maxReadLength).toBe(261_120);
+    await expect.poll(() => client.serverLimits.maxReadLength, { timeout: 10_000 }).toBe(261_120);
   });
 
   it("rejects if the server refuses the subsystem, and closes the channel", async () => {
@@ -130,15 +132,15 @@ describe("opening", () => {
     controller.abort();
     expect(await opening).toEqual(code("aborted"));
     open!();
-    await expect.poll(() => server.calls).toEqual(["close"]);
+    await expect.poll(() => server.calls, { timeout: 10_000 }).toEqual(["close"]);
 
     const mute = new MemorySftp({ window: 0 });
     const second = new AbortController();
     const waits = failure(sftp(mute, { signal: second.signal }));
-    await expect.poll(() => mute.calls).toEqual(["subsystem"]);
+    await expect.poll(() => mute.calls, { timeout: 10_000 }).toEqual(["subsystem"]);
     second.abort();
     expect(await waits).toEqual(code("aborted"));
-    await expect.poll(() => mute.calls).toEqual(["subsystem", "close"]);
+    await expect.poll(() => mute.calls, { timeout: 10_000 }).toEqual(["subsystem", "close"]);
   });
 
   it("rejects unknown options", async () => {
@@ -203,18 +205,18 @@ it("closes a file that the server opens after the call was aborted", async () =>
   });
   const controller = new AbortController();
   const opening = failure(sftp.open("f", "r", { signal: controller.signal }));
-  await expect.poll(() => answer).toBeDefined();
+  await expect.poll(() => answer, { timeout: 10_000 }).toBeDefined();
   controller.abort();
   expect(await opening).toEqual(code("aborted"));
   answer!();
-  await expect.poll(() => server.requests.at(-1)).toBe("close");
+  await expect.poll(() => server.requests.at(-1), { timeout: 10_000 }).toBe("close");
   expect(await sftp.exists("f")).toBe(true);
 });
 
 it("fails the calls under way when the server ends SFTP, and closes the channel", async () => {
   const { sftp, server } = await openMemorySftp(silent("stat"));
   const result = failure(sftp.stat("f"));
-  await expect.poll(() => server.requests).toContain("stat");
+  await expect.poll(() => server.requests, { timeout: 10_000 }).toContain("stat");
   server.sendEof();
   expect(await result).toEqual(code("channel-closed"));
   expect(server.calls).toContain("close");
@@ -223,7 +225,7 @@ it("fails the calls under way when the server ends SFTP, and closes the channel"
 it("ends SFTP when the server violates the protocol", async () => {
   const { sftp, server } = await openMemorySftp(silent("stat"));
   const result = failure(sftp.stat("f"));
-  await expect.poll(() => server.requests).toContain("stat");
+  await expect.poll(() => server.requests, { timeout: 10_000 }).toContain("stat");
   const packet = encodeReply(77, { type: "status", status: SSH_FX.OK, message: "", languageTag: "" });
   server.send(new Uint8Array([0, 0, 0, packet.length, ...packet]));
   expect(await result).toEqual(code("unexpected-message"));
@@ -235,7 +237,9 @@ it("returns all window credit at once, also for what nobody reads", async () => 
   const { sftp, server } = await openMemorySftp();
   await sftp.writeFile("f", new Uint8Array(3_000_000));
   const stream = sftp.createReadStream("f");
-  await expect.poll(() => server.requests.filter((type) => type === "read").length).toBeGreaterThan(2);
+  await expect
+    .poll(() => server.requests.filter((type) => type === "read").length, { timeout: 10_000 })
+    .toBeGreaterThan(2);
   expect(server.unconsumed).toBe(0);
   await stream.cancel();
 });

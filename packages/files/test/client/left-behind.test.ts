@@ -83,7 +83,7 @@ describe("a failed upload leaves no handle, no temporary file and the old files"
     ]);
     expect(targets.upload.tree("/home/to")).toEqual(OLD);
     expect(server.requests).not.toContain("rename");
-    await expect.poll(() => [local.openCount, server.server.handleCount]).toEqual([0, 0]);
+    await expect.poll(() => [local.openCount, server.server.handleCount], { timeout: 10_000 }).toEqual([0, 0]);
   });
 
   it.each<RequestType>(["open", "write", "fsetstat", "posix-rename"])(
@@ -93,13 +93,13 @@ describe("a failed upload leaves no handle, no temporary file and the old files"
       const { server, local, run, targets } = await open(options);
       const abort = new AbortController();
       const uploading = run("upload", { signal: abort.signal });
-      await expect.poll(() => server.requests).toContain(type);
+      await expect.poll(() => server.requests, { timeout: 10_000 }).toContain(type);
       abort.abort();
       expect(await failure(uploading)).toMatchObject({ code: "aborted" });
       speak();
       server.flush();
-      await expect.poll(() => targets.upload.tree("/home/to")).toEqual(OLD);
-      await expect.poll(() => [local.openCount, server.server.handleCount]).toEqual([0, 0]);
+      await expect.poll(() => targets.upload.tree("/home/to"), { timeout: 10_000 }).toEqual(OLD);
+      await expect.poll(() => [local.openCount, server.server.handleCount], { timeout: 10_000 }).toEqual([0, 0]);
     },
   );
 
@@ -110,7 +110,7 @@ describe("a failed upload leaves no handle, no temporary file and the old files"
       "short",
     ]);
     expect(targets.upload.tree("/home/to")).toEqual([]);
-    await expect.poll(() => [local.openCount, server.server.handleCount]).toEqual([0, 0]);
+    await expect.poll(() => [local.openCount, server.server.handleCount], { timeout: 10_000 }).toEqual([0, 0]);
   });
 });
 
@@ -120,7 +120,7 @@ describe("a failed download leaves no handle, no temporary file and the old file
     expect(await failure(run("download"))).toMatchObject({ code: "sftp-permission-denied" });
     expect((await run("download", { onError: "skip" })).files).toBe(0);
     expect(targets.download.tree("/home/to")).toEqual(OLD);
-    await expect.poll(() => [local.openCount, server.server.handleCount]).toEqual([0, 0]);
+    await expect.poll(() => [local.openCount, server.server.handleCount], { timeout: 10_000 }).toEqual([0, 0]);
   });
 
   it.each<RequestType>(["open", "read"])("if the server falls silent at %s, and the caller gives up", async (type) => {
@@ -128,13 +128,13 @@ describe("a failed download leaves no handle, no temporary file and the old file
     const { server, local, run, targets } = await open(options);
     const abort = new AbortController();
     const downloading = run("download", { signal: abort.signal });
-    await expect.poll(() => server.requests).toContain(type);
+    await expect.poll(() => server.requests, { timeout: 10_000 }).toContain(type);
     abort.abort();
     expect(await failure(downloading)).toMatchObject({ code: "aborted" });
     speak();
     server.flush();
     expect(targets.download.tree("/home/to")).toEqual(OLD);
-    await expect.poll(() => [local.openCount, server.server.handleCount]).toEqual([0, 0]);
+    await expect.poll(() => [local.openCount, server.server.handleCount], { timeout: 10_000 }).toEqual([0, 0]);
   });
 
   it("if a file of this side cannot be written, closed, given its attributes, or renamed", async () => {
@@ -154,7 +154,7 @@ describe("a failed download leaves no handle, no temporary file and the old file
         "short: file-unwritable",
       ]);
       expect(targets.download.tree("/home/to")).toEqual(OLD);
-      await expect.poll(() => [local.openCount, server.server.handleCount]).toEqual([0, 0]);
+      await expect.poll(() => [local.openCount, server.server.handleCount], { timeout: 10_000 }).toEqual([0, 0]);
     }
   });
 });
@@ -202,7 +202,7 @@ describe("a failed rename", () => {
         "d",
         expect.stringMatching(/^\.d\.nacre-/),
       ]);
-      await expect.poll(() => [local.openCount, server.server.handleCount]).toEqual([0, 0]);
+      await expect.poll(() => [local.openCount, server.server.handleCount], { timeout: 10_000 }).toEqual([0, 0]);
     }
   });
 });

@@ -142,7 +142,7 @@ describe.each(["upload", "download"] as const)("%s with `limit`", (direction) =>
     abort.abort();
     expect(await outcome).toEqual(code("aborted"));
     expect(clock.timers).toBe(0);
-    await expect.poll(() => [local.openCount, server.server.handleCount]).toEqual([0, 0]);
+    await expect.poll(() => [local.openCount, server.server.handleCount], { timeout: 10_000 }).toEqual([0, 0]);
   });
 });
 

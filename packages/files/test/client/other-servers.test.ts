@@ -108,7 +108,7 @@ describe.each([
         expect(result).toMatchObject({ files: 1, failed: [], unset: [{ path: "", attributes, error }] });
         expect(server.files.find("/home/f").data).toHaveLength(length);
         expect([...server.files.find("/home").entries.keys()]).toEqual(["f"]);
-        await expect.poll(() => server.server.handleCount).toBe(0);
+        await expect.poll(() => server.server.handleCount, { timeout: 10_000 }).toBe(0);
       }
   });
 
@@ -132,7 +132,7 @@ it.each([10, LONG])(
     expect(await failure(work)).toMatchObject({ code: "sftp-permission-denied" });
     expect(server.requests).not.toContain("setstat");
     expect([...server.files.find("/home").entries.keys()]).toEqual([]);
-    await expect.poll(() => [server.closes, server.server.handleCount]).toEqual([1, 0]);
+    await expect.poll(() => [server.closes, server.server.handleCount], { timeout: 10_000 }).toEqual([1, 0]);
   },
 );
 
@@ -151,7 +151,7 @@ async function closesBefore(work: (client: Sftp) => Promise<unknown>, options: M
     },
   });
   const done = work(sftp);
-  await expect.poll(() => held.length).toBeGreaterThan(0);
+  await expect.poll(() => held.length, { timeout: 10_000 }).toBeGreaterThan(0);
   await macrotask();
   const { closes } = server;
   while (held.length > 0) {

@@ -212,7 +212,7 @@ it("a call that waits for the only open file can be aborted, and the next one ge
   await Promise.allSettled([sftp.writeFile("c", "1"), sftp.writeFile("d", "2")]);
   isSilent = true;
   const first = sftp.readFile("a");
-  await expect.poll(() => held.length).toBeGreaterThan(0);
+  await expect.poll(() => held.length, { timeout: 10_000 }).toBeGreaterThan(0);
   const controller = new AbortController();
   const second = failure(sftp.readFile("b", { signal: controller.signal }));
   const third = sftp.readdir(".");

@@ -55,11 +55,11 @@ describe.each(calls)("%s", (_, run) => {
     });
     const controller = new AbortController();
     const running = failure(run(sftp, controller.signal));
-    await expect.poll(() => answer).toBeDefined();
+    await expect.poll(() => answer, { timeout: 10_000 }).toBeDefined();
     controller.abort("why");
     expect(await running).toMatchObject({ code: "aborted", cause: "why" });
     answer!();
-    await expect.poll(() => server.requests).toEqual(["open", "close"]);
+    await expect.poll(() => server.requests, { timeout: 10_000 }).toEqual(["open", "close"]);
   });
 
   it("rejects with `aborted` while the file is open, closes it, and sends nothing later", async () => {
@@ -69,7 +69,7 @@ describe.each(calls)("%s", (_, run) => {
     server.files.open("f", CREATE, 0o644).data = DATA;
     const controller = new AbortController();
     const running = failure(run(sftp, controller.signal));
-    await expect.poll(() => server.requests.length).toBeGreaterThan(1);
+    await expect.poll(() => server.requests.length, { timeout: 10_000 }).toBeGreaterThan(1);
     controller.abort();
     expect(await running).toEqual(code("aborted"));
     await sftp.stat("f");
@@ -92,7 +92,7 @@ describe.each(calls)("%s", (_, run) => {
   it("rejects with the reason for which SFTP ends", async () => {
     const { sftp, server } = await openMemorySftp(silent("open"));
     const running = failure(run(sftp));
-    await expect.poll(() => server.requests).toContain("open");
+    await expect.poll(() => server.requests, { timeout: 10_000 }).toContain("open");
     server.sendEof();
     expect(await running).toEqual(code("channel-closed"));
     expect(await failure(run(sftp))).toEqual(code("channel-closed"));
@@ -114,7 +114,7 @@ describe.each(calls)("%s", (_, run) => {
     expect(partsOf(sftp).channel.machine.requestCount).toBe(1024);
     controller.abort();
     expect(await aborted).toEqual(code("aborted"));
-    await expect.poll(() => held.length).toBe(1024);
+    await expect.poll(() => held.length, { timeout: 10_000 }).toBe(1024);
     for (const answer of held) answer();
     server.flush();
     await Promise.all([stats, running]);

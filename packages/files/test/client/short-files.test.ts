@@ -106,7 +106,7 @@ describe("the download of a short file", () => {
     make(server, "/home/f", 10);
     await download(sftp, "f", { files: local, path: "/home/g" });
     expect(isSame(local.files.find("/home/g").data, pattern(length))).toBe(true);
-    await expect.poll(() => server.server.handleCount).toBe(0);
+    await expect.poll(() => server.server.handleCount, { timeout: 10_000 }).toBe(0);
   });
 
   it("has all bytes if the server sends them in several replies", async () => {
@@ -138,7 +138,7 @@ describe("many short requests", () => {
       Promise.allSettled(Array.from({ length: count }, () => sftp.stat("f")));
     const { writes } = server;
     const first = stats(COLLECT_AT);
-    await expect.poll(() => held.length).toBe(COLLECT_AT);
+    await expect.poll(() => held.length, { timeout: 10_000 }).toBe(COLLECT_AT);
     // These arrive in several turns, and wait for each other.
     const later = [];
     for (let turn = 0; turn < 5; turn++) {
@@ -148,7 +148,7 @@ describe("many short requests", () => {
     }
     expect([server.writes - writes, held.length]).toEqual([1, COLLECT_AT]);
     // The server answers none of the first ones.
-    await expect.poll(() => held.length).toBe(COLLECT_AT + 10);
+    await expect.poll(() => held.length, { timeout: 10_000 }).toBe(COLLECT_AT + 10);
     expect(server.writes - writes).toBe(2);
     isHeld = false;
     for (const answer of held) answer();

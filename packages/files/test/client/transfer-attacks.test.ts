@@ -26,7 +26,7 @@ test("sftp: a download that ends before the stated size · client", async () => 
   const to = local();
   expect(await failure(download(sftp, "f", to))).toEqual(code("sftp-failure"));
   expect(to.files.tree("/home")).toEqual([]);
-  await expect.poll(() => [to.files.openCount, server.server.handleCount]).toEqual([0, 0]);
+  await expect.poll(() => [to.files.openCount, server.server.handleCount], { timeout: 10_000 }).toEqual([0, 0]);
 });
 
 test("sftp: a copy of which the server gives no digest · client", async () => {
@@ -81,7 +81,7 @@ test("sftp: a file without an end · client", async () => {
   left = 64_000_000;
   expect(await failure(upload(sftp, to, "g", { verify: "sha256" }))).toEqual(code("sftp-failure"));
   expect(left).toBeGreaterThan(32_000_000);
-  await expect.poll(() => [to.files.openCount, server.server.handleCount]).toEqual([0, 0]);
+  await expect.poll(() => [to.files.openCount, server.server.handleCount], { timeout: 10_000 }).toEqual([0, 0]);
 });
 
 test("sftp: files without an end · client", async () => {
@@ -107,5 +107,5 @@ test("sftp: files without an end · client", async () => {
   expect(error).toMatchObject({ code: "output-limit", message: expect.stringContaining("150 files") });
   expect(to.files.tree("/home/copy").length).toBeLessThanOrEqual(150);
   expect(listed).toBeLessThan(5000);
-  await expect.poll(() => [to.files.openCount, server.server.handleCount]).toEqual([0, 0]);
+  await expect.poll(() => [to.files.openCount, server.server.handleCount], { timeout: 10_000 }).toEqual([0, 0]);
 });

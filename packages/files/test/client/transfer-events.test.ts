@@ -72,6 +72,6 @@ describe.each(["upload", "download"] as const)("`onFile` of an %s", (way) => {
     };
     expect(await failure(run("f", "copy", { onFile: throws, onError: "skip" }))).toBe(bug);
     expect(await failure(run("f", "copy", { onFile: "print" as never }))).toEqual(code("usage"));
-    await expect.poll(() => [local.openCount, server.server.handleCount]).toEqual([0, 0]);
+    await expect.poll(() => [local.openCount, server.server.handleCount], { timeout: 10_000 }).toEqual([0, 0]);
   });
 });

@@ -36,7 +36,7 @@ async function* one(): AsyncIterable<Uint8Array> {
 
 /** Expects that nothing is open on either side. */
 async function expectClosed(): Promise<void> {
-  await expect.poll(() => [local.openCount, server.server.handleCount]).toEqual([0, 0]);
+  await expect.poll(() => [local.openCount, server.server.handleCount], { timeout: 10_000 }).toEqual([0, 0]);
 }
 
 describe("copy", () => {
@@ -601,7 +601,7 @@ describe("failures", () => {
     const options = { recursive: true, onError: "skip", onProgress } as const;
     expect(await failure(download(sftp, "t", here("/home/copy"), options))).toMatchObject({ code: "connection-lost" });
     expect(local.tree("/home/copy").filter((path) => path.includes("nacre"))).toEqual([]);
-    await expect.poll(() => local.openCount).toBe(0);
+    await expect.poll(() => local.openCount, { timeout: 10_000 }).toBe(0);
   });
 
   it("include links in place of which there is a directory", async () => {
@@ -621,7 +621,7 @@ describe("failures", () => {
     make(local.files, { "/home/f": "new" });
     const abort = new AbortController();
     const uploading = upload(sftp, here("/home/f"), "g", { signal: abort.signal });
-    await expect.poll(() => server.requests).toContain("write");
+    await expect.poll(() => server.requests, { timeout: 10_000 }).toContain("write");
     abort.abort();
     expect(await failure(uploading)).toEqual(code("aborted"));
     expect(server.requests).toContain("remove");

@@ -58,7 +58,7 @@ describe("reading", () => {
       await sftp.writeFile("f", bytes);
       expect(isSame(await sftp.readFile("f"), bytes)).toBe(true);
     }
-    await expect.poll(() => server.server.handleCount).toBe(0);
+    await expect.poll(() => server.server.handleCount, { timeout: 10_000 }).toBe(0);
   });
 
   it("ends where a file ends that has become shorter", async () => {
@@ -152,13 +152,15 @@ describe("reading", () => {
     const stream = sftp.createReadStream("f");
     const reader = stream.getReader();
     expect((await reader.read()).done).toBe(false);
-    await expect.poll(() => server.requests.filter((type) => type === "read").length).toBeGreaterThan(4);
+    await expect
+      .poll(() => server.requests.filter((type) => type === "read").length, { timeout: 10_000 })
+      .toBeGreaterThan(4);
     for (let i = 0; i < 200; i++) await Promise.resolve();
     const requested = server.requests.filter((type) => type === "read").length * sftp.serverLimits.maxReadLength;
     expect(requested).toBeLessThanOrEqual(MOST_BYTES + sftp.serverLimits.maxReadLength);
     expect(server.unconsumed).toBe(0);
     await reader.cancel();
-    await expect.poll(() => server.server.handleCount).toBe(0);
+    await expect.poll(() => server.server.handleCount, { timeout: 10_000 }).toBe(0);
   });
 
   it("fails with the status of a read, after the bytes before it", async () => {
@@ -180,7 +182,7 @@ describe("reading", () => {
     };
     expect(await failure(all())).toEqual(error);
     expect(length).toBeLessThanOrEqual(522_240);
-    await expect.poll(() => server.server.handleCount).toBe(0);
+    await expect.poll(() => server.server.handleCount, { timeout: 10_000 }).toBe(0);
   });
 });
 
@@ -213,7 +215,7 @@ describe("writing", () => {
         return false;
       },
     });
-    await expect.poll(() => sftp.serverLimits.maxWriteLength).toBe(261_120);
+    await expect.poll(() => sftp.serverLimits.maxWriteLength, { timeout: 10_000 }).toBe(261_120);
     const bytes = pattern(900_000);
     const cuts = [0, 10, 20, 262_164, 262_165, 300_000, 899_999, 900_000];
     await sftp.writeFile(
@@ -286,7 +288,7 @@ describe("writing", () => {
       writer.closed.catch(() => {});
       writer.write("data").catch(() => {});
       expect(await failure(writer.close())).toMatchObject({ code: "sftp-failure" });
-      await expect.poll(() => server.server.requestCount).toBe(0);
+      await expect.poll(() => server.server.requestCount, { timeout: 10_000 }).toBe(0);
     }
   });
 
@@ -295,14 +297,14 @@ describe("writing", () => {
     const writer = sftp.createWriteStream("f").getWriter();
     writer.closed.catch(() => {});
     const written = failure(writer.write(new Uint8Array(1_000_000)));
-    await expect.poll(() => server.requests.includes("write")).toBe(true);
+    await expect.poll(() => server.requests.includes("write"), { timeout: 10_000 }).toBe(true);
     const closing = failure(writer.close());
     const aborted = failure(writer.abort());
     await written;
     expect(await closing).toEqual(code("closed"));
     await aborted;
     // The close of the file waits for its write, which this server never answers.
-    await expect.poll(() => server.server.requestCount).toBeGreaterThan(1);
+    await expect.poll(() => server.server.requestCount, { timeout: 10_000 }).toBeGreaterThan(1);
   });
 });
 

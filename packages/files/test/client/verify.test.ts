@@ -42,7 +42,7 @@ describe("a server that runs no commands", () => {
       const uploading = upload(client, here, "remote", { ...SHA256, onFile });
       if (isDamaged) expect(await failure(uploading)).toMatchObject({ code: "sftp-failure" });
       else expect(await uploading).toMatchObject({ files: 1, verified: 1, unverified: [] });
-      await expect.poll(() => server.server.handleCount).toBe(0);
+      await expect.poll(() => server.server.handleCount, { timeout: 10_000 }).toBe(0);
     }
   });
 
@@ -137,7 +137,7 @@ describe("a file that ends before the stated size", () => {
       expect(await failure(download(client, "f", here, options))).toMatchObject(ended);
       expect(local.tree("/home").filter((path) => path.startsWith("local"))).toEqual([]);
       expect(local.openCount).toBe(0);
-      await expect.poll(() => server.server.handleCount).toBe(0);
+      await expect.poll(() => server.server.handleCount, { timeout: 10_000 }).toBe(0);
     }
   });
 

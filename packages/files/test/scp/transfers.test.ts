@@ -153,7 +153,9 @@ describe("an upload with scp", () => {
     expect(failed).toEqual([{ path: "a", error: code("file-unreadable") }]);
     expect(await tree(files, "/copy")).toEqual(TREE.slice(1).toSorted());
     expect(await failure(uploadScp(ssh, shrinking, "again", { recursive: true }))).toEqual(code("file-unreadable"));
-    await expect.poll(() => tree(files, "/again")).not.toContainEqual(expect.stringContaining("nacre-"));
+    await expect
+      .poll(() => tree(files, "/again"), { timeout: 10_000 })
+      .not.toContainEqual(expect.stringContaining("nacre-"));
   });
 
   it("names a device's file system whole, and everything else as directory and name", async () => {
@@ -328,9 +330,11 @@ describe("a transfer with scp", () => {
     }
     expect(local.tree("/home").map((line) => line[0])).toEqual(["f"]);
     await expect
-      .poll(() => tree(files.fileSystem, "/").then((lines) => lines.map((line) => line.slice(0, 5))))
+      .poll(() => tree(files.fileSystem, "/").then((lines) => lines.map((line) => line.slice(0, 5))), {
+        timeout: 10_000,
+      })
       .toEqual(["large"]);
-    await expect.poll(() => [local.openCount, files.open()]).toEqual([0, 0]);
+    await expect.poll(() => [local.openCount, files.open()], { timeout: 10_000 }).toEqual([0, 0]);
   });
 
   it("ends with an exception of the application, regardless of `onError`", async () => {

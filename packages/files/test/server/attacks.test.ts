@@ -168,10 +168,10 @@ test("sftp: a flood to a slow file system · server", async () => {
   expect(client.consumed - before).toBeLessThanOrEqual(16 * length);
   // Every request is answered, and all credit returned, once the file system goes on.
   for (let answered = 0; answered < requests; answered++) {
-    await expect.poll(() => answers.length).toBeGreaterThan(answered);
+    await expect.poll(() => answers.length, { timeout: 10_000 }).toBeGreaterThan(answered);
     answers[answered]!();
   }
-  await expect.poll(() => client.consumed).toBe(client.sent);
+  await expect.poll(() => client.consumed, { timeout: 10_000 }).toBe(client.sent);
   client.close();
   await client.ended;
 });

@@ -15,10 +15,10 @@ describe("the end of a session", () => {
     await sftp.writeFile("f", "x");
     await sftp.open("f");
     await sftp.open("f", "r+");
-    await expect.poll(open).toBe(2);
+    await expect.poll(open, { timeout: 10_000 }).toBe(2);
     await sftp.close();
-    await expect.poll(open).toBe(0);
-    await expect.poll(() => events.map(({ type }) => type)).toContain("session-ended");
+    await expect.poll(open, { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => events.map(({ type }) => type), { timeout: 10_000 }).toContain("session-ended");
   });
 
   it("closes files when the connection breaks", async () => {
@@ -27,7 +27,7 @@ describe("the end of a session", () => {
     await sftp.writeFile("f", "x");
     await sftp.open("f");
     connection.close().catch(() => {});
-    await expect.poll(open).toBe(0);
+    await expect.poll(open, { timeout: 10_000 }).toBe(0);
   });
 
   it("closes a file whose open ends after the channel", async () => {
@@ -147,11 +147,11 @@ describe("the order of requests by path", () => {
     expect(calls).toEqual(["stat a", "stat b"]);
     settle.get("stat b")!();
     settle.get("stat a")!();
-    await expect.poll(() => calls.slice(2)).toEqual(["remove c"]);
+    await expect.poll(() => calls.slice(2), { timeout: 10_000 }).toEqual(["remove c"]);
     settle.get("remove c")!();
-    await expect.poll(() => calls.slice(3)).toEqual(["remove d"]);
+    await expect.poll(() => calls.slice(3), { timeout: 10_000 }).toEqual(["remove d"]);
     settle.get("remove d")!();
-    await expect.poll(() => calls.slice(4)).toEqual(["stat e"]);
+    await expect.poll(() => calls.slice(4), { timeout: 10_000 }).toEqual(["stat e"]);
     settle.get("stat e")!();
     await Promise.all(answers);
   });

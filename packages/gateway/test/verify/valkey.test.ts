@@ -75,7 +75,7 @@ test("only one of 100 concurrent calls of `take` with the same key returns the v
 test("Valkey forgets a ticket when it expires or is revoked", async () => {
   const tickets = await store(await valkey());
   await tickets.put("short", "value", 1);
-  await expect.poll(() => tickets.take("short")).toBeUndefined();
+  await expect.poll(() => tickets.take("short"), { timeout: 10_000 }).toBeUndefined();
   await tickets.put("revoked", "value", 30_000);
   await tickets.delete("revoked");
   expect(await tickets.take("revoked")).toBeUndefined();

@@ -46,6 +46,9 @@ export const certificateAlgorithms: readonly SignatureAlgorithm[] = plainAlgorit
   certifiedAlgorithm(one, defaultKeyFormats, plainAlgorithms),
 );
 
+/** Signature algorithms that a server accepts from user keys by default, of security keys and certificates too. */
+export const nodeUserKeys: readonly SignatureAlgorithm[] = [...plainAlgorithms, ...certificateAlgorithms];
+
 /**
  * Ciphers in order of preference. The order is fixed rather than measured at run time, so that the KEXINIT never depends on the load.
  * Sealing 32 KiB with aes128-gcm and with our chacha20-poly1305 takes 24 and 35 µs of CPU on Node 20, 10 and 82 on Bun 1.4, and 200 and 47
@@ -89,10 +92,16 @@ export function clientAlgorithms(library: CryptoLibrary): TransportAlgorithms {
 export function serverAlgorithms(library: CryptoLibrary): TransportAlgorithms {
   return {
     kex: [mlkem768X25519Sha256, curve25519Sha256, curve25519Sha256Libssh],
-    hostKeys: [ed25519, rsaSha2_512, rsaSha2_256, ecdsaNistp256, ecdsaNistp384, ecdsaNistp521],
+    hostKeys: withCertificates([ed25519, rsaSha2_512, rsaSha2_256, ecdsaNistp256, ecdsaNistp384, ecdsaNistp521]),
     ciphers: CIPHERS[library],
     macs: [hmacSha256Etm, hmacSha512Etm],
   };
+}
+
+/** Returns the algorithms of plain keys, followed by those of their certificates. */
+function withCertificates(plain: readonly SignatureAlgorithm[]): readonly SignatureAlgorithm[] {
+  const isTheirs = ({ signatureName }: SignatureAlgorithm): boolean => plain.some(({ name }) => name === signatureName);
+  return [...plain, ...certificateAlgorithms.filter(isTheirs)];
 }
 
 /**

@@ -1,8 +1,9 @@
 import { type AuthorizedKeyCheck, parseAuthorizedKeys } from "@nacre/keyfiles/internal";
-import { escapeText, SshError } from "@nacre/wire";
+import { escapeText } from "@nacre/wire";
 import type { Authenticate, LoginDecision, PublickeyLogin } from "nacre/extend";
-import { expandHome } from "./files.ts";
-import { type OwnedFile, readOwned } from "./owned-file.ts";
+import { grant, localTime, ProblemLog, readLoginFile } from "./login-files.ts";
+import { RevocationFile } from "./revocation-file.ts";
+import { certificateText, checkPrincipalsPath, decideByAuthority } from "./trusted-authorities.ts";
 
 /**
  * Paths of a user's authorized_keys files: either the same for all users, or returned by a function of the user name. A leading `~/` is the
@@ -35,6 +36,24 @@ export interface AuthorizedKeysOptions {
    * LD_PRELOAD or BASH_ENV would let a user run any command, even if the account is restricted to certain commands.
    */
   readonly permitUserEnvironment?: boolean | ((name: string) => boolean) | undefined;
+  /**
+   * File with the public keys of authorities, one in each line, whose certificates may log in as the users that they name, like sshd's
+   * TrustedUserCAKeys. Only the account that runs the server and root may be able to write it. Default none; `cert-authority` in
+   * authorized_keys trusts an authority for one user.
+   */
+  readonly trustedUserCAKeys?: string | undefined;
+  /**
+   * File with the principals that may log in as a user, one in each line, like sshd's AuthorizedPrincipalsFile: certificates of
+   * `trustedUserCAKeys` must then name one of them, and the user's name counts no more. `%u` is the user's name, `%U` the id of `owner`,
+   * `%h` is `home`, and `%%` a percent sign. A name with a slash or backslash has no file.
+   */
+  readonly authorizedPrincipalsFile?: string | undefined;
+  /**
+   * File with revoked keys, like sshd's RevokedKeys: a list of `ssh-keygen -k`, or text with a key in each line. It refuses a key, its
+   * certificates and those of an authority. A file that is missing, or that cannot be read or understood, refuses all keys. It is read
+   * again when it changes.
+   */
+  readonly revokedKeys?: string | undefined;
   /** Called with a one-line description of each ignored file or line. Safe to display. */
   readonly warn?: ((text: string) => void) | undefined;
   /** Returns the current time in milliseconds since 1970; default `Date.now`. */
@@ -45,13 +64,21 @@ export interface AuthorizedKeysOptions {
  * Returns an `authenticate` function that accepts the keys in authorized_keys files (sshd(8)). A login gets the permissions of the matching
  * line. A line with an unknown or unenforceable option accepts no login. A file is ignored if a user other than its owner and root can
  * write it, or can replace it by writing a folder above it.
+ * Certificates are accepted by lines with `cert-authority`, and by `trustedUserCAKeys`.
  * Files are read again at each login; a missing file counts as empty. Only lines that contain the login's key are parsed. Problems in these
  * lines are reported once until the file changes. A user name can be any text: look it up, never paste it into a path.
  */
 export function authorizedKeys(files: AuthorizedKeysFiles, options: AuthorizedKeysOptions = {}): Authenticate {
+  checkPrincipalsPath(options.authorizedPrincipalsFile);
   const problems = new ProblemLog(options.warn);
+  const { revokedKeys, home } = options;
+  const revocation = revokedKeys === undefined ? undefined : new RevocationFile(revokedKeys, home, problems);
   return async (login) => {
     if (login.method !== "publickey") return false;
+    // rule: revoked-user-key
+    if (await revocation?.refuses(login)) return false;
+    const byAuthority = await decideByAuthority(login, options, problems);
+    if (byAuthority !== false) return byAuthority;
     const paths = typeof files === "function" ? await files(login.user) : files;
     for (const path of typeof paths === "string" ? [paths] : (paths ?? [])) {
       const decision = await decide(path, login, options, problems);
@@ -61,34 +88,6 @@ export function authorizedKeys(files: AuthorizedKeysFiles, options: AuthorizedKe
   };
 }
 
-/** Maximum number of files in the problem log. */
-const REMEMBERED_FILES = 1000;
-
-/** Reports each problem of a file once until the file changes, so that unauthenticated clients cannot fill the log. */
-class ProblemLog {
-  readonly #warn: (text: string) => void;
-  readonly #files = new Map<string, { readonly version: string; readonly told: Set<string> }>();
-
-  constructor(warn: (text: string) => void = () => {}) {
-    this.#warn = warn;
-  }
-
-  /** Reports `problem`. `version` identifies the file's current content. */
-  report(path: string, version: string, problem: string): void {
-    let file = this.#files.get(path);
-    if (file?.version !== version) {
-      // Paths may contain user names, so clients could otherwise add files without limit.
-      if (this.#files.size >= REMEMBERED_FILES) this.#files.clear();
-      file = { version, told: new Set() };
-      this.#files.set(path, file);
-    }
-    // Once, because clients may query a key as often as they like.
-    if (file.told.has(problem)) return;
-    file.told.add(problem);
-    this.#warn(`${escapeText(path)}${problem}`);
-  }
-}
-
 async function decide(
   path: string,
   login: PublickeyLogin,
@@ -96,68 +95,31 @@ async function decide(
   problems: ProblemLog,
 ): Promise<LoginDecision> {
   const { warn = () => {}, now = Date.now, permitUserEnvironment = false, owner, home, maxFileBytes } = options;
-  let found: OwnedFile | undefined;
-  try {
-    found = await readOwned(expandHome(path, home), {
-      owner: typeof owner === "function" ? owner(login.user) : owner,
-      home,
-      maxBytes: maxFileBytes,
-    });
-  } catch (error) {
-    if (!(error instanceof SshError)) throw error;
-    problems.report(path, "", ` is ignored: ${error.message}`);
-  }
+  const found = await readLoginFile(
+    path,
+    { owner: typeof owner === "function" ? owner(login.user) : owner, home, maxBytes: maxFileBytes },
+    problems,
+  );
   if (found === undefined) return false;
-  const { bytes, version } = found;
-  // Runs before login: Node decodes UTF-8 many times faster than the portable code.
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
+  const { text, version } = found;
   // rule: offered-key-only
-  const file = parseAuthorizedKeys(text, login.publicKey);
+  const file = parseAuthorizedKeys(text, login.certificate?.authority.blob ?? login.publicKey);
   for (const { line, problem } of file.problems) problems.report(path, version, `:${line} is ignored: ${problem}`);
-  const check = file.check(login.publicKey, {
+  const check = file.check(login.certificate ?? login.publicKey, {
+    user: login.user,
     address: login.remoteAddress,
     now: now(),
-    localTime: ({ year, month, day, hour, minute, second }) =>
-      new Date(year, month - 1, day, hour, minute, second).getTime(),
+    localTime,
   });
   if (!check.allowed) {
-    for (const { line, reason } of check.reasons) {
-      const refusal = `:${line} does not accept ${login.fingerprint}: ${REASONS[reason](login)}`;
+    for (const { line, reason, detail } of check.reasons) {
+      const refusal = `:${line} does not accept ${certificateText(login)}: ${detail ?? REASONS[reason](login)}`;
       if (reason === "problem") problems.report(path, version, refusal);
       else warn(`${escapeText(path)}${refusal}`);
     }
     return false;
   }
-  // This server has no tunnel devices and no ~/.ssh/rc, so `tunnel=` and `user-rc` have no effect.
-  const { command, pty, permitOpen, permitListen, portForwarding, agentForwarding, x11Forwarding } =
-    check.key.restrictions;
-  const forwarding = { portForwarding, agentForwarding, x11Forwarding };
-  const isPermitted = (name: string): boolean =>
-    typeof permitUserEnvironment === "function" ? permitUserEnvironment(name) : permitUserEnvironment;
-  const environment = Object.entries(check.key.restrictions.environment).filter(([name]) => {
-    const permitted = isPermitted(name);
-    // rule: permitted-environment
-    if (!permitted)
-      problems.report(
-        path,
-        version,
-        `:${check.key.line} does not set ${name}: \`permitUserEnvironment\` does not permit it`,
-      );
-    return permitted;
-  });
-  return {
-    permissions: {
-      ...(command !== undefined && { command }),
-      environment: Object.fromEntries(environment),
-      // rule: login-pty
-      pty,
-      // rule: login-permitopen
-      ...(permitOpen !== undefined && { permitOpen }),
-      // rule: login-permitlisten
-      ...(permitListen !== undefined && { permitListen }),
-      ...forwarding,
-    },
-  };
+  return grant(check.key.restrictions, { path, version, line: check.key.line }, permitUserEnvironment, problems);
 }
 
 const REASONS: Readonly<
@@ -170,4 +132,5 @@ const REASONS: Readonly<
     `its \`from\` option does not match the client's address (${remoteAddress ?? "unknown"})`,
   expired: () => "its `expiry-time` has passed",
   problem: () => "the line is invalid",
+  certificate: () => "the certificate does not count",
 };

@@ -1,8 +1,8 @@
 import { link, mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { parsePublicKeyFile } from "@nacre/keyfiles/internal";
-import type { PrivateKey } from "@nacre/keys/internal";
-import { escapeText, SshError, toHex, utf8DecodeLossy } from "@nacre/wire";
+import { certifiedPrivateKey, type PrivateKey } from "@nacre/keys/internal";
+import { equalBytes, escapeText, SshError, toHex, utf8DecodeLossy } from "@nacre/wire";
 import { inSlices } from "nacre/extend";
 import { nodeRandom } from "../crypto/bytes.ts";
 import { type CryptoChoice, nodePrivateKey } from "../crypto/private-key.ts";
@@ -35,6 +35,28 @@ export async function hostKeyFile(
     // rule: host-key-unencrypted
     if (!opened.encrypted) return opened.privateKey;
     throw new SshError("passphrase-needed", "the host key is encrypted; remove its passphrase with `ssh-keygen -p`");
+  } catch (cause) {
+    throw inFile(path, cause);
+  }
+}
+
+/**
+ * Reads a host's certificate from a file, such as `ssh_host_ed25519_key-cert.pub`, and returns the key of `hostKeys` that it certifies, as
+ * one that presents the certificate (sshd_config(5), HostCertificate). Name it in `hostKeys` beside the plain key, which other clients
+ * know. Rejects with `file-unreadable` if the file cannot be read, or if a user other than this account and root can write or replace it.
+ * Rejects with `usage` for a user's certificate and for one of another key, or the errors of `parsePublicKeyFile` and `parseCertificate`.
+ */
+export async function hostCertificateFile(path: string, hostKeys: readonly PrivateKey[]): Promise<PrivateKey> {
+  try {
+    const found = await readOwned(expandHome(path));
+    if (found === undefined) throw new SshError("file-unreadable", "no such file");
+    const { parseCertificate } = await import("@nacre/keys");
+    const certificate = parseCertificate(parsePublicKeyFile(utf8DecodeLossy(found.bytes)).publicKey.blob);
+    if (certificate.type !== "host")
+      throw new SshError("usage", "expected the certificate of a host, got that of a user");
+    const key = hostKeys.find(({ publicKey }) => equalBytes(publicKey.blob, certificate.publicKey.blob));
+    if (key === undefined) throw new SshError("usage", "the certificate is for none of the host keys");
+    return certifiedPrivateKey(key, certificate);
   } catch (cause) {
     throw inFile(path, cause);
   }

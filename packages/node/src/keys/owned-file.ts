@@ -21,6 +21,8 @@ export interface OwnedFileOptions {
   readonly home?: string | undefined;
   /** Maximum size of the file in bytes; default 4 MiB. */
   readonly maxBytes?: number | undefined;
+  /** The file as it was read before. It is returned, without reading it again, if it has not changed. */
+  readonly known?: OwnedFile | undefined;
 }
 
 /** Content of a file, and a string that changes with the file. */
@@ -37,7 +39,7 @@ const MAX_BYTES = 4 * 1024 * 1024;
  * write or replace it, it is not a regular file, or it is too large.
  */
 export async function readOwned(path: string, options: OwnedFileOptions = {}): Promise<OwnedFile | undefined> {
-  const { owner = process.getuid?.(), home = accountHome(), maxBytes = MAX_BYTES } = options;
+  const { owner = process.getuid?.(), home = accountHome(), maxBytes = MAX_BYTES, known } = options;
   let file: FileHandle | undefined;
   try {
     // Without O_NONBLOCK, opening a pipe that has no writer blocks a thread.
@@ -53,9 +55,10 @@ export async function readOwned(path: string, options: OwnedFileOptions = {}): P
     // rule: owned-file-size
     if (stats.size > maxBytes)
       throw new SshError("file-unreadable", `the file has ${stats.size} bytes, but the maximum is ${maxBytes}`);
-    const bytes = await file.readFile();
     const { dev, ino, size, mtimeMs, ctimeMs, uid, mode } = stats;
-    return { bytes, version: [dev, ino, size, mtimeMs, ctimeMs].join(" "), uid, mode };
+    const version = [dev, ino, size, mtimeMs, ctimeMs].join(" ");
+    if (version === known?.version) return known;
+    return { bytes: await file.readFile(), version, uid, mode };
   } catch (cause) {
     if (cause instanceof SshError) throw cause;
     const { code, message } = cause as NodeJS.ErrnoException;

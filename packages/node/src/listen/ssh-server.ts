@@ -13,7 +13,7 @@ import {
   withDescriptions,
 } from "nacre/extend";
 import { checkServeOptions, SERVER_LIMITS, serveDuplex, serverMethods } from "nacre/internal-on-demand";
-import { nodeAlgorithms, nodeServerAlgorithms } from "../crypto/algorithms.ts";
+import { nodeAlgorithms, nodeServerAlgorithms, nodeUserKeys } from "../crypto/algorithms.ts";
 import { nodeRandom } from "../crypto/bytes.ts";
 import { fingerprint } from "../crypto/fingerprint.ts";
 import { loadAlgorithms } from "../crypto/load.ts";
@@ -53,11 +53,18 @@ export async function openServer(options: ListenOptions): Promise<SshServer> {
 }
 
 async function withServerProvider(options: ListenOptions): Promise<ListenOptions & ServerProvider> {
-  const { defaultServerAlgorithms: defaults, defaultAlgorithms: known } =
-    options.crypto === "noble"
-      ? await import("nacre/defaults")
-      : { defaultServerAlgorithms: nodeServerAlgorithms, defaultAlgorithms: nodeAlgorithms };
-  const { userKeys = defaults.hostKeys, random = nodeRandom, wasm } = options;
+  const {
+    defaultServerAlgorithms: defaults,
+    defaultAlgorithms: known,
+    defaultUserKeys,
+  } = options.crypto === "noble"
+    ? await import("nacre/defaults")
+    : {
+        defaultServerAlgorithms: nodeServerAlgorithms,
+        defaultAlgorithms: nodeAlgorithms,
+        defaultUserKeys: nodeUserKeys,
+      };
+  const { userKeys = defaultUserKeys, random = nodeRandom, wasm } = options;
   const algorithms = offeredAlgorithms({ algorithms: chooseAlgorithms(options.algorithms, defaults, known), wasm });
   return {
     ...options,

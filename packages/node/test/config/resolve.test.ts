@@ -116,10 +116,10 @@ describe("Match exec", () => {
       const text = (await readFile(`${home}/pid`, "utf8")).trim();
       expect(text).toMatch(/^\d+$/);
       return text;
-    });
+    }, 10_000);
     act(() => abort.abort());
     expect(await resolving).toBe(code);
-    await vi.waitFor(() => expect(isRunning(pid)).toBe(false));
+    await vi.waitFor(() => expect(isRunning(pid)).toBe(false), 10_000);
   });
 
   test("nothing runs for a signal that has aborted", async () => {

@@ -81,7 +81,7 @@ describe("forwardDynamic", () => {
     expect(await received(socket)).toBe(Buffer.from([5, 0, 5, 2, 0, 1, 0, 0, 0, 0, 0, 0]).toString("latin1"));
     expect(codes).toEqual(["forward-denied"]);
     socket.end();
-    await vi.waitFor(() => expect(forward.connections).toBe(0));
+    await vi.waitFor(() => expect(forward.connections).toBe(0), 10_000);
     const next = connectLocally(forward);
     next.end(httpConnect("far", 80));
     expect(await received(next)).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n/);
@@ -117,7 +117,7 @@ describe("forwardDynamic", () => {
     socket.destroy();
     expect(codes).toEqual(["proxy-request-refused"]);
     expect(targets).toEqual([]);
-    await vi.waitFor(() => expect(forward.connections).toBe(0));
+    await vi.waitFor(() => expect(forward.connections).toBe(0), 10_000);
   });
 
   it("drops a client that disconnects during its request, or while its target is being connected", async () => {
@@ -126,18 +126,18 @@ describe("forwardDynamic", () => {
     const { codes, onError } = errorCodes();
     await using forward = await ssh.forwardDynamic({ port: 0 }, { onError });
     connectLocally(forward).end(socks5("far", 80).subarray(0, 5));
-    await vi.waitFor(() => expect(codes).toEqual(["proxy-request-refused"]));
+    await vi.waitFor(() => expect(codes).toEqual(["proxy-request-refused"]), 10_000);
     const reset = connectLocally(forward);
     await new Promise((sent) => reset.write(socks5("far", 80).subarray(0, 5), sent));
     reset.resetAndDestroy();
-    await vi.waitFor(() => expect([codes.length, forward.connections]).toEqual([2, 0]));
+    await vi.waitFor(() => expect([codes.length, forward.connections]).toEqual([2, 0]), 10_000);
     const socket = connectLocally(forward);
     socket.write(socks5("far", 80));
-    await vi.waitFor(() => expect(opens).toHaveLength(1));
+    await vi.waitFor(() => expect(opens).toHaveLength(1), 10_000);
     socket.resetAndDestroy();
     await once(socket, "close");
     opens[0]!.accept();
-    await vi.waitFor(() => expect(forward.connections).toBe(0));
+    await vi.waitFor(() => expect(forward.connections).toBe(0), 10_000);
   });
 
   it("serves many concurrent clients without a MaxListenersExceededWarning", async () => {
@@ -150,7 +150,7 @@ describe("forwardDynamic", () => {
     await using forward = await ssh.forwardDynamic({ port: 0 });
     for (let i = 0; i < 40; i++)
       connectLocally(forward).write(i < 20 ? socks5("far", 80).subarray(0, 3) : socks5("far", 80));
-    await vi.waitFor(() => expect([opens.length, forward.connections]).toEqual([20, 40]));
+    await vi.waitFor(() => expect([opens.length, forward.connections]).toEqual([20, 40]), 10_000);
     await forward.close();
     await new Promise((resolve) => setImmediate(resolve));
     expect(warnings).toEqual([]);
@@ -161,7 +161,7 @@ describe("forwardDynamic", () => {
     const { codes, onError } = errorCodes();
     await using forward = await ssh.forwardDynamic({ port: 0 }, { onError, maxConnections: 1 });
     connectLocally(forward);
-    await vi.waitFor(() => expect(forward.connections).toBe(1));
+    await vi.waitFor(() => expect(forward.connections).toBe(1), 10_000);
     expect(await received(connectLocally(forward))).toBe("ECONNRESET");
     expect(codes).toEqual(["forward-limit"]);
   });
@@ -173,7 +173,7 @@ describe("forwardDynamic", () => {
     const forward = await ssh.forwardDynamic({ port: 0 });
     const [silent, dialling] = [connectLocally(forward), connectLocally(forward)];
     dialling.write(socks5("far", 80));
-    await vi.waitFor(() => expect([opens.length, forward.connections]).toEqual([1, 2]));
+    await vi.waitFor(() => expect([opens.length, forward.connections]).toEqual([1, 2]), 10_000);
     const ends = [received(silent), received(dialling)];
     await forward.close();
     await Promise.all(ends);

@@ -37,7 +37,7 @@ describe("client.socket", () => {
     expect(socket.readyState).toBe("readOnly");
     expect(await text(socket)).toBe("got hello");
     expect(socket).toMatchObject({ readyState: "closed", bytesWritten: 5, bytesRead: 9 });
-    await vi.waitFor(() => expect(events).toEqual(["connect", "ready", "end", "close"]));
+    await vi.waitFor(() => expect(events).toEqual(["connect", "ready", "end", "close"]), 10_000);
   });
 
   it("connects on the first write", async () => {
@@ -73,7 +73,7 @@ describe("client.socket", () => {
     const socket = ssh.socket(at(target));
     expect(socket.allowHalfOpen).toBe(false);
     await text(socket);
-    await vi.waitFor(() => expect(ended).toEqual([true]));
+    await vi.waitFor(() => expect(ended).toEqual([true]), 10_000);
 
     const half = ssh.socket(at(target), { allowHalfOpen: true });
     half.resume();
@@ -98,7 +98,7 @@ describe("client.socket", () => {
     const chunks: string[] = [];
     socket.once("connect", () => socket.on("data", (chunk) => chunks.push(String(chunk))));
     socket.connect();
-    await vi.waitFor(() => expect(chunks).toEqual(["welcome"]));
+    await vi.waitFor(() => expect(chunks).toEqual(["welcome"]), 10_000);
     socket.destroy();
   });
 
@@ -147,7 +147,7 @@ describe("client.socket", () => {
     const { ssh, disconnect } = await forwarded((open) => void opens.push(open));
     const left = await watchResources();
     const socket = ssh.socket({ host: "far", port: 80 }).connect();
-    await vi.waitFor(() => expect(opens).toHaveLength(1));
+    await vi.waitFor(() => expect(opens).toHaveLength(1), 10_000);
     const onConnect = vi.fn();
     socket.on("connect", onConnect).destroy();
     const channel = opens[0]!.accept()!;

@@ -100,6 +100,6 @@ describe("tls.connect", () => {
     await once(tls, "secureConnect");
     tls.end("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     expect(await text(tls)).toContain("GET localhost");
-    await vi.waitFor(() => expect(socket.destroyed).toBe(true));
+    await vi.waitFor(() => expect(socket.destroyed).toBe(true), 10_000);
   });
 });

@@ -97,11 +97,11 @@ describe("forwardLocal", () => {
     const { codes, onError } = errorCodes();
     await using forward = await ssh.forwardLocal({ port: 0 }, target, { maxConnections: 1, onError });
     const first = connectLocally(forward);
-    await vi.waitFor(() => expect(forward.connections).toBe(1));
+    await vi.waitFor(() => expect(forward.connections).toBe(1), 10_000);
     expect(await outcome(connectLocally(forward))).toBe("ECONNRESET");
     expect(codes).toEqual(["forward-limit"]);
     expect(await ask(first, "still here")).toBe("got still here");
-    await vi.waitFor(() => expect(forward.connections).toBe(0));
+    await vi.waitFor(() => expect(forward.connections).toBe(0), 10_000);
     expect(await ask(connectLocally(forward), "again")).toBe("got again");
   });
 
@@ -115,9 +115,9 @@ describe("forwardLocal", () => {
     const { codes, onError } = errorCodes();
     await using forward = await ssh.forwardLocal({ port: 0 }, { host: "127.0.0.1", port }, { onError });
     const broken = connectLocally(forward);
-    await vi.waitFor(() => expect(sockets).toHaveLength(1));
+    await vi.waitFor(() => expect(sockets).toHaveLength(1), 10_000);
     broken.resetAndDestroy();
-    await vi.waitFor(() => expect(codes).toEqual(["closed"]));
+    await vi.waitFor(() => expect(codes).toEqual(["closed"]), 10_000);
     expect(forward.connections).toBe(0);
   });
 });
@@ -134,7 +134,7 @@ describe("closing a forward", () => {
     const { codes, onError } = errorCodes();
     const forward = await ssh.forwardLocal({ port: 0 }, target, { onError });
     const [open, opening] = [connectLocally(forward), connectLocally(forward)];
-    await vi.waitFor(() => expect(opens).toHaveLength(2));
+    await vi.waitFor(() => expect(opens).toHaveLength(2), 10_000);
     const ends = [outcome(open), outcome(opening)];
     await forward.close();
     await forward.close();
@@ -154,7 +154,7 @@ describe("closing a forward", () => {
     const { codes, onError } = errorCodes();
     const forward = await ssh.forwardLocal({ port: 0 }, target, { onError });
     const ends = [outcome(connectLocally(forward)), outcome(connectLocally(forward))];
-    await vi.waitFor(() => expect(opens).toBe(2));
+    await vi.waitFor(() => expect(opens).toBe(2), 10_000);
     await server.close();
     // The sockets are reset, so that a truncated answer does not look complete.
     expect(await Promise.all(ends)).toEqual(["ECONNRESET", "ECONNRESET"]);
@@ -235,7 +235,7 @@ describe("closing a forward", () => {
     expect(await codeOf(opening)).toBe("aborted");
     let closed = 0;
     open({ port: 1, close: async () => void closed++ });
-    await expect.poll(() => closed).toBe(1);
+    await expect.poll(() => closed, { timeout: 10_000 }).toBe(1);
   });
 });
 

@@ -43,7 +43,7 @@ describe("forwardRemote", () => {
     expect(forward).toMatchObject({ host: "localhost", port: expect.any(Number), path: undefined });
     expect(await ask(connectLocally(forward), "one")).toBe("got one");
     expect(await ask(connectLocally(forward), "two")).toBe("got two");
-    await vi.waitFor(() => expect(forward.connections).toBe(0));
+    await vi.waitFor(() => expect(forward.connections).toBe(0), 10_000);
   });
 
   it("refuses a connection if its target is unreachable, calls onError, and keeps listening", async () => {
@@ -63,7 +63,7 @@ describe("forwardRemote", () => {
     const options = { maxConnections: 1, onError };
     await using forward = await ssh.forwardRemote({ port: 0 }, { host: "127.0.0.1", port }, options);
     const first = connectLocally(forward);
-    await vi.waitFor(() => expect(forward.connections).toBe(1));
+    await vi.waitFor(() => expect(forward.connections).toBe(1), 10_000);
     expect(await received(connectLocally(forward))).toBe("");
     expect(codes).toEqual(["forward-limit"]);
     expect(await ask(first, "still here")).toBe("got still here");
@@ -75,7 +75,7 @@ describe("forwardRemote", () => {
     const { codes, onError } = errorCodes();
     const forward = await ssh.forwardRemote({ port: 0 }, { host: "127.0.0.1", port: target.port }, { onError });
     const socket = connectLocally(forward);
-    await vi.waitFor(() => expect(target.sockets).toHaveLength(1));
+    await vi.waitFor(() => expect(target.sockets).toHaveLength(1), 10_000);
     await forward.close();
     expect(await received(socket)).not.toContain("got");
     expect(await received(connectLocally(forward))).toBe("ECONNREFUSED");
@@ -97,7 +97,7 @@ describe("forwardRemoteDynamic", () => {
     refused.write(socks4(target.port));
     expect(await received(refused)).toBe(`\0[\0\0\0\0\0\0`);
     expect(codes).toEqual(["forward-unreachable"]);
-    await vi.waitFor(() => expect(forward.connections).toBe(0));
+    await vi.waitFor(() => expect(forward.connections).toBe(0), 10_000);
   });
 
   it("connects only to targets that `permit` allows", async () => {

@@ -234,7 +234,7 @@ describe("a server with several host keys", () => {
     });
     expect((await client.exec("echo on")).stdout).toBe("on\n");
     await expect
-      .poll(async () => (await readFile(knownHosts, "utf8")).trimEnd().split("\n").toSorted())
+      .poll(async () => (await readFile(knownHosts, "utf8")).trimEnd().split("\n").toSorted(), { timeout: 10_000 })
       .toEqual(["# a comment", ...linesOf(several, name(several))].toSorted());
     expect(updates).toMatchObject([{ added: { length: 3 }, removed: { length: 1 } }]);
     expect(warnings).toEqual([]);

@@ -44,7 +44,7 @@ describe("SFTP on OpenSSH", () => {
     expect([...sftp.extensions.keys()]).toEqual(
       expect.arrayContaining(["posix-rename@openssh.com", "fsync@openssh.com", "limits@openssh.com", "copy-data"]),
     );
-    await expect.poll(() => sftp.serverLimits.maxReadLength).toBeGreaterThan(200_000);
+    await expect.poll(() => sftp.serverLimits.maxReadLength, { timeout: 10_000 }).toBeGreaterThan(200_000);
   });
 
   it("expands paths of users, and tells names of users and groups", async () => {

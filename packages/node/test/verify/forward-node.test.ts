@@ -80,7 +80,7 @@ describe("each kind of forward", () => {
     expect(back).toMatchObject({ host: undefined, port: undefined, path });
     await using forward = await ssh.forwardLocal({ path: join(folder, "forward.sock") }, { path });
     expect(await ask(connectLocally(forward), "hello")).toBe("got hello");
-    await expect.poll(() => [forward.connections, back.connections]).toEqual([0, 0]);
+    await expect.poll(() => [forward.connections, back.connections], { timeout: 10_000 }).toEqual([0, 0]);
   });
 
   test("close removes the remote listener", async () => {
@@ -289,7 +289,7 @@ test("killing the server ends every forward and its connections, and leaves noth
         text(socket).catch(() => "broken"),
       ),
     );
-    await expect.poll(() => forwards.map(({ connections }) => connections)).toEqual([1, 1, 1]);
+    await expect.poll(() => forwards.map(({ connections }) => connections), { timeout: 10_000 }).toEqual([1, 1, 1]);
     // The process that serves this connection runs as alice.
     void ssh.exec("kill -KILL $PPID").catch(() => {});
     expect((await ssh.ended).code).toBe("connection-lost");

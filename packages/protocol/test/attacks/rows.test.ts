@@ -35,6 +35,7 @@ test("the number of rows is as expected, titles are unique, and every test has a
     Transport: 13,
     Cryptography: 12,
     Authentication: 10,
+    "Certificate logins": 10,
     Connection: 8,
     "Client, files, terminals": 8,
     "Host keys": 5,

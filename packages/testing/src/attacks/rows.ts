@@ -1,6 +1,7 @@
 import { AGENT } from "./rows/agent.ts";
 import { AGENT_PROTOCOL } from "./rows/agent-protocol.ts";
 import { AUTHENTICATION } from "./rows/authentication.ts";
+import { CERTIFICATE_LOGINS } from "./rows/certificate-logins.ts";
 import { CLIENT_FILES_TERMINALS } from "./rows/client-files-terminals.ts";
 import { CONFIG_ROWS } from "./rows/config.ts";
 import { CONNECTION } from "./rows/connection.ts";
@@ -22,6 +23,7 @@ export const AREAS: Readonly<Record<string, readonly Row[]>> = {
   Transport: TRANSPORT,
   Cryptography: CRYPTOGRAPHY,
   Authentication: AUTHENTICATION,
+  "Certificate logins": CERTIFICATE_LOGINS,
   Connection: CONNECTION,
   "Client, files, terminals": CLIENT_FILES_TERMINALS,
   "Host keys": HOST_KEYS,

@@ -39,7 +39,7 @@ describe("directoryFiles", () => {
       const file = await (await directory.getFileHandle("g")).getFile();
       expect(isSame(new Uint8Array(await file.arrayBuffer()), pattern(length))).toBe(true);
       expect(await tree(directory)).toHaveLength(1);
-      await expect.poll(() => server.server.handleCount).toBe(0);
+      await expect.poll(() => server.server.handleCount, { timeout: 10_000 }).toBe(0);
     },
   );
 
@@ -97,7 +97,7 @@ describe("directoryFiles", () => {
     const downloading = download(sftp, "t", target, { recursive: true, onProgress, signal: abort.signal });
     expect(await failure(downloading)).toEqual(code("aborted"));
     expect(await tree(directory)).toEqual(["t/"]);
-    await expect.poll(() => server.server.handleCount).toBe(0);
+    await expect.poll(() => server.server.handleCount, { timeout: 10_000 }).toBe(0);
   });
 
   it("continues the part of a file that an aborted download left", async () => {
@@ -119,7 +119,7 @@ describe("directoryFiles", () => {
     const file = await (await directory.getFileHandle("f")).getFile();
     expect(isSame(new Uint8Array(await file.arrayBuffer()), pattern(3_000_001))).toBe(true);
     expect(await tree(directory)).toHaveLength(1);
-    await expect.poll(() => server.server.handleCount).toBe(0);
+    await expect.poll(() => server.server.handleCount, { timeout: 10_000 }).toBe(0);
   });
 
   it("keeps the bytes of a part, and moves only the rest", async () => {

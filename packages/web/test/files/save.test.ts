@@ -64,7 +64,7 @@ describe("saveFile with a dialog", () => {
       [],
     );
     expect(await tree(directory)).toEqual([]);
-    await expect.poll(() => remote.server.server.handleCount).toBe(0);
+    await expect.poll(() => remote.server.server.handleCount, { timeout: 10_000 }).toBe(0);
   });
 
   it("removes the file if `write` resolves without writing", async () => {
@@ -144,7 +144,7 @@ describe("saveFile without a dialog", () => {
     const saving = saveToBlob("f", LENGTH - 1, (target) => download(remote.sftp, "f", target));
     expect(await failure(saving)).toEqual(code("output-limit"));
     expect(handedOver).toEqual([]);
-    await expect.poll(() => remote.server.server.handleCount).toBe(0);
+    await expect.poll(() => remote.server.server.handleCount, { timeout: 10_000 }).toBe(0);
   });
 });
 

@@ -92,7 +92,7 @@ describe("a login with a passkey", () => {
     const connecting = connect(near, { ...visitor, identities: [identity] });
     expect(await failure(connecting)).toEqual(code("disconnected"));
     await connection.ended;
-    await vi.waitFor(() => expect(authenticator.pending).toBe(0));
+    await vi.waitFor(() => expect(authenticator.pending).toBe(0), 10_000);
     authenticator.behaviour.hold = false;
     const { client } = await served(serverFor(identity), { identities: [identity] });
     await client.close();

@@ -28,11 +28,21 @@ export const serverPublickey: ServerLoginMethod = {
   application: (login) => ({
     answer(ask) {
       // A method gets only its own asks.
-      const { type, algorithm, publicKey } = ask as ServerKeyAsk;
+      const { type, algorithm, publicKey, certificate, flags, counter, origin } = ask as ServerKeyAsk;
       const signed = type === "publickey";
-      const fingerprint = login.fingerprint(publicKey);
-      const facts = { method: "publickey", algorithm, publicKey, fingerprint, signed } as const;
-      return whenKnown(login.decide(ask, facts), (decision) =>
+      const fingerprint = login.fingerprint(certificate?.publicKey.blob ?? publicKey);
+      const proof = {
+        method: "publickey" as const,
+        algorithm,
+        publicKey,
+        fingerprint,
+        signed,
+        ...(certificate !== undefined && { certificate }),
+        ...(flags !== undefined && { flags }),
+        ...(counter !== undefined && { counter }),
+        ...(origin !== undefined && { origin }),
+      };
+      return whenKnown(login.decide(ask, proof), (decision) =>
         signed ? login.verdict(ask, decision) : decision !== false,
       );
     },

@@ -276,6 +276,7 @@ function sessionOptions(
     loginMethods: methods.map(({ method }) => method),
     methods: (options.methods ?? ["publickey"]).map(methodName),
     userKeys: options.userKeys ?? options.algorithms.hostKeys,
+    authorityAlgorithms: options.authorityAlgorithms,
     ...(options.banner !== undefined && { banner: options.banner }),
     limits,
     extensions: SERVER_USERS.filter((user) => user.isUsed(options)).flatMap(({ extensions = [] }) => extensions),

@@ -1,4 +1,5 @@
 import type { Factor, LoginVerdict, ServerAsk } from "@nacre/auth";
+import { SIGNATURE_FLAGS } from "@nacre/keys/internal";
 import type { ServerProtocol, ServerProtocolEvent } from "@nacre/protocol";
 import { SshError } from "@nacre/wire";
 import { type Engine, isThenable } from "../../mux/engine.ts";
@@ -11,7 +12,7 @@ import {
 } from "../../users/permissions.ts";
 import { methodName } from "../chosen-methods.ts";
 import type { ServerLoginAnswers, ServerLoginContext, ServerLoginMethod } from "./method.ts";
-import type { Authenticate, Login, LoginDecision, ServerEvent } from "./options.ts";
+import type { Authenticate, KeyDemands, Login, LoginDecision, ServerEvent } from "./options.ts";
 
 interface LoginsContext {
   readonly machine: ServerProtocol;
@@ -88,6 +89,7 @@ export class Logins {
         user: login.user,
         method,
         ...("signed" in login && { fingerprint: login.fingerprint, signed: login.signed }),
+        ...("certificate" in login && { certificate: login.certificate }),
         ...(error !== undefined && { error }),
       });
       return false;
@@ -95,7 +97,9 @@ export class Logins {
     const judge = (answer: unknown): LoginDecision => {
       const decision = this.#checked(answer, method, mayChangePassword);
       if (decision === false) return refuse();
-      return this.#forcesAnother(decision, login.factors) ? refuse(anotherCommand()) : decision;
+      if (this.#forcesAnother(decision, login.factors)) return refuse(anotherCommand());
+      const lacking = lackingFlag(decision, login);
+      return lacking === undefined ? decision : refuse(lacking);
     };
     try {
       const answer = authenticate(login);
@@ -112,18 +116,20 @@ export class Logins {
     if (decision === true || decision === false || decision === undefined || decision === null)
       return decision === true;
     if (typeof decision !== "object") throw noDecision(method);
-    const { permissions, next, changePassword } = decision as Record<string, unknown>;
+    const { permissions, next, changePassword, noTouchRequired, verifyRequired } = decision as Record<string, unknown>;
     if (changePassword !== undefined) {
       if (typeof changePassword !== "string" || !mayChangePassword) throw noDecision(method);
       return { changePassword };
     }
+    if (!isFlag(noTouchRequired) || !isFlag(verifyRequired)) throw noDecision(method);
+    const demands: KeyDemands = { noTouchRequired, verifyRequired };
     if (next !== undefined && !(this.#areMethods(next) && next.length > 0)) throw noDecision(method);
     if (permissions === undefined) {
       if (next === undefined) throw noDecision(method);
-      return { next };
+      return { next, ...demands };
     }
     if (!isPermissions(permissions)) throw noDecision(method);
-    return { permissions, ...(next !== undefined && { next }) };
+    return { permissions, ...(next !== undefined && { next }), ...demands };
   }
 
   #areMethods(value: unknown): value is Extract<LoginDecision, { readonly next: unknown }>["next"] {
@@ -156,6 +162,24 @@ export class Logins {
     this.#permissions = this.#permissions.slice(0, before.length).concat(permissions);
     return decision !== true && decision.next !== undefined ? { partial: decision.next.map(methodName) } : "success";
   }
+}
+
+function isFlag(value: unknown): value is boolean | undefined {
+  return value === undefined || typeof value === "boolean";
+}
+
+/** Returns why a security key's signature is not enough for the decision; `undefined` if it is, and for other keys. */
+function lackingFlag(decision: LoginDecision, login: Login): SshError | undefined {
+  if (login.method !== "publickey" || login.flags === undefined) return undefined;
+  const { noTouchRequired = false, verifyRequired = false }: KeyDemands =
+    typeof decision === "object" && !("changePassword" in decision) ? decision : {};
+  // rule: security-key-touch
+  if (!noTouchRequired && (login.flags & SIGNATURE_FLAGS.userPresent) === 0)
+    return new SshError("auth-failed", "the security key was not touched, and `noTouchRequired` is not set");
+  // rule: security-key-verified
+  if (verifyRequired && (login.flags & SIGNATURE_FLAGS.userVerified) === 0)
+    return new SshError("auth-failed", "the security key did not verify the user, and `verifyRequired` is set");
+  return undefined;
 }
 
 function noDecision(method: string): SshError {

@@ -1,5 +1,12 @@
 import type { Factor } from "@nacre/auth";
-import type { PrivateKey, PublicKey, SignatureAlgorithm } from "@nacre/keys/internal";
+import type {
+  Certificate,
+  PrivateKey,
+  PublicKey,
+  SignatureAlgorithm,
+  SignatureFacts,
+  SignatureNames,
+} from "@nacre/keys/internal";
 import type { KeyLogPort, Limits, ProtocolTrace, TracePort } from "@nacre/protocol";
 import type { TransportSettings } from "@nacre/transport";
 import {
@@ -45,14 +52,18 @@ export interface LoginFacts {
   readonly remoteAddress: string | undefined;
 }
 
-/** A login with a key. */
-export interface PublickeyLogin extends LoginFacts {
+/**
+ * A login with a key. `certificate` is set if the key is in one, whose authority's signature is verified: `authenticate` decides whether
+ * the authority is trusted, as that of `certificateAuthority` does. `flags`, `counter` and `origin` are those of a security key's
+ * signature.
+ */
+export interface PublickeyLogin extends LoginFacts, SignatureFacts {
   readonly method: "publickey";
   /** Signature algorithm, such as `"rsa-sha2-512"`. */
   readonly algorithm: string;
-  /** Public key blob (RFC 4253 §6.6). */
+  /** Blob of the public key (RFC 4253 §6.6), or of the certificate. */
   readonly publicKey: Bytes;
-  /** Fingerprint of the public key: `"SHA256:…"`, as `ssh-keygen -l` prints it. */
+  /** Fingerprint of the public key, also of one in a certificate: `"SHA256:…"`, as `ssh-keygen -l` prints it. */
   readonly fingerprint: string;
   /**
    * True if the client's signature is verified: it holds the private key. False if the client only asks whether this key would be accepted.
@@ -103,6 +114,14 @@ export type Login = PublickeyLogin | PasswordLogin | ChangePasswordLogin | Keybo
 /** What a login method has proved about a client: a login without the facts that every login has. */
 export type LoginProof<L extends Login = Login> = L extends Login ? Omit<L, keyof LoginFacts> : never;
 
+/** What a decision demands of a security key's signature (OpenSSH PROTOCOL.u2f). Other keys are not asked for it. */
+export interface KeyDemands {
+  /** True accepts a signature without a touch of the key. Default: the touch is demanded. */
+  readonly noTouchRequired?: boolean | undefined;
+  /** True demands that the key verified the user, such as by a PIN. */
+  readonly verifyRequired?: boolean | undefined;
+}
+
 /**
  * Decision about a login. Any other value refuses, including values that only JavaScript programs can return.
  *
@@ -114,8 +133,11 @@ export type LoginProof<L extends Login = Login> = L extends Login ? Omit<L, keyo
  */
 export type LoginDecision =
   | boolean
-  | { readonly permissions: Permissions; readonly next?: readonly (LoginMethod | ServerLoginMethod)[] | undefined }
-  | { readonly next: readonly (LoginMethod | ServerLoginMethod)[] }
+  | (KeyDemands & {
+      readonly permissions: Permissions;
+      readonly next?: readonly (LoginMethod | ServerLoginMethod)[] | undefined;
+    })
+  | (KeyDemands & { readonly next: readonly (LoginMethod | ServerLoginMethod)[] })
   | { readonly changePassword: string };
 
 /**
@@ -139,6 +161,7 @@ export type ServerEvent =
       readonly method: string;
       readonly fingerprint?: string;
       readonly signed?: boolean;
+      readonly certificate?: Certificate;
       /** The exception of `authenticate`, if that was the reason. */
       readonly error?: unknown;
     }
@@ -178,10 +201,12 @@ export interface ServeOptions<S> extends TransportSettings, UserServeOptions<S> 
    */
   readonly algorithms?: AlgorithmOptions | undefined;
   /**
-   * Signature algorithms accepted from user keys, listed in server-sig-algs (RFC 8308 §3.1). Default: all except SHA-1; with `nacre/core`,
-   * the host-key algorithms.
+   * Signature algorithms accepted from user keys, listed in server-sig-algs (RFC 8308 §3.1). Default: `defaultUserKeys` of
+   * `nacre/defaults`, which are all except SHA-1, for security keys and certificates too; with `nacre/core`, the host-key algorithms.
    */
   readonly userKeys?: readonly SignatureAlgorithm[] | undefined;
+  /** Signature algorithms accepted from the authorities of users' certificates. Default: all except SHA-1. */
+  readonly authorityAlgorithms?: readonly SignatureNames[] | undefined;
   /** Limits that override the defaults. */
   readonly limits?: Overrides<ServerLimits> | undefined;
   /**
@@ -231,14 +256,8 @@ export const SERVE_OPTIONS: OptionRows<ServeOptions<BaseSession>> = /* @__PURE__
   announceHostKeys: "boolean",
   algorithms: "object",
   wasm: "boolean",
-  userKeys: {
-    check(userKeys) {
-      if (userKeys !== undefined && !isAlgorithms(userKeys))
-        throw usage(
-          "`userKeys` must be a list of signature algorithms; choose from `defaultServerAlgorithms.hostKeys`",
-        );
-    },
-  },
+  userKeys: { check: (userKeys) => checkSignatures(userKeys, "userKeys") },
+  authorityAlgorithms: { check: (algorithms) => checkSignatures(algorithms, "authorityAlgorithms") },
   limits: { type: "object", check: (limits) => checkLimits(limits, SERVER_LIMITS) },
   requireStrictKex: "boolean",
   remoteAddress: "string",
@@ -248,6 +267,11 @@ export const SERVE_OPTIONS: OptionRows<ServeOptions<BaseSession>> = /* @__PURE__
   keyLog: "function",
   random: { type: "function", check: checkRandom },
 } satisfies OptionRows<Omit<ServeOptions<BaseSession>, keyof typeof USER_OPTIONS>>);
+
+function checkSignatures(algorithms: unknown, option: string): void {
+  if (algorithms !== undefined && !isAlgorithms(algorithms))
+    throw usage(`\`${option}\` must be a list of signature algorithms; choose from \`defaultUserKeys\``);
+}
 
 function checkHostKeys(hostKeys: unknown): void {
   if (!Array.isArray(hostKeys)) throw usage("`hostKeys` must be an array of private keys, such as [key]");

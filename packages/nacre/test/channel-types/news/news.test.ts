@@ -26,7 +26,7 @@ describe("an application-defined channel type", () => {
     await using client = await granted(news);
     await client.exec("true", ask("weather"));
     await Promise.all(news.outcomes);
-    await expect.poll(() => news.received).toEqual(["rain"]);
+    await expect.poll(() => news.received, { timeout: 10_000 }).toEqual(["rain"]);
   });
 
   it("is refused without the permission, and the server opens nothing", async () => {

@@ -214,7 +214,7 @@ describe("ssh -R through our server", () => {
     const [, port] = await made.until(/Allocated port (\d+) for remote forward/);
     expect((await exchange({ port: Number(port) }, hello)).toString()).toBe("hello");
     await made.close();
-    await expect.poll(() => server.server.connections.length).toBe(0);
+    await expect.poll(() => server.server.connections.length, { timeout: 10_000 }).toBe(0);
     expect(server.told("closed").length).toBeGreaterThan(0);
     const socket = connect({ host: "127.0.0.1", port: Number(port) });
     const [error] = (await once(socket, "error")) as [NodeJS.ErrnoException];

@@ -138,7 +138,9 @@ describe("our scp server", () => {
   });
 
   it("leaves no session open, and no partial file", async () => {
-    await expect.poll(() => server.told("session-started").length - server.told("session-ended").length).toBe(0);
+    await expect
+      .poll(() => server.told("session-started").length - server.told("session-ended").length, { timeout: 10_000 })
+      .toBe(0);
     expect(server.told("session-ended").flatMap(({ error }) => error ?? [])).toEqual([]);
     const root = await files.opendir("/");
     expect((await root.read()).map(({ name }) => name).toSorted()).toEqual(["copy", "into", "tree"]);

@@ -156,7 +156,9 @@ describe("our SFTP server", () => {
   });
 
   it("leaves no session open", async () => {
-    await expect.poll(() => server.told("session-started").length - server.told("session-ended").length).toBe(0);
+    await expect
+      .poll(() => server.told("session-started").length - server.told("session-ended").length, { timeout: 10_000 })
+      .toBe(0);
     expect(server.told("session-ended").flatMap(({ error }) => error ?? [])).toEqual([]);
     expect(server.told("session-started").length).toBeGreaterThan(5);
   });

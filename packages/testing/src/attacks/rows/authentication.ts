@@ -16,7 +16,7 @@ const SERVICE_FIRST = patch("service-first", "false");
 
 const ONLY_SERVERS = remove("message-sender");
 const AFTER_LOGIN = patch("message-phase", `this.#phase === "kex"`);
-const VERIFIED = patch("login-signature", "false");
+const VERIFIED = patch("login-signature", "if (signature !== undefined) return {};");
 const HOST_BOUND_KEY = patch("host-bound-key", "false");
 const FIRST_OFFERED = patch("asked-key", "Object.assign(key, ((progress as { first?: LoginKey }).first ??= key)); $&");
 const KEY_TOKEN = patch("verdict-token", "false");
@@ -27,7 +27,7 @@ const FAILURES = remove("failed-attempts");
 const QUERIES = remove("key-queries");
 const NONES = remove("none-once");
 const RESPONSE_COUNT = remove("kbd-int-responses");
-const SAME_WORK = patch("same-work", `(signature !== undefined && subject.userName === "root") || $&`);
+const SAME_WORK = patch("same-work", `!(signature !== undefined && subject.userName === "root") && $&`);
 const PASSWORD_LENGTH = patch("password-length", "false");
 const REQUEST_LENGTH = remove("auth-request-length");
 const TOO_MANY = patch("full-drops-all", "if (unauthenticated >= full) return 0;");
