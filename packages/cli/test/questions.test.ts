@@ -1,5 +1,5 @@
 import { randomart } from "@nacre/keyfiles";
-import { fingerprint, generateEd25519 } from "@nacre/keys";
+import { type Certificate, fingerprint, generateEd25519 } from "@nacre/keys";
 import type { PresentedHostKey, PromptRequest } from "@nacre/node";
 import { SshError } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
@@ -136,6 +136,17 @@ describe("an unknown host", () => {
     const { options } = questions(fake.terminal, { ...login, strictHostKeys: true });
     expect(() => options.unknownHost?.(hostKey)).toThrow(expect.objectContaining({ code: "host-key-unknown" }));
     expect(fake.shown).toBe("");
+  });
+
+  test("is shown and refused with the reason why its certificate did not count", async () => {
+    const certificate = { principals: ["a.example"] } as unknown as Certificate;
+    const certified = { ...hostKey, certificate, certificateProblem: { reason: "principal" } } as const;
+    const { fake, ask } = at("no\r");
+    expect(await call(ask.unknownHost, certified)).toBe(false);
+    expect(fake.shown).toContain(`${hostKey.fingerprint} (the certificate is for a.example)\n`);
+    const refused = expect.stringContaining(`${hostKey.fingerprint} (the certificate is for a.example); if`);
+    const { options } = questions(undefined, login);
+    expect(() => options.unknownHost?.(certified)).toThrow(expect.objectContaining({ message: refused }));
   });
 
   test("is not accepted when the question is cancelled", async () => {

@@ -1,3 +1,4 @@
+import { certifiedKeyBlob, defaultKeyFormats } from "@nacre/keys/internal";
 import { type Bytes, equalBytes } from "@nacre/wire";
 import { type HmacSha1, hostName, type NameMatcher, parseNames } from "./known-host-names.ts";
 import { wholeBlobOfLine } from "./public-key-line.ts";
@@ -14,7 +15,10 @@ export interface KnownHostEntry {
   readonly file: string;
   /** Line number, from 1. */
   readonly line: number;
-  /** `"revoked"`: the key must not be accepted; `"cert-authority"`: the key signs host certificates. */
+  /**
+   * `"revoked"`: the key must not be accepted, neither as a host's nor as an authority's; `"cert-authority"`: the key signs host
+   * certificates.
+   */
   readonly marker: "revoked" | "cert-authority" | undefined;
   /** Names as written in the file: patterns, or a hash. */
   readonly names: string;
@@ -38,22 +42,27 @@ export interface HostKeyCheck {
    * - `"match"`: a line has this key for the host;
    * - `"unknown"`: no line has a key for the host;
    * - `"changed"`: only other keys, of any format, are listed for the host;
-   * - `"revoked"`: the key is marked as revoked for the host, even if another line matches.
+   * - `"revoked"`: the key or its authority is marked as revoked for the host, even if another line matches.
    */
   readonly status: "match" | "unknown" | "changed" | "revoked";
   readonly entries: readonly KnownHostEntry[];
+  /** Lines that trust the authority for the host. The certificate still has to be judged. */
+  readonly authorities: readonly KnownHostEntry[];
 }
 
 /** One or more parsed known_hosts files. */
 export interface KnownHosts {
   readonly problems: readonly KnownHostsProblem[];
   /**
-   * Checks the key `blob` (not a certificate) of a host. If the port is not 22 and no line names it, a matching line for the host
-   * without a port counts too, as in OpenSSH. Throws `usage` if the host or port is invalid.
+   * Checks the plain key `blob` of a host. If it is the key in a certificate, `authority` is the key of the certificate's authority. If
+   * the port is not 22 and no line names it, a matching line for the host without a port counts too, as in OpenSSH. Throws `usage` if the
+   * host or port is invalid.
    */
-  check(host: string, port: number, blob: Uint8Array): HostKeyCheck;
+  check(host: string, port: number, blob: Uint8Array, authority?: Uint8Array): HostKeyCheck;
   /** Returns the formats of the keys that `check` accepts, in the order of the lines. Prefer them in negotiation. Throws like `check`. */
   formats(host: string, port: number): string[];
+  /** Returns whether a line has an authority for the host. Then prefer certificates. Throws like `check`. */
+  hasAuthority(host: string, port: number): boolean;
   /** Returns the lines that name the host and port, with any marker, like `ssh-keygen -F`. Throws like `check`. */
   find(host: string, port: number): KnownHostEntry[];
 }
@@ -127,31 +136,43 @@ class ParsedKnownHosts implements KnownHosts {
     return this.#entries.filter((entry) => entry.matches(name));
   }
 
-  check(host: string, port: number, blob: Uint8Array): HostKeyCheck {
+  check(host: string, port: number, blob: Uint8Array, authority?: Uint8Array): HostKeyCheck {
     const { own, portless } = this.#lookUp(host, port);
-    const isKey = (entry: KnownHostEntry): boolean => equalBytes(entry.blob, blob);
     // A key revoked for the host is revoked on all ports. OpenSSH is more lenient.
-    const revoked = [...own, ...portless].filter((entry) => entry.marker === "revoked" && isKey(entry));
+    const revoked = [...own, ...portless].filter(
+      (entry) =>
+        revokes(entry, blob) ||
+        /* rule: revoked-host-authority */ (authority !== undefined && revokes(entry, authority)),
+    );
     // rule: revoked-host-key
-    if (revoked.length > 0) return { status: "revoked", entries: revoked };
+    if (revoked.length > 0) return { status: "revoked", entries: revoked, authorities: [] };
 
+    const isKey = (entry: KnownHostEntry): boolean => equalBytes(entry.blob, blob);
+    const authorities = [...own, ...portless].filter(
+      (entry) =>
+        authority !== undefined && isAuthority(entry) && /* rule: host-authority */ equalBytes(entry.blob, authority),
+    );
     const known = own.filter(isPlain);
     const matching = known.filter(isKey);
-    if (matching.length > 0) return { status: "match", entries: matching };
-    if (known.length > 0) return { status: "changed", entries: known };
+    if (matching.length > 0) return { status: "match", entries: matching, authorities };
+    if (known.length > 0) return { status: "changed", entries: known, authorities };
     const matchingPortless = portless.filter((entry) => isPlain(entry) && isKey(entry));
-    if (matchingPortless.length > 0) return { status: "match", entries: matchingPortless };
-    return { status: "unknown", entries: [] };
+    if (matchingPortless.length > 0) return { status: "match", entries: matchingPortless, authorities };
+    return { status: "unknown", entries: [], authorities };
   }
 
   formats(host: string, port: number): string[] {
     const { own, portless } = this.#lookUp(host, port);
     const known = own.filter(isPlain);
-    const revoked = [...own, ...portless].filter(({ marker }) => marker === "revoked");
     const usable = (known.length > 0 ? known : portless.filter(isPlain)).filter(
-      ({ blob }) => !revoked.some((entry) => equalBytes(entry.blob, blob)),
+      ({ blob }) => ![...own, ...portless].some((entry) => revokes(entry, blob)),
     );
     return [...new Set(usable.map(({ format }) => format))];
+  }
+
+  hasAuthority(host: string, port: number): boolean {
+    const { own, portless } = this.#lookUp(host, port);
+    return [...own, ...portless].some(isAuthority);
   }
 
   /** Returns the lines that name the host with its port and, if the port is not 22, the lines that name the host alone. */
@@ -163,4 +184,17 @@ class ParsedKnownHosts implements KnownHosts {
 function isPlain({ marker }: KnownHostEntry): boolean {
   // rule: host-key-marker
   return marker === undefined;
+}
+
+function isAuthority({ marker }: KnownHostEntry): boolean {
+  // rule: host-authority-marker
+  return marker === "cert-authority";
+}
+
+/** Returns whether a line revokes a key. A line with a certificate revokes the key in it. */
+function revokes({ marker, format, blob }: KnownHostEntry, key: Uint8Array): boolean {
+  return (
+    marker === "revoked" &&
+    equalBytes(/* rule: revoked-certificate-line */ certifiedKeyBlob(blob, defaultKeyFormats, format), key)
+  );
 }

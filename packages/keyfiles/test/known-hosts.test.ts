@@ -34,6 +34,7 @@ const rsa = key("ssh-rsa", 3);
 const ecdsa = key("ecdsa-sha2-nistp256", 4);
 
 const parse = (...lines: string[]): KnownHosts => parseKnownHosts({ name: "known_hosts", text: lines.join("\n") });
+const UNKNOWN = { status: "unknown", entries: [], authorities: [] };
 const lines = (entries: readonly { line: number }[]): number[] => entries.map(({ line }) => line);
 
 /** Splits `[host]:port` or a plain host into host and port. */
@@ -76,8 +77,8 @@ describe("check", () => {
   });
 
   test("a host that is not listed is unknown", () => {
-    expect(parse(`a ${ed1.text}`).check("b", 22, ed1.blob)).toEqual({ status: "unknown", entries: [] });
-    expect(parse().check("b", 22, ed1.blob)).toEqual({ status: "unknown", entries: [] });
+    expect(parse(`a ${ed1.text}`).check("b", 22, ed1.blob)).toEqual(UNKNOWN);
+    expect(parse().check("b", 22, ed1.blob)).toEqual(UNKNOWN);
   });
 
   test("@revoked overrides earlier and later lines, for its own key and hosts only", () => {
@@ -104,6 +105,60 @@ describe("check", () => {
     expect(hosts.find("a.example", 22)).toMatchObject([{ marker: "cert-authority", format: "ssh-ed25519" }]);
   });
 
+  test("an authority is trusted for the hosts of its lines, on all ports if the line has none", () => {
+    const authority = `@cert-authority *.example,!b.example ${rsa.text}`;
+    const hashed = `@cert-authority ${hashName("c.example", random, hmacSha1)} ${ecdsa.text}`;
+    const hosts = parse(`a.example ${ed1.text}`, authority, hashed, `@cert-authority [d.example]:2222 ${ecdsa.text}`);
+    const trusted = (host: string, port: number, { blob }: { blob: Uint8Array }): number[] =>
+      lines(hosts.check(host, port, ed1.blob, blob).authorities);
+    expect(trusted("a.example", 22, rsa)).toEqual([2]);
+    expect(trusted("a.example", 2222, rsa)).toEqual([2]);
+    expect(trusted("a.example", 22, ecdsa)).toEqual([]);
+    expect(trusted("b.example", 22, rsa)).toEqual([]);
+    expect(trusted("c.example", 22, ecdsa)).toEqual([3]);
+    expect(trusted("d.example", 2222, ecdsa)).toEqual([4]);
+    expect(trusted("d.example", 22, ecdsa)).toEqual([]);
+    // The line of a host's key makes it no authority.
+    expect(trusted("a.example", 22, ed1)).toEqual([]);
+    // The key itself is judged as ever.
+    expect(hosts.check("a.example", 22, ed1.blob, rsa.blob).status).toBe("match");
+    expect(hosts.check("a.example", 22, ed2.blob, rsa.blob).status).toBe("changed");
+    expect(hosts.check("c.example", 22, ed1.blob, ecdsa.blob).status).toBe("unknown");
+    expect(["a.example", "b.example", "c.example"].map((host) => hosts.hasAuthority(host, 22))).toEqual([
+      true,
+      false,
+      true,
+    ]);
+  });
+
+  test("an authority that is revoked for the host revokes what it certified", () => {
+    const hosts = parse(`a ${ed1.text}`, `@cert-authority * ${rsa.text}`, `@revoked a ${rsa.text}`);
+    expect(hosts.check("a", 22, ed1.blob, rsa.blob)).toMatchObject({ status: "revoked", entries: [{ line: 3 }] });
+    expect(hosts.check("a", 22, ed1.blob).status).toBe("match");
+    expect(hosts.check("b", 22, ed1.blob, rsa.blob)).toMatchObject({ status: "unknown", authorities: [{ line: 2 }] });
+  });
+
+  test("a revoked certificate revokes the key in it", () => {
+    const name = "ssh-ed25519-cert-v01@openssh.com";
+    const certificate = new Writer()
+      .string(name)
+      .string("nonce")
+      .string(new Uint8Array(32).fill(1))
+      .raw(new Uint8Array(9));
+    const hosts = parse(`a ${ed1.text}`, `@revoked a ${name} ${base64Encode(certificate.finish())}`);
+    expect(hosts.check("a", 22, ed1.blob).status).toBe("revoked");
+    expect(hosts.check("a", 22, ed2.blob).status).toBe("changed");
+    expect(hosts.formats("a", 22)).toEqual([]);
+  });
+
+  test("a revoked key of any format leaves other keys alone", () => {
+    for (const format of ["a,b", `${"x".repeat(99)}-cert-v01@openssh.com`, "ssh-dss-cert-v01@openssh.com"]) {
+      const blob = base64Encode(new Writer().string(format).string("rest").finish());
+      const hosts = parse(`a ${ed1.text}`, `@revoked * ${format} ${blob}`);
+      expect([hosts.problems, hosts.check("a", 22, ed1.blob).status]).toEqual([[], "match"]);
+    }
+  });
+
   test("with a port, lines for that port decide; without any, matching lines for the plain host count", () => {
     const hosts = parse(`a ${ed1.text}`, `[a]:2222 ${ed2.text}`);
     expect(hosts.check("a", 2222, ed2.blob).status).toBe("match");
@@ -111,7 +166,7 @@ describe("check", () => {
     expect(hosts.check("a", 22, ed2.blob).status).toBe("changed");
     expect(hosts.check("a", 2223, ed1.blob)).toMatchObject({ status: "match", entries: [{ line: 1 }] });
     // As in OpenSSH, since another port may be another machine.
-    expect(hosts.check("a", 2223, ed2.blob)).toEqual({ status: "unknown", entries: [] });
+    expect(hosts.check("a", 2223, ed2.blob)).toEqual(UNKNOWN);
   });
 
   test("combines several files and names the file of each entry", () => {

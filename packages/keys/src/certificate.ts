@@ -142,11 +142,14 @@ export function readCertificate(
 }
 
 /**
- * Returns the blob of the key in a certificate of one of these plain formats, and any other blob unchanged. Checks neither. Throws
- * `key-malformed` for a certificate that ends before its key does.
+ * Returns the blob of the key in a certificate of one of these plain formats, and any other blob unchanged. `name` is the blob's format, if
+ * it is known. Checks neither. Throws `key-malformed` for a certificate that ends before its key does.
  */
-export function certifiedKeyBlob(blob: Uint8Array, formats: readonly KeyFormat[]): Uint8Array {
-  const name = formatName(blob);
+export function certifiedKeyBlob(
+  blob: Uint8Array,
+  formats: readonly KeyFormat[],
+  name: string = formatName(blob),
+): Uint8Array {
   const format = formats.find((one) => certifiedName(one.name) === name);
   return format === undefined ? blob : readPlainBlob(keyReader(blob, name), format);
 }

@@ -28,6 +28,7 @@ export {
   parseCertificate,
   privateKeyFromFields,
 } from "./formats.ts";
+export { type HostCertificateProblem, type HostCertificateUse, hostCertificateProblem } from "./host-certificate.ts";
 export {
   type CertificateOptions,
   issueCertificate,

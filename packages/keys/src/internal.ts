@@ -35,6 +35,7 @@ export {
 } from "./ed25519-format.ts";
 export { formatFingerprint } from "./fingerprint-text.ts";
 export type { PrivateKeyValues } from "./formats.ts";
+export { type HostCertificateProblem, type HostCertificateUse, hostCertificateProblem } from "./host-certificate.ts";
 export { type Jwk, privateJwk, publicJwk } from "./jwk.ts";
 export {
   type KeyMaker,

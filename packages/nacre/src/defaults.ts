@@ -52,10 +52,17 @@ export const defaultAlgorithms: TransportAlgorithms = {
     diffieHellmanGroup18Sha512,
     diffieHellmanGroup14Sha256,
   ],
-  hostKeys: [ed25519, ecdsaNistp256, ecdsaNistp384, ecdsaNistp521, rsaSha2_512, rsaSha2_256],
+  hostKeys: /* @__PURE__ */ hostKeyAlgorithms(),
   ciphers: [chacha20Poly1305, aes128Gcm, aes256Gcm, aes128Ctr, aes192Ctr, aes256Ctr],
   macs: [hmacSha256Etm, hmacSha512Etm, hmacSha256, hmacSha512],
 };
+
+/** Returns the algorithms of certificates, then those of plain keys. Passkeys of pages are no host keys. */
+function hostKeyAlgorithms(): readonly SignatureAlgorithm[] {
+  return [...defaultCertificateAlgorithms, ...defaultSignatureAlgorithms].filter(
+    ({ name }) => !name.startsWith("webauthn-"),
+  );
+}
 
 /**
  * Algorithms a server offers by default, preferred first. Shorter than the client's list, which also has to match old servers: no NIST

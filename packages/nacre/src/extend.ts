@@ -13,6 +13,7 @@ export {
 export { FREED_FROM, freeBuffer, freeBuffers } from "./free-buffer.ts";
 export { checkKeyText, passphraseNeeded } from "./key-text.ts";
 export { methodName } from "./login/chosen-methods.ts";
+export { certificateNote } from "./login/client/certificate-note.ts";
 export { explicitHostKey, type HostKeyOption, pinnedHostKey } from "./login/client/host-keys.ts";
 export { decideByKnownHosts, type KnownHostDecision, type KnownHostKeys } from "./login/client/known-hosts.ts";
 export { logIn } from "./login/client/log-in.ts";

@@ -173,7 +173,7 @@ describe("connecting", () => {
     await writeFile(knownHosts, `[127.0.0.1]:${server.port} ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAAQM=\n`);
     const { hostKey: _, ...rest } = options(server.port);
     await codeOf(connect({ ...rest, knownHosts }));
-    expect(received).toContain("rsa-sha2-512,rsa-sha2-256,ssh-ed25519,");
+    expect(received).toContain("rsa-sha2-512,rsa-sha2-256,ssh-ed25519-cert-v01@openssh.com,");
   });
 
   test.each<[string, Partial<ConnectOptions>, string]>([

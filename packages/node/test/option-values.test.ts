@@ -52,6 +52,7 @@ const CONNECT: Accepted = {
   unknownHost: FUNCTION,
   knownHosts: [...STRING, "array", "array of strings", "object"],
   hostKeyAlias: ["string"],
+  caSignatureAlgorithms: ["array", "array of strings"],
   revokedHostKeys: [...STRING, "array", "array of strings"],
   hostKeyAdded: FUNCTION,
   hostKeyAccepted: FUNCTION,

@@ -1,4 +1,4 @@
-import type { PublicKey } from "@nacre/keys";
+import type { Certificate, PublicKey } from "@nacre/keys";
 import type { AskToken, Bytes, Extension, SshError } from "@nacre/wire";
 import type { NegotiatedAlgorithms } from "./options.ts";
 
@@ -15,8 +15,10 @@ export type TransportEvent =
       readonly token: AskToken;
       /** Signature algorithm, such as `"rsa-sha2-512"`. */
       readonly algorithm: string;
-      /** Public key blob. */
+      /** Public key blob, or a certificate. */
       readonly hostKey: Bytes;
+      /** The certificate, if it is one. Its authority's signature is verified, and nothing else. */
+      readonly certificate: Certificate | undefined;
     }
   /** Asks a server to sign the exchange hash `data`; answer with `answerSignature`. */
   | {

@@ -1,17 +1,17 @@
-import type { SignatureAlgorithm } from "@nacre/keys";
+import type { SignatureAlgorithm, SignatureFacts } from "@nacre/keys";
 import { Reader, SshError } from "@nacre/wire";
 
 /**
  * Verifies that the server holds its host key: the signature over the exchange hash must be valid under the negotiated algorithm
- * (RFC 4253 §8, RFC 8332 §3.2). Throws `kex-failed` if the key has another format or is not acceptable, and `bad-signature` if the
- * signature is invalid.
+ * (RFC 4253 §8, RFC 8332 §3.2). Returns what else the signature tells. Throws `kex-failed` if the key has another format or is not
+ * acceptable, and `bad-signature` if the signature is invalid.
  */
 export function proveHostKey(
   algorithm: SignatureAlgorithm,
   hostKey: Uint8Array,
   exchangeHash: Uint8Array,
   signature: Uint8Array,
-): void {
+): SignatureFacts {
   const format = new Reader(hostKey, "host key").name("format");
   // rule: host-key-format
   if (format !== algorithm.keyFormat)
@@ -19,21 +19,23 @@ export function proveHostKey(
       "kex-failed",
       `the server sent a host key of format ${format}, but ${algorithm.name} was negotiated`,
     );
-  if (!verifies(algorithm, hostKey, exchangeHash, signature))
+  const facts = verify(algorithm, hostKey, exchangeHash, signature);
+  if (facts === undefined)
     throw new SshError(
       "bad-signature",
       `the server's ${algorithm.name} signature over the key exchange is invalid: the server lacks the private host key, or the exchange was modified in transit`,
     );
+  return facts;
 }
 
-function verifies(
+function verify(
   algorithm: SignatureAlgorithm,
   hostKey: Uint8Array,
   exchangeHash: Uint8Array,
   signature: Uint8Array,
-): boolean {
+): SignatureFacts | undefined {
   try {
-    return algorithm.verify(hostKey, exchangeHash, signature) !== undefined;
+    return algorithm.verify(hostKey, exchangeHash, signature);
   } catch (error) {
     // Key errors blame the caller, but this key comes from the peer.
     if (error instanceof SshError && error.culprit !== "bug")

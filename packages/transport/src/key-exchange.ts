@@ -301,12 +301,13 @@ export class KeyExchange {
     const outcome = this.#outcome(agreement, secret, hostKey);
     const algorithm = agreement.negotiated.hostKey;
     // rule: host-key-signature
-    proveHostKey(algorithm, hostKey, outcome.exchangeHash, signature);
+    const { certificate } = proveHostKey(algorithm, hostKey, outcome.exchangeHash, signature);
     if (this.#serverProof === undefined) {
       const token = askToken("verify-host-key");
       // rule: host-key-verification
       this.#state = { kind: "verifying", token, outcome, signature };
-      this.#context.emit({ type: "verify-host-key", token, algorithm: algorithm.name, hostKey: hostKey.slice() });
+      const event = { token, algorithm: algorithm.name, hostKey: hostKey.slice(), certificate };
+      this.#context.emit({ type: "verify-host-key", ...event });
     } else if (/* rule: host-key-on-rekey */ equalBytes(this.#serverProof.hostKey, hostKey)) {
       this.#secure(outcome, signature);
     } else {

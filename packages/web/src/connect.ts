@@ -51,7 +51,7 @@ export async function connect(options: ConnectOptions): Promise<Client> {
   const socket = takeSocket(duplexOptions);
   let known: Awaited<ReturnType<typeof knownHost>> | undefined;
   try {
-    known = decided === undefined ? await knownHost(options) : undefined;
+    known = decided === undefined ? await knownHost(options, algorithms.hostKeys) : undefined;
   } catch (error) {
     await socket.close();
     throw error;

@@ -1,6 +1,6 @@
 import { type HostKeyCheck, parseKnownHosts } from "@nacre/keyfiles";
 import { appendKnownHost, drawRandomart, hostName } from "@nacre/keyfiles/internal";
-import { sha256Fingerprint } from "@nacre/keys";
+import { type SignatureAlgorithm, sha256Fingerprint } from "@nacre/keys";
 import { escapeText } from "@nacre/wire";
 import { sha256 } from "@noble/hashes/sha2.js";
 import type { HostKey } from "nacre";
@@ -11,8 +11,11 @@ import type { ConnectOptions } from "./options.ts";
 /** Name of the stored text in error messages. */
 const NAME = "known_hosts";
 
-/** Reads the known hosts and returns the host-key decision for the host of `options`. */
-export async function knownHost(options: ConnectOptions): Promise<KnownHostDecision> {
+/** Reads the known hosts and returns the host-key decision for the host of `options`. `offered` are the algorithms of host keys. */
+export async function knownHost(
+  options: ConnectOptions,
+  offered: readonly SignatureAlgorithm[],
+): Promise<KnownHostDecision> {
   const { host, port = 22, hostKey, unknownHost, knownHosts: store = indexedDbKnownHosts(), warn = () => {} } = options;
   const known = parse(await store.read());
   for (const { line, problem } of known.problems) warn(`${NAME}:${line} is ignored: ${problem}`);
@@ -20,6 +23,7 @@ export async function knownHost(options: ConnectOptions): Promise<KnownHostDecis
     host,
     port,
     known,
+    offered,
     fingerprint: sha256Fingerprint,
     unknownHost:
       hostKey === "accept-new"
@@ -37,13 +41,13 @@ async function remember(
   store: KnownHostsStore,
   host: string,
   port: number,
-  { blob }: HostKey,
+  { blob, certificate }: HostKey,
   warn: (text: string) => void,
 ): Promise<HostKeyCheck | undefined> {
   let found: HostKeyCheck | undefined;
   try {
     await store.update((text) => {
-      const check = parse(text).check(host, port, blob);
+      const check = parse(text).check(host, port, blob, certificate?.authority.blob);
       // rule: web-known-hosts-reread
       if (check.status !== "unknown") {
         found = check;

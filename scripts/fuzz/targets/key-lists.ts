@@ -47,6 +47,9 @@ export const knownHosts: Target = {
     for (const { host, port } of PLACES) {
       const before = hosts.check(host, port, KEY.blob);
       hosts.formats(host, port);
+      const { status: certified, authorities } = hosts.check(host, port, KEY.blob, KEY.blob);
+      expectEqual(certified, before.status, "status of a key that is its own authority");
+      expectTrue(authorities.length === 0 || hosts.hasAuthority(host, port), "an authority is not announced");
       const added = addKnownHost(text, host, port, KEY.blob);
       expectTrue(added.startsWith(text), "addKnownHost changed existing text");
       const status = parseKnownHosts({ name: "known_hosts", text: added }).check(host, port, KEY.blob).status;

@@ -68,7 +68,8 @@ describe("LoginOracle for a client", () => {
 
   function accept(): void {
     const token = askToken("verify-host-key");
-    oracle.answered({ type: "verify-host-key", token, algorithm: "ssh-ed25519", hostKey: sessionId }, true);
+    const proof = { algorithm: "ssh-ed25519", hostKey: sessionId, certificate: undefined };
+    oracle.answered({ type: "verify-host-key", token, ...proof }, true);
   }
 
   it("accepts a login that the server accepts", () => {

@@ -29,7 +29,6 @@ const isSet = (text: string | undefined): boolean => text !== undefined && text.
 
 const NO_X11 = "there is no X11 forwarding";
 const NO_HOST_BASED = "there are no host-based logins";
-const NO_CERTIFICATES = "there are no certificates";
 const NO_TUNNEL = "there are no tunnel devices";
 
 /** What becomes of each keyword, by the name of its value. ProxyCommand and ProxyJump are `proxy`; DynamicForward is in `localForward`. */
@@ -44,7 +43,7 @@ export const KEYWORDS: Effects = {
   canonicalizeHostname: acts,
   canonicalizeMaxDots: acts,
   canonicalizePermittedCNAMEs: acts,
-  caSignatureAlgorithms: nothing(NO_CERTIFICATES),
+  caSignatureAlgorithms: acts,
   certificateFile: acts,
   channelTimeout: acts,
   checkHostIP: acts,

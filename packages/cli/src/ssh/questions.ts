@@ -1,7 +1,8 @@
 import type { ConfigValues } from "@nacre/config";
 import { keyLabel, parsePublicKey } from "@nacre/keys/internal";
-import { type ConnectOptions, fingerprint, type HostKey, type PromptRequest } from "@nacre/node";
+import { type ConnectOptions, fingerprint, type PresentedHostKey, type PromptRequest } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
+import { certificateNote } from "nacre/extend";
 import type { Asker } from "../terminal/asker.ts";
 
 /** Hash of a fingerprint. */
@@ -76,12 +77,13 @@ function withoutTerminal(target: LoginTarget): Questions {
 }
 
 /** Returns the library's error for an unknown host, with the remedies of this command line. */
-function newHostRefused(target: LoginTarget, { blob }: HostKey): SshError {
+function newHostRefused(target: LoginTarget, hostKey: PresentedHostKey): SshError {
+  const { blob, certificate, certificateProblem } = hostKey;
   const { host, port, knownHosts, isJumpHost, fingerprintHash } = target;
   const where = `${escapeText(host)}${port === undefined || port === 22 ? "" : ` port ${port}`}`;
   return new SshError(
     "host-key-unknown",
-    `the host key of ${where} is unknown: ${parsePublicKey(blob).format} ${fingerprint(blob, fingerprintHash)}; if the administrator confirms this fingerprint, ${isJumpHost ? "" : "pass it with --host-key, or "}connect once with --accept-new to add it to ${escapeText(knownHosts?.[0] ?? "~/.ssh/known_hosts")}`,
+    `the host key of ${where} is unknown: ${parsePublicKey(blob).format} ${fingerprint(blob, fingerprintHash)}${certificateNote(certificate, certificateProblem)}; if the administrator confirms this fingerprint, ${isJumpHost ? "" : "pass it with --host-key, or "}connect once with --accept-new to add it to ${escapeText(knownHosts?.[0] ?? "~/.ssh/known_hosts")}`,
   );
 }
 
@@ -150,13 +152,18 @@ export function nameOf(host: string, port: number = 22): string {
 const MAX_ANSWERS = 10;
 
 /** Asks whether to go on with an unknown host, in the words of ssh(1). */
-async function acceptNewHost(asker: Asker, host: string, { blob }: HostKey, hash: FingerprintHash): Promise<boolean> {
+async function acceptNewHost(
+  asker: Asker,
+  host: string,
+  { blob, certificate, certificateProblem }: PresentedHostKey,
+  hash: FingerprintHash,
+): Promise<boolean> {
   // Imported here because only new hosts need it.
   const { shownKey } = await import("./shown-key.ts");
   const { fingerprint, picture } = shownKey(blob, hash);
   asker.show(`${picture}\n`);
   let prompt = `The authenticity of host '${escapeText(host)}' can't be established.
-${keyLabel(parsePublicKey(blob).format)} key fingerprint is: ${fingerprint}
+${keyLabel(parsePublicKey(blob).format)} key fingerprint is: ${fingerprint}${certificateNote(certificate, certificateProblem)}
 Are you sure you want to continue connecting (yes/no/[fingerprint])? `;
   for (let asked = 0; asked < MAX_ANSWERS; asked++) {
     const answer = (await asker.ask(prompt, { echo: true })).trim();

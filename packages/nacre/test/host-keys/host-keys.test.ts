@@ -1,4 +1,11 @@
-import { defaultSignatureAlgorithms, generateEcdsa, generateEd25519, type PrivateKey } from "@nacre/keys";
+import {
+  defaultCertificateAlgorithms,
+  defaultSignatureAlgorithms,
+  generateEcdsa,
+  generateEd25519,
+  issueCertificate,
+  type PrivateKey,
+} from "@nacre/keys";
 import { failure } from "@nacre/testing/nacre/outcomes";
 import { seededRandom } from "@nacre/testing/random";
 import { Writer } from "@nacre/wire";
@@ -36,11 +43,11 @@ class Announced {
   reply: GlobalReply = { success: false, error: undefined };
   readonly #handlers = new Map<string, GlobalRequestHandler>();
 
-  constructor({ maxHostKeys = 32 } = {}) {
+  constructor({ maxHostKeys = 32, hostKey = blobOf(current) } = {}) {
     hostKeysClient.begin({
       options: {
         updateHostKeys: {
-          algorithms: defaultSignatureAlgorithms,
+          algorithms: [...defaultCertificateAlgorithms, ...defaultSignatureAlgorithms],
           update: async (announced: AnnouncedHostKeys) => void this.announced.push(announced),
         },
       },
@@ -53,7 +60,7 @@ class Announced {
         },
       },
       server: {
-        serverProof: { sessionId, hostKey: blobOf(current) },
+        serverProof: { sessionId, hostKey },
         negotiated: { hostKey: defaultSignatureAlgorithms.find(({ name }) => name === "ssh-ed25519") },
       },
     } as never);
@@ -124,6 +131,17 @@ it("new host keys: announcements · client", () => {
   expect(heard(strings(keys).subarray(0, -1))).toBe(false);
   expect(heard(new Uint8Array(0))).toBe(false);
   expect(heard(strings(keys), { maxHostKeys: 2 })).toBe(false);
+  // Certificates are skipped, also that of the connection: a host that presented one need not be known by its keys.
+  const certificate = issueCertificate(fresh, {
+    publicKey: current.publicKey,
+    type: "host",
+    keyId: "a host",
+    principals: ["example.org"],
+    validBefore: "forever",
+    random,
+  });
+  expect(new Announced().announce(strings([...keys, certificate]))!.all).toEqual(keys);
+  expect(heard(strings([...keys, certificate]), { hostKey: certificate })).toBe(false);
   // A second announcement.
   const client = new Announced();
   client.announce(strings(keys));

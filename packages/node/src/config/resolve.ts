@@ -13,7 +13,7 @@ import {
 import { OPENSSH_ALGORITHMS } from "@nacre/config/openssh-algorithms";
 import { escapeText, SshError } from "@nacre/wire";
 import { abortedError, checkOptions, unlessAborted } from "nacre/extend";
-import { nodeAlgorithms } from "../crypto/algorithms.ts";
+import { nodeAlgorithms, plainAlgorithms } from "../crypto/algorithms.ts";
 import { expandHome } from "../keys/files.ts";
 import { ownAddresses } from "../net/lookup.ts";
 import {
@@ -105,7 +105,7 @@ function algorithmNames(): AlgorithmNames {
     macs: namesOf("macs", macs),
     kex: namesOf("kex", kex),
     keys: namesOf("keys", hostKeys),
-    caSignatures: namesOf("caSignatures", hostKeys),
+    caSignatures: namesOf("caSignatures", plainAlgorithms),
   };
 }
 

@@ -70,6 +70,7 @@ export const ROWS: { readonly [K in keyof ConfigValues]?: Row<Exclude<ConfigValu
   hostKeyAlgorithms: (names) => ({
     algorithms: { hostKeys: offered("HostKeyAlgorithms", names, nodeAlgorithms.hostKeys) },
   }),
+  caSignatureAlgorithms: (caSignatureAlgorithms) => ({ caSignatureAlgorithms }),
 
   connectTimeout: (seconds) => (seconds === 0 ? {} : { connectTimeout: seconds * 1000 }),
   serverAliveInterval: (seconds) => ({ limits: { keepaliveInterval: seconds * 1000 } }),

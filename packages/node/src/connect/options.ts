@@ -127,8 +127,13 @@ export interface ConnectOptions
    * (`"SHA256:…"`) pin the key, and a function decides about it; it also gets the `host` and `port`. In both cases known_hosts is not read.
    */
   readonly hostKey?: HostKeyOption;
-  /** Name of the host in known_hosts, in place of the host and port (ssh_config(5), HostKeyAlias). */
+  /** Name of the host in known_hosts and certificates, in place of the host and port (ssh_config(5), HostKeyAlias). */
   readonly hostKeyAlias?: string | undefined;
+  /**
+   * Names of the signature algorithms by which authorities of known_hosts may sign host certificates (ssh_config(5),
+   * CASignatureAlgorithms), such as `["ssh-ed25519"]`; default all. SHA-1 is never accepted.
+   */
+  readonly caSignatureAlgorithms?: readonly string[] | undefined;
   /** Decides about the key of a host that is not in known_hosts: true accepts and adds it. Not called if `hostKey` is set. */
   readonly unknownHost?: ((hostKey: PresentedHostKey) => boolean | Promise<boolean>) | undefined;
   /**
@@ -137,8 +142,8 @@ export interface ConnectOptions
    */
   readonly knownHosts?: string | readonly string[] | KnownHostsOptions | undefined;
   /**
-   * Path or paths of files with public keys, one a line, that are refused as host keys, also with `hostKey` (ssh_config(5),
-   * RevokedHostKeys). If a file is missing or has anything else, such as a binary revocation list, `connect` rejects.
+   * Path or paths of files with public keys, one a line, that are refused as host keys and as their authorities, also with `hostKey`
+   * (ssh_config(5), RevokedHostKeys). If a file is missing or has anything else, such as a binary revocation list, `connect` rejects.
    */
   readonly revokedHostKeys?: string | readonly string[] | undefined;
   /** Called when the key of a new host has been added to known_hosts, with the name that it has there before it is hashed. */
@@ -222,6 +227,7 @@ export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   passphrase: { type: "string or function", scope: "machine" },
   hostKey: { scope: "host" },
   hostKeyAlias: { type: "string", scope: "host" },
+  caSignatureAlgorithms: { type: "array", check: checkNames, scope: "machine" },
   unknownHost: { type: "function", scope: "host" },
   knownHosts: { check: checkKnownHosts, scope: "machine" },
   revokedHostKeys: { type: "string or array", check: checkPaths, scope: "machine" },
@@ -258,6 +264,11 @@ function checkIdentityAlgorithms(names: readonly string[] = []): void {
   for (const name of names)
     if (!known.includes(name))
       throw new SshError("usage", `\`identityAlgorithms\` must be an array of names; expected ${known.join(", ")}`);
+}
+
+function checkNames(names: readonly string[] = []): void {
+  if (!names.every((name) => typeof name === "string"))
+    throw new SshError("usage", "`caSignatureAlgorithms` must be an array of names of algorithms");
 }
 
 /** Returns whether this is a Node stream that is readable and writable, of this package's or another's `node:stream`. */

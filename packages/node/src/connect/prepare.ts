@@ -137,6 +137,8 @@ async function withKnownHosts(
     ...context,
     host,
     alias: hostKeyAlias,
+    offered: algorithms.hostKeys,
+    authorityAlgorithms: options.caSignatureAlgorithms,
     commandTimeout: options.commandTimeout,
     unknownHost: restrictChanged || hostKey === "accept-new" ? () => true : unknownHost,
     restrictChanged,

@@ -82,7 +82,7 @@ export function clientAlgorithms(library: CryptoLibrary): TransportAlgorithms {
       ecdhSha2Nistp521,
       ...FINITE_FIELDS[library],
     ],
-    hostKeys: [ed25519, ecdsaNistp256, ecdsaNistp384, ecdsaNistp521, rsaSha2_512, rsaSha2_256],
+    hostKeys: [...certificateAlgorithms, ...plainAlgorithms].filter(({ name }) => !name.startsWith("webauthn-")),
     ciphers: CIPHERS[library],
     macs: [hmacSha256Etm, hmacSha512Etm, hmacSha256, hmacSha512],
   };

@@ -11,6 +11,7 @@ import {
   type KnownHosts,
   parseKnownHostsWith,
 } from "@nacre/keyfiles/internal";
+import type { SignatureAlgorithm } from "@nacre/keys/internal";
 import { escapeText, SshError } from "@nacre/wire";
 import { decideByKnownHosts, type HostKey, type KnownHostDecision, type PresentedHostKey } from "nacre/extend";
 import { nodeRandom } from "../crypto/bytes.ts";
@@ -33,10 +34,14 @@ const MAX_OUTPUT = 1024 * 1024;
 export interface HostOptions extends KnownHostsOptions {
   readonly host: string;
   readonly port: number;
-  /** Name to look up and store in place of the host and port. */
+  /** Name to look up and store in place of the host and port, and to find in certificates. */
   readonly alias?: string | undefined;
   /** Home folder of the account that runs this process. If `undefined`, the default files include no user file. */
   readonly home: string | undefined;
+  /** Algorithms that are offered for host keys; default any. */
+  readonly offered?: readonly SignatureAlgorithm[] | undefined;
+  /** Names of the signature algorithms that authorities may use; default all but SHA-1. */
+  readonly authorityAlgorithms?: readonly string[] | undefined;
   /** Decides about the key of an unknown host: true accepts and adds it. If `undefined`, unknown hosts are refused. */
   readonly unknownHost: ((hostKey: PresentedHostKey) => boolean | Promise<boolean>) | undefined;
   /** Whether to go on with restrictions, after a warning, if the key of a known host has changed; default false. */
@@ -64,7 +69,7 @@ export interface HostDecision extends KnownHostDecision {
  * the command.
  */
 export async function knownHost(options: HostOptions): Promise<HostDecision> {
-  const { host, port, unknownHost, fingerprintHash, warn } = options;
+  const { host, port, alias, offered, authorityAlgorithms, unknownHost, fingerprintHash, warn } = options;
   const shownFingerprint = (blob: Uint8Array): string => fingerprint(blob, fingerprintHash);
   const known = await readKnownHosts(options, { reason: "order", hostKey: undefined });
   for (const { file, line, problem } of known.problems.slice(0, MAX_PROBLEMS))
@@ -76,13 +81,17 @@ export async function knownHost(options: HostOptions): Promise<HostDecision> {
   const decision = decideByKnownHosts({
     host,
     port,
+    alias,
+    offered,
+    authorityAlgorithms,
     known: {
       formats: () => known.formats(...lookedUp(options)),
-      async check(_host, _port, blob) {
+      hasAuthority: () => known.hasAuthority(...lookedUp(options)),
+      async check(_host, _port, blob, authority) {
         const hostKey = { blob, fingerprint: shownFingerprint(blob) };
         const current =
           options.command === undefined ? known : await readKnownHosts(options, { reason: "host", hostKey });
-        const check = checkBoth(options, current, blob);
+        const check = checkBoth(options, current, blob, authority);
         isTrusted = check.status === "match" && check.entries.some(({ file }) => ofUser.includes(file));
         return check;
       },
@@ -124,14 +133,15 @@ function isOfMachine(address: string | undefined): boolean {
   return address !== undefined && addressScope(address) === "machine";
 }
 
-/** Checks a key for the name and, with `checkAddress`, for the address. */
-function checkBoth(options: HostOptions, known: KnownHosts, blob: Uint8Array): HostKeyCheck {
-  const check = known.check(...lookedUp(options), blob);
+/** Checks a key for the name and, with `checkAddress`, for the address. Authorities are trusted for the name alone. */
+function checkBoth(options: HostOptions, known: KnownHosts, blob: Uint8Array, authority?: Uint8Array): HostKeyCheck {
+  const check = known.check(...lookedUp(options), blob, authority);
   const address = checkedAddress(options);
   if (address === undefined || (check.status !== "match" && check.status !== "unknown")) return check;
-  const ofAddress = known.check(address, options.port, blob);
+  const ofAddress = known.check(address, options.port, blob, authority);
+  const { authorities } = check;
   // rule: changed-address
-  return ofAddress.status === "changed" || ofAddress.status === "revoked" ? ofAddress : check;
+  return ofAddress.status === "changed" || ofAddress.status === "revoked" ? { ...ofAddress, authorities } : check;
 }
 
 /** Returns the address to look up beside the name, if any. */
@@ -249,7 +259,7 @@ async function remember(options: HostOptions, hostKey: HostKey): Promise<HostKey
   }
   return withFileLock(path, options.warn, async () => {
     const known = parseKnownHostsWith(hmacSha1, ...(await readTexts(filesOf(options))));
-    const check = known.check(...lookedUp(options), hostKey.blob);
+    const check = known.check(...lookedUp(options), hostKey.blob, hostKey.certificate?.authority.blob);
     // rule: known-hosts-reread
     if (check.status !== "unknown") return check;
     try {

@@ -1,13 +1,13 @@
 import { parseRevokedKeys } from "@nacre/keyfiles";
 import { parsePublicKey } from "@nacre/keys/internal";
-import { escapeText, SshError } from "@nacre/wire";
+import { escapeText, SshError, utf8Encode } from "@nacre/wire";
 import type { HostKeyVerifier } from "nacre/extend";
 import { fingerprint } from "../crypto/fingerprint.ts";
 import { expandHome, inFile, readIfThere } from "./files.ts";
 
 /**
- * Returns `verify` with a check before it that refuses keys in these lists (ssh_config(5), RevokedHostKeys). Rejects if a list is missing
- * or cannot be read (`file-unreadable`) or understood (`file-malformed`): it might name any key.
+ * Returns `verify` with a check before it that refuses keys, certificates and authorities in these lists (ssh_config(5), RevokedHostKeys).
+ * Rejects if a list is missing or cannot be read (`file-unreadable`) or understood (`file-malformed`): it might name any key.
  */
 export async function withoutRevoked(
   files: readonly string[],
@@ -29,12 +29,23 @@ export async function withoutRevoked(
     }),
   );
   return (hostKey) => {
-    const list = lists.find(({ keys }) => keys.isRevoked({ plainBlob: hostKey.blob }));
+    const { blob, certificate } = hostKey;
+    const list = lists.find(({ keys }) =>
+      keys.isRevoked({
+        plainBlob: blob,
+        // rule: revoked-host-certificate
+        certificate: certificate && {
+          serial: certificate.serial,
+          keyId: utf8Encode(certificate.keyId),
+          authority: certificate.authority.blob,
+        },
+      }),
+    );
     // rule: revoked-key
     if (list !== undefined)
       throw new SshError(
         "host-key-revoked",
-        `the host key ${parsePublicKey(hostKey.blob).format} ${fingerprint(hostKey.blob, fingerprintHash)} is revoked in ${escapeText(list.file)}; do not connect until the administrator explains the reason`,
+        `the host key ${parsePublicKey(blob).format} ${fingerprint(blob, fingerprintHash)}${certificate === undefined ? "" : ", or its certificate,"} is revoked in ${escapeText(list.file)}; do not connect until the administrator explains the reason`,
       );
     return verify(hostKey);
   };

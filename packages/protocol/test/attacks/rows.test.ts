@@ -38,7 +38,7 @@ test("the number of rows is as expected, titles are unique, and every test has a
     "Certificate logins": 10,
     Connection: 8,
     "Client, files, terminals": 8,
-    "Host keys": 5,
+    "Host keys": 6,
     "The edges": 17,
     Web: 5,
     Gateway: 13,

@@ -20,20 +20,21 @@ export const lists: readonly { readonly crypto: CryptoChoice; readonly algorithm
   { crypto: "noble", algorithms: defaultAlgorithms },
 ];
 
-/** Returns the algorithms of a list that the peer supports, as factors of a combination. */
+/** Returns the algorithms of a list that the peer supports, as factors of a combination: of keys, those of plain keys in files. */
 export function factorsOf(
   { kex, ciphers, macs, hostKeys }: TransportAlgorithms,
   known: (name: string) => boolean = () => true,
 ): Factors<Combination> {
   const names = (values: readonly { readonly name: string }[]): string[] =>
     values.map(({ name }) => name).filter(known);
+  const keys = names(hostKeys).filter((name) => Object.hasOwn(KEY_TYPES, name));
   return {
     kex: names(kex),
     encryption: ciphers
       .filter(({ name }) => known(name))
       .flatMap(({ name, aead }) => (aead ? [name] : names(macs).map((mac) => `${name} ${mac}`))),
-    hostKey: names(hostKeys),
-    userKey: names(hostKeys),
+    hostKey: keys,
+    userKey: keys,
   };
 }
 

@@ -104,11 +104,10 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
         this.#peerVersion = event.peerVersion;
         return;
       case "verify-host-key": {
-        const hostKey: HostKey = {
-          algorithm: event.algorithm,
-          blob: event.hostKey,
-          fingerprint: options.fingerprint(event.hostKey),
-        };
+        const { algorithm, certificate } = event;
+        // rule: certified-plain-key
+        const blob = certificate?.publicKey.blob ?? event.hostKey;
+        const hostKey: HostKey = { algorithm, blob, fingerprint: options.fingerprint(blob), certificate };
         this.#hostKey = hostKey;
         this.#ask(
           () => this.#decideHostKey(hostKey),

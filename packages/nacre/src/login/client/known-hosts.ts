@@ -1,15 +1,24 @@
 import type { HostKeyCheck, KnownHostEntry } from "@nacre/keyfiles/internal";
-import { formatName, type SignatureAlgorithm } from "@nacre/keys/internal";
+import {
+  formatName,
+  type HostCertificateProblem,
+  hostCertificateProblem,
+  isCertified,
+  type SignatureAlgorithm,
+} from "@nacre/keys/internal";
 import { escapeText, SshError } from "@nacre/wire";
 import type { HostKey } from "../../users/client/client.ts";
+import { certificateNote } from "./certificate-note.ts";
 import type { HostKeyVerifier, PresentedHostKey } from "./options.ts";
 
 /** What is known of hosts: `KnownHosts` of `@nacre/keyfiles`, or the same with a check that takes time. */
 export interface KnownHostKeys {
-  /** Compares a public key blob with the entries of the host. */
-  check(host: string, port: number, blob: Uint8Array): HostKeyCheck | Promise<HostKeyCheck>;
+  /** Compares a public key blob, and that of the authority if it came in a certificate, with the entries of the host. */
+  check(host: string, port: number, blob: Uint8Array, authority?: Uint8Array): HostKeyCheck | Promise<HostKeyCheck>;
   /** Returns the key formats of the host's entries, such as `"ssh-ed25519"`. */
   formats(host: string, port: number): readonly string[];
+  /** Returns whether an authority is trusted for the host. */
+  hasAuthority(host: string, port: number): boolean;
 }
 
 /** Host, its known_hosts entries, and a callback that adds an entry. */
@@ -17,6 +26,14 @@ export interface KnownHostOptions {
   readonly host: string;
   readonly port: number;
   readonly known: KnownHostKeys;
+  /** Algorithms that the client offers for host keys; default any. A certificate counts as its plain key only if they have one for it. */
+  readonly offered?: readonly SignatureAlgorithm[] | undefined;
+  /** Name that takes the place of the host's in certificates. */
+  readonly alias?: string | undefined;
+  /** Returns the time in milliseconds since 1970; default `Date.now`. */
+  readonly now?: (() => number) | undefined;
+  /** Names of the signature algorithms that authorities may use. Default: all but SHA-1. */
+  readonly authorityAlgorithms?: readonly string[] | undefined;
   /** Returns the fingerprint of a public key blob: `"SHA256:…"`. */
   readonly fingerprint: (blob: Uint8Array) => string;
   /** Decides about the key of an unknown host: true accepts and adds it. If `undefined`, unknown hosts are refused. */
@@ -39,7 +56,10 @@ export interface KnownHostOptions {
 export interface KnownHostDecision {
   /** Checks a host key. Rejects with `host-key-unknown`, `host-key-changed`, `host-key-revoked` or `host-key-refused`. */
   readonly verify: HostKeyVerifier;
-  /** Moves the algorithms of the host's known keys to the front. Otherwise a host known by its RSA key could look changed. */
+  /**
+   * Moves the algorithms of the host's known keys to the front, after those of certificates if an authority of the host is known. Otherwise
+   * a host known by its RSA key could look changed.
+   */
   order(algorithms: readonly SignatureAlgorithm[]): readonly SignatureAlgorithm[];
 }
 
@@ -47,17 +67,33 @@ export interface KnownHostDecision {
 export function decideByKnownHosts(options: KnownHostOptions): KnownHostDecision {
   const { host, port, known } = options;
   const formats = known.formats(host, port);
-  const isKnown = ({ keyFormat }: SignatureAlgorithm): boolean => formats.includes(keyFormat);
+  const hasAuthority = known.hasAuthority(host, port);
+  const rank = ({ keyFormat }: SignatureAlgorithm): number => {
+    if (hasAuthority && isCertified(keyFormat)) return 0;
+    return formats.includes(keyFormat) ? 1 : 2;
+  };
   return {
-    verify: async (hostKey) => verify(options, await known.check(host, port, hostKey.blob), hostKey),
-    order: (algorithms) => [...algorithms.filter(isKnown), ...algorithms.filter((algorithm) => !isKnown(algorithm))],
+    verify: async (hostKey) =>
+      verify(options, await known.check(host, port, hostKey.blob, hostKey.certificate?.authority.blob), hostKey),
+    order: (algorithms) => algorithms.toSorted((a, b) => rank(a) - rank(b)),
   };
 }
 
 async function verify(options: KnownHostOptions, check: HostKeyCheck, hostKey: HostKey): Promise<boolean> {
   const { host, port, unknownHost, remember, remedies } = options;
-  const presented = describe(options, hostKey.blob);
+  const problem = problemOf(options, check, hostKey);
+  // rule: host-certificate
+  if (check.status !== "revoked" && hostKey.certificate !== undefined && problem === undefined) return true;
+  const presented = `${describe(options, hostKey.blob)}${certificateNote(hostKey.certificate, problem)}`;
   const ofHost = `the host key of ${placeOf(options)}`;
+  const format = formatName(hostKey.blob);
+  const isOffered = options.offered?.some(({ keyFormat }) => keyFormat === format) ?? true;
+  // rule: only-certificates
+  if (check.status !== "revoked" && problem !== undefined && !isOffered)
+    throw new SshError(
+      "host-key-refused",
+      `${ofHost}, ${presented}, was refused: only certificates of such keys are offered, not the plain ${format}`,
+    );
   switch (check.status) {
     case "match":
       return true;
@@ -81,12 +117,25 @@ async function verify(options: KnownHostOptions, check: HostKeyCheck, hostKey: H
         );
       // An untyped callback may return any value; only true accepts.
       // rule: unknown-host-verdict
-      if (((await unknownHost({ ...hostKey, host, port })) as unknown) !== true)
+      if (((await unknownHost({ ...hostKey, host, port, certificateProblem: problem })) as unknown) !== true)
         throw new SshError("host-key-refused", `${ofHost}, ${presented}, was refused`);
       const now = await remember(hostKey);
       return now === undefined || verify(options, now, hostKey);
     }
   }
+}
+
+/** Returns why the certificate, if there is one, does not count. */
+function problemOf(
+  { host, alias = host, now = Date.now, authorityAlgorithms }: KnownHostOptions,
+  { authorities }: HostKeyCheck,
+  { certificate }: HostKey,
+): HostCertificateProblem | undefined {
+  if (certificate === undefined) return undefined;
+  // rule: host-certificate-authority
+  if (authorities.length === 0) return { reason: "authority" };
+  const seconds = BigInt(Math.floor(now() / 1000));
+  return hostCertificateProblem(certificate, { host: alias, now: seconds, authorityAlgorithms });
 }
 
 function placeOf({ host, port }: KnownHostOptions): string {

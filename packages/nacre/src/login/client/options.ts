@@ -1,4 +1,4 @@
-import type { PrivateKey, PublicKey } from "@nacre/keys/internal";
+import type { HostCertificateProblem, PrivateKey, PublicKey } from "@nacre/keys/internal";
 import { type KeyLogPort, type Limits, PROTOCOL_LIMITS, type ProtocolTrace, type TracePort } from "@nacre/protocol";
 import type { ServerProof, TransportOptions, TransportSettings } from "@nacre/transport";
 import type { Bytes, Overrides, Prompt, RandomSource, SshError } from "@nacre/wire";
@@ -18,6 +18,8 @@ export interface PresentedHostKey extends HostKey {
   readonly host: string;
   /** TCP port. */
   readonly port: number;
+  /** Why the certificate did not count for the host, if known hosts were asked and there is one. */
+  readonly certificateProblem?: HostCertificateProblem | undefined;
 }
 
 /**

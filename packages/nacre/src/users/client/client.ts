@@ -1,3 +1,4 @@
+import type { Certificate } from "@nacre/keys/internal";
 import type { NegotiatedAlgorithms } from "@nacre/transport";
 import type { Bytes, SshError } from "@nacre/wire";
 import { checkOpen, checkSignal, usage } from "../../check.ts";
@@ -11,10 +12,15 @@ import type { EncodedRequest } from "./client-user.ts";
 export interface HostKey {
   /** Algorithm of the server's signature, such as `"rsa-sha2-512"`. */
   readonly algorithm: string;
-  /** Public key blob (RFC 4253 §6.6). */
+  /** Public key blob (RFC 4253 §6.6): the plain key, also if it came in a certificate. Remember this one. */
   readonly blob: Bytes;
   /** `"SHA256:…"`, as `ssh-keygen -l` prints it. */
   readonly fingerprint: string;
+  /**
+   * The certificate that the server presented, if any. Its authority's signature is verified, and nothing else: before you trust the
+   * authority, ask `hostCertificateProblem` of `@nacre/keys`.
+   */
+  readonly certificate?: Certificate | undefined;
 }
 
 /** Facts about an authenticated connection. */

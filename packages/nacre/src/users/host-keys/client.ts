@@ -1,4 +1,4 @@
-import type { SignatureAlgorithm } from "@nacre/keys/internal";
+import { isCertified, type SignatureAlgorithm } from "@nacre/keys/internal";
 import { equalBytes, MAX_UINT32, Reader, SshError, Writer } from "@nacre/wire";
 import type { ClientContext, ClientPart, ClientUser } from "../client/client-user.ts";
 
@@ -7,7 +7,10 @@ const PROOF = "hostkeys-prove-00@openssh.com";
 
 /** Host keys that the server announced after the login, so that the client can replace old ones (OpenSSH PROTOCOL §2.5). */
 export interface AnnouncedHostKeys {
-  /** Public key blobs of all its keys. The key of this connection is among them. The server has proved to hold that one alone. */
+  /**
+   * Public key blobs of all its keys, without certificates. The key of this connection is among them. The server has proved to hold that
+   * one alone.
+   */
   readonly all: readonly Uint8Array[];
   /** Those that this connection could verify: their signature algorithms are offered for host keys. */
   readonly verifiable: readonly Uint8Array[];
@@ -78,11 +81,16 @@ class HostKeyUpdates implements ClientPart {
 
   closed(): void {}
 
-  /** Reads an announcement. Returns `undefined` if it is malformed or too long, repeats a key, or lacks the key of this connection. */
+  /**
+   * Reads an announcement. Returns `undefined` if it is malformed or too long, repeats a key, or lacks the key of this connection: a host
+   * that presented a certificate need not be known by its keys.
+   */
   #read(data: Uint8Array): AnnouncedHostKeys | undefined {
     const { limits, server, options } = this.#context;
-    const all = readStrings(data, limits.maxHostKeys);
-    if (all === undefined) return undefined;
+    const strings = readStrings(data, limits.maxHostKeys);
+    if (strings === undefined) return undefined;
+    // rule: host-keys-plain
+    const all = strings.filter((key) => !isCertified(formatOf(key) ?? ""));
     const count = (key: Uint8Array): number => all.filter((one) => equalBytes(one, key)).length;
     // rule: host-keys-current
     if (count(server.serverProof!.hostKey) !== 1) return undefined;
