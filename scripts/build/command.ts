@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { relative, resolve } from "node:path";
 import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
-import { clientAlgorithms } from "../../packages/node/src/crypto/algorithms.ts";
+import { clientAlgorithms, plainAlgorithms } from "../../packages/node/src/crypto/algorithms.ts";
 import type { CryptoLibrary } from "../../packages/node/src/crypto/runtime.ts";
 import { stripComments } from "./strip-comments.ts";
 
@@ -216,7 +216,8 @@ const namingAlgorithms: Plugin = {
     bundler.onLoad({ filter: /crypto\/algorithms\.ts$/ }, () => {
       const names = Object.fromEntries((["openssl", "boringssl", "deno"] as const).map(namesWith));
       const contents = `import { cryptoLibrary } from "./runtime.ts";
-export const nodeAlgorithms = ${JSON.stringify(names)}[cryptoLibrary];`;
+export const nodeAlgorithms = ${JSON.stringify(names)}[cryptoLibrary];
+export const plainAlgorithms = ${JSON.stringify(plainAlgorithms.map(({ name }) => ({ name })))};`;
       return { contents, loader: "js" };
     });
   },

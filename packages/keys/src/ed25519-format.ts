@@ -1,5 +1,5 @@
 import { bytesToBigInt, concatBytes, copyBytes, equalBytes, SshError, Writer } from "@nacre/wire";
-import type { PrivateKey, PrivateKeyFields } from "./key.ts";
+import type { PrivateKey, PrivateKeyFields, SignatureNames } from "./key.ts";
 import { type KeyFormat, keyReader, publicKeyOf } from "./key-format.ts";
 import { modPow } from "./modular.ts";
 import { privateKeyOf, type Sign } from "./private-key.ts";
@@ -7,6 +7,8 @@ import { privateKeyOf, type Sign } from "./private-key.ts";
 /** Name of the key format, the signature format and the algorithm (RFC 8709 §3, §4, §6). */
 export const ED25519 = "ssh-ed25519";
 const BITS = 256;
+/** Apart from the format, so that a bundle that only signs does not carry the format's checks. */
+const ALGORITHMS: readonly SignatureNames[] = [{ name: ED25519, signatureName: ED25519 }];
 
 /** Private values of an Ed25519 key, as a file has them (RFC 8032 §5.1.5). Some formats omit the public key. Secret: never log them. */
 export interface Ed25519Values extends PrivateKeyFields {
@@ -27,7 +29,7 @@ export const ed25519Format: KeyFormat<Ed25519Fields> = {
   name: ED25519,
   label: "ED25519",
   sshfp: 4,
-  algorithms: [{ name: ED25519, signatureName: ED25519 }],
+  algorithms: ALGORITHMS,
   publicFields: [32],
   check(blob) {
     readPoint(blob, isOnCurve);
@@ -64,7 +66,7 @@ export function ed25519PrivateKeyWith(
     throw new SshError("key-malformed", `${ED25519} private key: public key does not match the seed`);
   const fields = { format: ED25519, seed: secret, publicKey: point } as const;
   const blob = new Writer().string(ED25519).string(point).finish();
-  return privateKeyOf(publicKeyOf(ed25519Format, blob, BITS), fields, signing(fields));
+  return privateKeyOf(publicKeyOf({ name: ED25519, algorithms: ALGORITHMS }, blob, BITS), fields, signing(fields));
 }
 
 /**

@@ -65,11 +65,11 @@ const rsa: JwkForm<RsaFields> = {
   },
 };
 
-const JWK_FORMS: readonly JwkForm[] = /* @__PURE__ */ [
+const JWK_FORMS: readonly JwkForm[] = [
   ed25519,
-  ecdsa("nistp256"),
-  ecdsa("nistp384"),
-  ecdsa("nistp521"),
+  /* @__PURE__ */ ecdsa("nistp256"),
+  /* @__PURE__ */ ecdsa("nistp384"),
+  /* @__PURE__ */ ecdsa("nistp521"),
   rsa,
 ];
 

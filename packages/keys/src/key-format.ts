@@ -83,6 +83,10 @@ export function readPublicKey(blob: Uint8Array, formats: readonly KeyFormat[]): 
 }
 
 /** Returns a public key whose blob is already checked. */
-export function publicKeyOf({ name, algorithms }: KeyFormat, blob: PublicKey["blob"], bits: number): PublicKey {
+export function publicKeyOf(
+  { name, algorithms }: Pick<KeyFormat, "name" | "algorithms">,
+  blob: PublicKey["blob"],
+  bits: number,
+): PublicKey {
   return { format: name, blob, bits, algorithms };
 }

@@ -7,7 +7,7 @@ import { rsaFormat } from "./rsa-format.ts";
 import { skEcdsaNistp256Format, skEd25519Format } from "./security-key.ts";
 
 /** All plain key formats of this package. */
-export const defaultKeyFormats: readonly KeyFormat[] = /* @__PURE__ */ [
+export const defaultKeyFormats: readonly KeyFormat[] = [
   ed25519Format,
   ecdsaNistp256Format,
   ecdsaNistp384Format,

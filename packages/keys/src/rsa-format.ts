@@ -1,11 +1,16 @@
 import { SshError, Writer } from "@nacre/wire";
-import type { PrivateKey, PrivateKeyFields } from "./key.ts";
+import type { PrivateKey, PrivateKeyFields, SignatureNames } from "./key.ts";
 import { type KeyFormat, keyReader, publicKeyOf, readKeyInteger } from "./key-format.ts";
 import { bitLength } from "./modular.ts";
 import { privateKeyOf, type Sign } from "./private-key.ts";
 
 /** Name of the key format (RFC 4253 §6.6). The signature algorithms have names of their own (RFC 8332). */
 export const RSA = "ssh-rsa";
+/** Apart from the format, so that a bundle that only signs does not carry the format's checks. */
+const ALGORITHMS: readonly SignatureNames[] = [
+  { name: "rsa-sha2-512", signatureName: "rsa-sha2-512" },
+  { name: "rsa-sha2-256", signatureName: "rsa-sha2-256" },
+];
 /** Accepted modulus sizes in bits. OpenSSH accepts 1024 to 16384 by default. */
 const MIN_BITS = 2048;
 const MAX_BITS = 16384;
@@ -35,7 +40,7 @@ export const rsaFormat: KeyFormat<RsaFields> = {
   name: RSA,
   label: "RSA",
   sshfp: 1,
-  algorithms: ["rsa-sha2-512", "rsa-sha2-256"].map((name) => ({ name, signatureName: name })),
+  algorithms: ALGORITHMS,
   publicFields: [undefined, undefined],
   check: (blob) => bitLength(readRsaNumbers(blob).n),
   secret: {
@@ -68,7 +73,7 @@ export function rsaPrivateKeyWith(fields: RsaFields, signing: (fields: RsaFields
 export function checkedRsaPrivateKey(fields: RsaFields, sign: Sign): PrivateKey {
   const { n, e } = fields;
   const blob = new Writer().string(RSA).mpint(e).mpint(n).finish();
-  return privateKeyOf(publicKeyOf(rsaFormat, blob, bitLength(n)), fields, sign);
+  return privateKeyOf(publicKeyOf({ name: RSA, algorithms: ALGORITHMS }, blob, bitLength(n)), fields, sign);
 }
 
 function checkFields({ n, e, d, p, q, iqmp }: RsaFields): void {
