@@ -2,6 +2,7 @@ import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type KeyFile, type KeyType, makeKey, readKey, useFolder } from "@nacre/testing/interop/keys";
 import { expectQuiet, type Ran, runInShell, runPeer } from "@nacre/testing/interop/our-server";
+import { type SecurityKeyProvider, securityKeyProvider } from "@nacre/testing/interop/security-key";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { authorizedKeys, hostCertificateFile, type ListenEvent, listen, type SshServer } from "../../../src/index.ts";
 
@@ -33,7 +34,7 @@ async function certify(authority: KeyFile, key: KeyFile, name: string, words: re
 /** Runs `echo out` as alice with a certificate, or the words that follow the options. */
 async function ssh(
   key: KeyFile,
-  certificate: string,
+  certificate: string | undefined,
   words: readonly string[] = ["alice@127.0.0.1", "echo out"],
 ): Promise<Ran> {
   const files = [
@@ -47,8 +48,7 @@ async function ssh(
   const login = [
     "-i",
     key.path,
-    "-o",
-    `CertificateFile=${certificate}`,
+    ...(certificate === undefined ? [] : ["-o", `CertificateFile=${certificate}`]),
     "-o",
     "IdentitiesOnly=yes",
     "-o",
@@ -149,3 +149,57 @@ describe("our server refuses OpenSSH's ssh with", () => {
     expectQuiet(await ssh(key, certificate));
   });
 });
+
+/** Returns a function that returns the line of the authority of authorized_keys, with these options. */
+function authorityLine(options: string): () => string {
+  return () => `cert-authority,${options} ${authorities.get("stranger")!.publicKeyLine}`;
+}
+
+describe.each(["ed25519-sk", "ecdsa-sk"] as const)(
+  "OpenSSH's ssh logs in to our server with a security key of type %s",
+  (type) => {
+    let provider: SecurityKeyProvider;
+    const tokens = new Map<string, KeyFile>();
+    beforeAll(async () => {
+      provider = await securityKeyProvider(folder);
+      for (const option of ["touch-required", "no-touch-required", "verify-required"])
+        tokens.set(
+          option,
+          await provider.makeKey(`${type}-${option}`, type, option === "touch-required" ? [] : [option]),
+        );
+    });
+
+    /** Returns which of the keys log in, whose signatures have the flags UP; none; UP and UV. Each has a certificate with these words. */
+    async function accepted(lines: (line: string) => string, words?: readonly string[]): Promise<boolean[]> {
+      await writeOwned(
+        "authorized_keys",
+        [...tokens.values()].map(({ publicKeyLine }) => lines(publicKeyLine)).join("\n"),
+      );
+      const outcomes: boolean[] = [];
+      for (const key of tokens.values()) {
+        const certificate = words && (await certify(authorities.get("stranger")!, key, `${type}-certified`, words));
+        const own = ["-o", `SecurityKeyProvider=${provider.path}`, "alice@127.0.0.1", "echo out"];
+        outcomes.push((await ssh(key, certificate, own)).stdout.toString() === "out\n");
+      }
+      return outcomes;
+    }
+
+    test("that was touched, or as its line says", async () => {
+      expect(await accepted((line) => line)).toEqual([true, false, true]);
+      expect(await accepted((line) => `no-touch-required ${line}`)).toEqual([true, true, true]);
+      expect(await accepted((line) => `verify-required ${line}`)).toEqual([false, false, true]);
+    });
+
+    test("in a certificate, touched unless both the certificate and the line of its authority say otherwise", async () => {
+      const waived = ["-n", "alice", "-O", "no-touch-required"];
+      expect(await accepted(authorityLine("no-touch-required"), ["-n", "alice"])).toEqual([true, false, true]);
+      expect(await accepted(authorityLine("touch-required"), waived)).toEqual([true, false, true]);
+      expect(await accepted(authorityLine("no-touch-required"), waived)).toEqual([true, true, true]);
+      expect(await accepted(authorityLine("touch-required"), ["-n", "alice", "-O", "verify-required"])).toEqual([
+        false,
+        false,
+        true,
+      ]);
+    });
+  },
+);
