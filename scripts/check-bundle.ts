@@ -13,10 +13,10 @@ const WEB_CLIENT = `export { connect } from "@nacre/web";`;
 
 /** Most KiB of each bundle, gzipped, from the sources and with the packages as published. */
 const MOST_KIB: Readonly<Record<string, number>> = {
-  [ALL]: 102.6,
-  [WEB_CLIENT]: 97.7,
-  [MINIMAL_CLIENT]: 57.5,
-  [MINIMAL_WEB_CLIENT]: 64.4,
+  [ALL]: 105.8,
+  [WEB_CLIENT]: 101.2,
+  [MINIMAL_CLIENT]: 57.7,
+  [MINIMAL_WEB_CLIENT]: 64.6,
 };
 
 /** Paths of algorithms that the minimal client does not name. */

@@ -1,3 +1,4 @@
+import { defaultBlobFormats, defaultKeyFormats, isCertified } from "@nacre/keys/internal";
 import { nodeAlgorithms } from "@nacre/node";
 import { escapeText } from "@nacre/wire";
 import { say } from "../say.ts";
@@ -5,9 +6,8 @@ import { say } from "../say.ts";
 const names = (algorithms: readonly { readonly name: string }[]): readonly string[] =>
   algorithms.map(({ name }) => name);
 
-/** Key formats that `nacre keygen` makes and a client logs in with. */
-const KEYS = ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa"];
-const SIGNATURES = [...names(nodeAlgorithms.hostKeys)];
+const KEYS = names(defaultBlobFormats);
+const SIGNATURES = names(nodeAlgorithms.hostKeys);
 
 /** The queries of `ssh -Q help`. */
 const QUERIES: Readonly<Record<string, readonly string[]>> = {
@@ -17,12 +17,12 @@ const QUERIES: Readonly<Record<string, readonly string[]>> = {
   kex: names(nodeAlgorithms.kex),
   "kex-gss": [],
   key: KEYS,
-  "key-cert": [],
-  "key-plain": KEYS,
+  "key-cert": KEYS.filter(isCertified),
+  "key-plain": names(defaultKeyFormats),
   "key-sig": SIGNATURES,
   mac: names(nodeAlgorithms.macs),
   "protocol-version": ["2"],
-  sig: SIGNATURES,
+  sig: SIGNATURES.filter((name) => !isCertified(name)),
 };
 
 /** Keywords of ssh_config(5) that name the same lists, in lower case. */

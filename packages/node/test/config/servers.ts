@@ -46,6 +46,7 @@ export async function started(options: Partial<ListenOptions> = {}): Promise<Sta
     hostKeys: [hostKey],
     authenticate: (login) => {
       if (login.method !== "publickey" || login.fingerprint !== userFingerprint) return false;
+      if (login.certificate !== undefined) return false;
       users.push(login.user);
       return { permissions: { channels: ["direct-tcpip"] } };
     },
