@@ -22,7 +22,12 @@ interface Outcome {
 }
 
 function sshKeygen(...words: string[]): Outcome {
-  const { status, stdout } = spawnSync("ssh-keygen", words, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  const { status, stdout } = spawnSync("ssh-keygen", words, {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+    // In other locales it escapes comments.
+    env: { ...process.env, LC_ALL: "C.UTF-8" },
+  });
   return { status, stdout };
 }
 
