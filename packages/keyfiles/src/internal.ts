@@ -1,5 +1,5 @@
 // Parsers without cryptography of their own. The caller supplies the private key constructor, and HMAC-SHA1 for hashed known_hosts names.
-export { type OriginMatcher, parseAddress, parseOrigins } from "./address-match.ts";
+export { type OriginMatcher, parseAddress, parseNetworks, parseOrigins } from "./address-match.ts";
 export { addressMatcher, type NetBlockSize, networkOf, plainAddress } from "./address-network.ts";
 export { type AddressScope, addressBytes, addressScope } from "./address-scope.ts";
 export { appendKnownHost } from "./append-known-host.ts";

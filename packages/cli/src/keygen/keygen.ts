@@ -6,7 +6,7 @@ import { account, expandHome } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import { inSlices } from "nacre/extend";
 import { KEYGEN_HELP } from "../help.ts";
-import { asksForHelp, parseOptions, usage, valuesOf } from "../options.ts";
+import { parseOptions, usage, valuesOf } from "../options.ts";
 import { openTerminal, type Terminal } from "../terminal/terminal.ts";
 import { changeComment, changePassphrase } from "./change-key.ts";
 import { exportKey, importKey, printPublicKey, sshfpRecords } from "./convert-key.ts";
@@ -14,11 +14,13 @@ import { askNewPassphrase, privateKeyText, random, replaceFiles } from "./key-fi
 import { KEYGEN_OPTIONS, type KeygenArguments, type KeyType, parseKeygenArguments } from "./keygen-arguments.ts";
 import { withFailures } from "./keygen-system.ts";
 import { editKnownHosts } from "./known-hosts.ts";
+import { listCertificates } from "./list-certificates.ts";
 import { keyLine, listKeys } from "./list-keys.ts";
 import { queryRevocationList, writeRevocationList } from "./revocation-lists.ts";
+import { signCertificates } from "./sign-certificates.ts";
 import { runSignedFiles } from "./signed-files.ts";
 
-/** All options of ssh-keygen that some command takes; `-Y`, `-k` and `-Q` have a reader of their own. */
+/** All options of ssh-keygen that some command takes; `-Y`, `-k`, `-Q`, `-s` and `-L` have a reader of their own. */
 const ALL_OPTIONS = {
   ...KEYGEN_OPTIONS,
   "-Y": "value",
@@ -30,22 +32,29 @@ const ALL_OPTIONS = {
   "-n": "value",
   "-I": "value",
   "-U": "flag",
+  "-V": "value",
+  "-L": "flag",
+  "-h": "flag",
+  "--help": "flag",
 } as const;
 
 /**
- * Runs `nacre keygen`: creates a key, lists the fingerprints in a file, converts or changes a key file, or edits known_hosts. Resolves with
- * the exit status.
+ * Runs `nacre keygen`: creates a key, lists the fingerprints in a file, converts or changes a key file, signs, revokes, or edits
+ * known_hosts. Resolves with the exit status.
  */
 export async function keygen(words: readonly string[]): Promise<number> {
-  if (asksForHelp(words, ALL_OPTIONS)) {
+  const { options, rest } = parseOptions(words, ALL_OPTIONS);
+  const values = valuesOf<keyof typeof ALL_OPTIONS>(options);
+  // With an authority, `-h` makes certificates of hosts.
+  if (values.has("--help") || (values.has("-h") && !values.has("-s"))) {
     process.stdout.write(KEYGEN_HELP);
     return 0;
   }
-  const { options, rest } = parseOptions(words, ALL_OPTIONS);
-  const values = valuesOf<keyof typeof ALL_OPTIONS>(options);
   if (values.has("-Y")) return withFailures(() => runSignedFiles(values, rest));
   if (values.has("-k")) return withFailures(() => writeRevocationList(values, rest));
   if (values.has("-Q")) return withFailures(() => queryRevocationList(values, rest));
+  if (values.has("-s")) return withFailures(() => signCertificates(values, rest));
+  if (values.has("-L")) return withFailures(() => listCertificates(values));
   const parsed = parseKeygenArguments(words);
   if (parsed.action === "known-hosts") return editKnownHosts(parsed);
   const printed = await run(parsed);

@@ -4,16 +4,19 @@ import { text as readText } from "node:stream/consumers";
 import {
   type CertificatesToRevoke,
   formatKrl,
+  type KeyToCheck,
   type Krl,
   krlRevokes,
   mergeRanges,
   parseKrl,
   parsePublicKeyLine,
 } from "@nacre/keyfiles";
-import { fingerprint } from "@nacre/keys";
+import { fingerprint, isCertified, parseCertificate } from "@nacre/keys";
+import { certifiedKeyBlob, defaultKeyFormats } from "@nacre/keys/internal";
 import { expandHome } from "@nacre/node";
-import { base64Decode, escapeText, Reader, SshError, toHex, utf8DecodeLossy } from "@nacre/wire";
+import { base64Decode, escapeText, Reader, SshError, toHex, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
 import type { OptionValues } from "../options.ts";
+import { formatLocalTime } from "./certificate-times.ts";
 import { KeygenFailure, readOrFail, reasonOf } from "./keygen-system.ts";
 import { type ListedKey, readKeys } from "./list-keys.ts";
 
@@ -103,7 +106,7 @@ function parsedList(bytes: Uint8Array, shown: string): Krl {
 /** Adds what one line of a specification revokes (ssh-keygen(1), KEY REVOCATION LISTS). `place` is its file and number. */
 function addLine(added: Additions, line: string, authority: Uint8Array | undefined, place: string): void {
   if (line === "") return;
-  const [, kind = "key", value = line] = /^(serial|id|key|sha1|sha256|hash):[ \t]*(.*)$/is.exec(line) ?? [];
+  const [, kind = "any", value = line] = /^(serial|id|key|sha1|sha256|hash):[ \t]*(.*)$/is.exec(line) ?? [];
   switch (kind.toLowerCase()) {
     case "serial": {
       const by = authority ?? missingAuthority("serial number");
@@ -116,12 +119,31 @@ function addLine(added: Additions, line: string, authority: Uint8Array | undefin
     case "hash":
       added.sha256.push(digestOf(value, place));
       return;
+    case "any": {
+      // Without a word in front, a certificate is revoked by what its authority calls it.
+      const blob = blobOf(value, place);
+      const { certificate } = keyToCheck(blob);
+      if (certificate === undefined) added.keys.push(blob);
+      else {
+        const { authority: by, serial, keyId } = certificate;
+        added.certificates.push(
+          serial === 0n ? { authority: by, keyIds: [keyId] } : { authority: by, serials: [[serial, serial]] },
+        );
+      }
+      return;
+    }
     case "key":
-      added.keys.push(blobOf(value, place));
+      added.keys.push(plainBlob(blobOf(value, place)));
       return;
     default: {
       const hash = kind.toLowerCase() as "sha1" | "sha256";
-      added[hash].push(new Uint8Array(createHash(hash).update(blobOf(value, place)).digest()));
+      added[hash].push(
+        new Uint8Array(
+          createHash(hash)
+            .update(plainBlob(blobOf(value, place)))
+            .digest(),
+        ),
+      );
     }
   }
 }
@@ -167,6 +189,17 @@ function blobOf(text: string, place: string): Uint8Array {
   }
 }
 
+function plainBlob(blob: Uint8Array): Uint8Array {
+  return certifiedKeyBlob(blob, defaultKeyFormats);
+}
+
+/** Returns what lists of revoked keys ask of a key or certificate. */
+export function keyToCheck(blob: Uint8Array): KeyToCheck {
+  if (!isCertified(formatOf(blob))) return { plainBlob: blob };
+  const { publicKey, serial, keyId, authority } = parseCertificate(blob);
+  return { plainBlob: publicKey.blob, certificate: { serial, keyId: utf8Encode(keyId), authority: authority.blob } };
+}
+
 /** Runs `nacre keygen -Q`: shows which keys a list revokes, and with `-l` what is in it. The status is 1 if any of the keys is revoked. */
 export async function queryRevocationList(values: Values, files: readonly string[]): Promise<number> {
   const path = values.last("-f");
@@ -182,7 +215,7 @@ export async function queryRevocationList(values: Values, files: readonly string
   let status = 0;
   for (const file of files) {
     const { publicKey, comment } = await publicKeyOf(file, "public key");
-    const isRevoked = krlRevokes(krl, { plainBlob: publicKey.blob });
+    const isRevoked = krlRevokes(krl, keyToCheck(publicKey.blob));
     if (isRevoked) status = 1;
     process.stdout.write(`${escapeText(file)} (${escapeText(comment || file)}): ${isRevoked ? "REVOKED" : "ok"}\n`);
   }
@@ -191,7 +224,7 @@ export async function queryRevocationList(values: Values, files: readonly string
 
 /** Returns the lines that `-Q -l` prints of a list. */
 function contentOf(krl: Krl): string[] {
-  const lines = [`# KRL version ${krl.version}`, `# Generated at ${dateOf(krl.date)}`];
+  const lines = [`# KRL version ${krl.version}`, `# Generated at ${formatLocalTime(krl.date).replaceAll(/[-:]/g, "")}`];
   if (krl.comment !== "") lines.push(`# Comment: ${escapeText(krl.comment)}`);
   lines.push("");
   for (const blob of krl.keys) lines.push(`hash: ${fingerprint(blob, "sha256")} # ${formatOf(blob)}`);
@@ -210,15 +243,4 @@ function contentOf(krl: Krl): string[] {
 
 function formatOf(blob: Uint8Array): string {
   return escapeText(new Reader(blob, "key", { code: "key-malformed" }).name("format"));
-}
-
-/** Formats seconds since 1970-01-01 UTC as local time: `20261231T235959`. */
-function dateOf(seconds: bigint): string {
-  const date = new Date(Number(seconds) * 1000);
-  const day = `${date.getFullYear()}${two(date.getMonth() + 1)}${two(date.getDate())}`;
-  return `${day}T${two(date.getHours())}${two(date.getMinutes())}${two(date.getSeconds())}`;
-}
-
-function two(value: number): string {
-  return String(value).padStart(2, "0");
 }

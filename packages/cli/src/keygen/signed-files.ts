@@ -8,15 +8,18 @@ import {
   parseExpiryTime,
   parseFileSignature,
   parseRevokedKeys,
+  type Signer,
   type SignerRefusal,
   utcTime,
 } from "@nacre/keyfiles";
-import { fingerprint, keyLabel, parsePublicKey } from "@nacre/keys";
+import { fingerprint, isCertified, keyLabel, parseCertificate, parsePublicKey } from "@nacre/keys";
+import { certifiedKeyBlob, defaultKeyFormats } from "@nacre/keys/internal";
 import { expandHome, signFile, verifyFile } from "@nacre/node";
 import { base64Encode, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
 import type { OptionValues } from "../options.ts";
 import { unwritable } from "../ssh/unwritable.ts";
 import { KeygenFailure, localTime, readOrFail, reasonOf, sayLine } from "./keygen-system.ts";
+import { keyToCheck } from "./revocation-lists.ts";
 import { signingKey } from "./signing-key.ts";
 
 /** Options of `-Y`. */
@@ -135,7 +138,7 @@ async function verify(values: Values): Promise<number> {
     const who = identity === undefined ? "" : ` for ${escapeText(identity)}`;
     if (!values.has("-q"))
       process.stdout.write(
-        `Good "${escapeText(namespace)}" signature${who} with ${keyLabel(format)} key ${fingerprint(blob, hash)}\n`,
+        `Good "${escapeText(namespace)}" signature${who} with ${keyLabel(format)} key ${fingerprint(certifiedKeyBlob(blob, defaultKeyFormats), hash)}\n`,
       );
     if (printed !== undefined) process.stdout.write(`${format} ${base64Encode(blob)}\n`);
     return 0;
@@ -157,13 +160,25 @@ async function checkSigner(
     const list = parseRevokedKeys(
       await readOrFail(revoked, (reason) => `Cannot read ${escapeText(revoked)}: ${reason}`),
     );
-    if (list.isRevoked({ plainBlob: publicKey })) throw new KeygenFailure("the key is revoked");
+    if (list.isRevoked(keyToCheck(publicKey))) throw new KeygenFailure("the key is revoked");
   }
   const { signers, file } = await readSigners(values);
-  const check = signers.check(identity, { publicKey }, use);
+  const check = signers.check(identity, signerOf(publicKey), use);
   if (check.allowed) return;
   const reasons = check.reasons.map(({ line, reason }) => `${file}:${line}: ${REFUSALS[reason]}`);
   throw new KeygenFailure(reasons.length === 0 ? `${file} has no line for this key and identity` : reasons.join("\n"));
+}
+
+/** Returns the key or certificate that signed. Throws if its authority signed with an algorithm that is not accepted, such as SHA-1. */
+function signerOf(blob: Uint8Array): Signer {
+  const { format } = parsePublicKey(blob);
+  if (!isCertified(format)) return { publicKey: blob };
+  const { isVerified, authority, ...certificate } = parseCertificate(blob);
+  if (!isVerified)
+    throw new KeygenFailure(
+      `the authority of the certificate signed with ${escapeText(certificate.signatureAlgorithm)}`,
+    );
+  return { publicKey: blob, certificate: { ...certificate, authority: authority.blob } };
 }
 
 const REFUSALS: Readonly<Record<SignerRefusal, string>> = {
@@ -179,7 +194,7 @@ async function findPrincipals(values: Values): Promise<number> {
     const signature = await readOrFail(values.last("-s")!, (reason) => `Couldn't read signature file: ${reason}`);
     const { publicKey } = parseFileSignature(signature);
     const { signers } = await readSigners(values);
-    const found = signers.findPrincipals({ publicKey }, timeOf(time));
+    const found = signers.findPrincipals(signerOf(publicKey), timeOf(time));
     if (found === undefined) throw new KeygenFailure("No principal matched.");
     process.stdout.write(
       found

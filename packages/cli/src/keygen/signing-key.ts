@@ -1,10 +1,19 @@
-import { readFile, stat } from "node:fs/promises";
-import type { PrivateKey, PublicKey } from "@nacre/keys";
+import { existsSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import {
+  type Certificate,
+  certificateKey,
+  certifiedPrivateKey,
+  isCertified,
+  type PrivateKey,
+  parseCertificate,
+} from "@nacre/keys";
+import { plainAlgorithm } from "@nacre/keys/internal";
 import { agentIdentities, expandHome, privateKey } from "@nacre/node";
-import { equalBytes, escapeText, SshError } from "@nacre/wire";
+import { equalBytes, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
 import type { RemoteIdentity } from "nacre/extend";
 import { openTerminal } from "../terminal/terminal.ts";
-import { KeygenFailure, reasonOf } from "./keygen-system.ts";
+import { KeygenFailure, readOrFail, reasonOf } from "./keygen-system.ts";
 import { readKeys } from "./list-keys.ts";
 
 /** How the key is found. */
@@ -25,37 +34,53 @@ export async function signingKey(
 ): Promise<PrivateKey | RemoteIdentity> {
   const shown = escapeText(path);
   const file = expandHome(path);
-  let publicKey: PublicKey | undefined;
+  let blob: Uint8Array | undefined;
+  let certificate: Certificate | undefined;
   try {
-    publicKey = (await readKeys(file))[0]!.publicKey;
+    const { publicKey } = (await readKeys(file))[0]!;
+    blob = publicKey.blob;
+    if (isCertified(publicKey.format)) certificate = parseCertificate(blob);
   } catch (cause) {
     if (!(cause instanceof SshError) || cause.code !== "passphrase-needed")
       throw new KeygenFailure(`Couldn't load public key ${shown}: ${reasonOf(cause)}`);
   }
-  const inAgents = publicKey === undefined ? undefined : await keyInAgent(publicKey);
+  const inAgents = blob === undefined ? undefined : await keyInAgent(blob, certificate);
   if (inAgents !== undefined) return inAgents;
   if (inAgent) throw new KeygenFailure(`Couldn't find key ${shown} in agent`);
 
-  const privateFile = file.replace(/\.pub$/, "");
+  const privateFile = file.replace(/(?:-cert)?\.pub$/, "");
+  if (!existsSync(privateFile)) throw new KeygenFailure(`No private key found for public key "${shown}"`);
+  const key = await privateKeyInFile(privateFile, passphrase);
   try {
-    const { mode, uid } = await stat(privateFile);
-    if (uid === process.getuid?.() && (mode & 0o077) !== 0)
-      throw new KeygenFailure(
-        `${escapeText(privateFile)}: other users can read or write the private key; run \`chmod 600\` on it`,
-      );
-    return await unlocked(privateFile, await readFile(privateFile, "utf8"), passphrase);
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause;
-    throw new KeygenFailure(`No private key found for public key "${shown}"`);
+    return certificate === undefined ? key : certifiedPrivateKey(key, certificate);
+  } catch {
+    throw new KeygenFailure(`Public key ${shown} doesn't match private ${escapeText(privateFile)}`);
   }
 }
 
-/** Returns a key of the agent; `undefined` if it is not there, or no agent. */
-async function keyInAgent({ blob }: PublicKey): Promise<RemoteIdentity | undefined> {
+/** Returns a key of the agent, or for a certificate also that of the key in it; `undefined` if it is not there, or no agent. */
+async function keyInAgent(blob: Uint8Array, certificate: Certificate | undefined): Promise<RemoteIdentity | undefined> {
   const path = process.env["SSH_AUTH_SOCK"];
   if (path === undefined || path === "") return undefined;
   const identities = await agentIdentities(path).catch(() => []);
-  return identities.find(({ publicKey }) => equalBytes(publicKey.blob, blob));
+  const find = (wanted: Uint8Array): RemoteIdentity | undefined =>
+    identities.find(({ publicKey }) => equalBytes(publicKey.blob, wanted));
+  const plain = certificate && find(certificate.publicKey.blob);
+  if (plain === undefined) return find(blob);
+  return {
+    publicKey: certificateKey(certificate!),
+    sign: (algorithm, data) => plain.sign(plainAlgorithm(certificate!, algorithm), data),
+  };
+}
+
+/** Returns the key of a file that no other user can read. Asks for the passphrase of an encrypted one if none is given. */
+export async function privateKeyInFile(file: string, passphrase: string | undefined): Promise<PrivateKey> {
+  const shown = escapeText(file);
+  const text = utf8DecodeLossy(await readOrFail(file, (reason) => `Load key "${shown}": ${reason}`));
+  const { mode, uid } = await stat(file);
+  if (uid === process.getuid?.() && (mode & 0o077) !== 0)
+    throw new KeygenFailure(`${shown}: other users can read or write the private key; run \`chmod 600\` on it`);
+  return unlocked(file, text, passphrase);
 }
 
 async function unlocked(file: string, text: string, passphrase: string | undefined): Promise<PrivateKey> {

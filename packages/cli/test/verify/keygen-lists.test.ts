@@ -1,25 +1,17 @@
-import { execFileSync, spawn } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { execFileSync } from "node:child_process";
+import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { buildNacre, commandLine, ended } from "../interop/nacre.ts";
+import { commandLine } from "../interop/nacre.ts";
+import { type KeygenBench, type Outcome, startKeygenBench } from "./keygen-bench.ts";
 
 // `nacre keygen -Y`, `-k` and `-Q` must do with a command line and files what ssh-keygen does.
 
-let folder: string;
-let made: string;
-
-const sshKeygen = (...words: readonly string[]): string =>
-  execFileSync("ssh-keygen", words, { cwd: made, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+let bench: KeygenBench;
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "nacre-keygen-lists-"));
-  buildNacre(folder);
-  made = join(folder, "made");
-  mkdirSync(made);
-  const write = (name: string, ...lines: readonly string[]): void =>
-    writeFileSync(join(made, name), lines.map((line) => `${line}\n`).join(""));
+  bench = startKeygenBench("keygen-lists");
+  const { made, sshKeygen, write, line } = bench;
   for (const [name, type] of [
     ["alice", "ed25519"],
     ["bob", "ecdsa"],
@@ -28,7 +20,6 @@ beforeAll(() => {
   ])
     sshKeygen("-q", "-t", type!, "-N", "", "-C", name!, "-f", name!);
   sshKeygen("-q", "-t", "ed25519", "-N", "pass phrase", "-C", "", "-f", "locked");
-  const line = (name: string): string => readFileSync(join(made, `${name}.pub`), "utf8").trim();
   write("data", "signed data");
   write("other", "other data");
   for (const name of ["alice", "bob", "carol"]) {
@@ -63,29 +54,7 @@ beforeAll(() => {
   sshKeygen("-q", "-k", "-f", "every", "-s", "none", "serials", "ids");
   write("not-a-list", "x");
 });
-afterAll(() => rmSync(folder, { recursive: true }));
-
-/** What a program does with a command line, in a folder of its own. */
-async function outcome(program: readonly string[], words: readonly string[], input: string) {
-  const cwd = mkdtempSync(join(folder, "run-"));
-  cpSync(made, cwd, { recursive: true });
-  const [file = "", ...first] = program;
-  const env = { ...process.env, SSH_AUTH_SOCK: "", TZ: "UTC" };
-  const child = spawn(file, [...first, ...words], { cwd, env, detached: true });
-  child.stdin.on("error", () => {});
-  child.stdin.end(/^[a-z.]+$/.test(input) ? readFileSync(join(made, input)) : input);
-  const { status, stdout, stderr } = await ended(child);
-  const read = (name: string): string | undefined =>
-    existsSync(join(cwd, name)) ? readFileSync(join(cwd, name), "latin1") : undefined;
-  // ssh-keygen ends the lines of its errors like those of a terminal.
-  return {
-    cwd,
-    status,
-    stdout: stdout.toString(),
-    stderr: stderr.replaceAll("\r\n", "\n"),
-    signature: read("data.sig"),
-  };
-}
+afterAll(() => bench.remove());
 
 /** A command line, its input or the file that has it, and whether standard error must be the same too. */
 type Line = readonly [words: string, input?: string, stderr?: "same"];
@@ -185,11 +154,8 @@ test.each([...SIGN, ...VERIFY, ...LISTS].map(([line, input = "", stderr = ""]) =
   async ({ line, input, stderr }) => {
     // A no-break space stands for a space in a word.
     const words = line.split(" ").map((word) => word.replaceAll("\u00a0", " "));
-    const [theirs, ours] = await Promise.all([
-      outcome(["ssh-keygen"], words, input),
-      outcome(commandLine(["keygen"]), words, input),
-    ]);
-    const told = ({ status, stdout, signature }: typeof ours) => ({ status, stdout, signature });
+    const { theirs, ours } = await bench.both(words, { input });
+    const told = ({ status, stdout, read }: Outcome) => ({ status, stdout, signature: read("data.sig") });
     expect(told(ours)).toEqual(told(theirs));
     if (stderr === "same") expect(ours.stderr).toBe(theirs.stderr);
   },
@@ -197,15 +163,13 @@ test.each([...SIGN, ...VERIFY, ...LISTS].map(([line, input = "", stderr = ""]) =
 
 test("an existing signature is overwritten after a yes", async () => {
   for (const answer of ["y\n", "n\n", ""]) {
-    writeFileSync(join(made, "data.sig"), "old");
-    const [theirs, ours] = await Promise.all(
-      [["ssh-keygen"], commandLine(["keygen"])].map((program) =>
-        outcome(program, ["-Y", "sign", "-n", "file", "-f", "alice", "data", "other"], answer),
-      ),
-    );
-    expect({ ...ours, cwd: "" }).toEqual({ ...theirs, cwd: "" });
+    writeFileSync(join(bench.made, "data.sig"), "old");
+    const words = ["-Y", "sign", "-n", "file", "-f", "alice", "data", "other"];
+    const { theirs, ours } = await bench.both(words, { input: answer });
+    const told = ({ status, stdout, stderr, read }: Outcome) => [status, stdout, stderr, read("data.sig")];
+    expect(told(ours)).toEqual(told(theirs));
   }
-  rmSync(join(made, "data.sig"));
+  rmSync(join(bench.made, "data.sig"));
 });
 
 test.each([
@@ -216,20 +180,20 @@ test.each([
   ["-kuf every -s alice ids serials", ""],
   ["-qkf new", ""],
 ] as const)("keygen %s writes a list that ssh-keygen reads like its own", async (line, input) => {
-  const [theirs, ours] = await Promise.all(
-    [["ssh-keygen"], commandLine(["keygen"])].map((program) => outcome(program, line.split(" "), input)),
-  );
-  expect({ ...ours, cwd: "" }).toEqual({ ...theirs, cwd: "" });
+  const { theirs, ours } = await bench.both(line.split(" "), { input });
+  const told = ({ status, stdout, stderr }: Outcome) => ({ status, stdout, stderr });
+  expect(told(ours)).toEqual(told(theirs));
   const list = /f (\S+)/.exec(line)![1]!;
   const shown = ({ cwd }: { cwd: string }): string =>
     execFileSync("ssh-keygen", ["-Q", "-l", "-f", join(cwd, list)], { encoding: "utf8" }).replace(
       /Generated at .*/,
       "",
     );
-  expect(shown(ours!)).toBe(shown(theirs!));
+  expect(shown(ours)).toBe(shown(theirs));
 });
 
 test("git signs with `nacre keygen` and verifies with ssh-keygen, and the reverse", () => {
+  const { folder, made } = bench;
   const repository = join(folder, "repository");
   const program = join(folder, "nacre-keygen");
   const quoted = commandLine(["keygen"]).map((word) => `'${word}'`);

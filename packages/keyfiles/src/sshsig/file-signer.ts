@@ -61,9 +61,10 @@ export class FileSigner {
 
   /** Ends the file. Throws `key-unsupported` if the key has no signature algorithm. */
   finish(): FileToSign {
-    const names = this.#key.algorithms.map(({ name }) => name);
+    const { algorithms } = this.#key;
     // An RSA key signs with the hash of the file, as ssh-keygen does.
-    const algorithm = names.find((name) => name === "rsa-sha2-256" && this.#name === "sha256") ?? names[0];
+    const rsa = algorithms.find((one) => one.signatureName === "rsa-sha2-256" && this.#name === "sha256");
+    const algorithm = (rsa ?? algorithms[0])?.name;
     if (algorithm === undefined) throw new SshError("key-unsupported", "the key cannot sign");
     const [publicKey, namespace, hash] = [this.#key.blob, this.#namespace, this.#name];
     return {

@@ -4,7 +4,7 @@ import type { FileHashName, FileSignature } from "@nacre/keyfiles";
 import { isPrivateKey, type PrivateKey, type SignatureAlgorithm } from "@nacre/keys/internal";
 import { escapeText, SshError } from "@nacre/wire";
 import { checkOptions, type OptionRows, type RemoteIdentity } from "nacre/extend";
-import { nodeAlgorithms } from "../crypto/algorithms.ts";
+import { nodeUserKeys } from "../crypto/algorithms.ts";
 import { nodeRandom } from "../crypto/bytes.ts";
 import { isFileText } from "./files.ts";
 
@@ -23,7 +23,7 @@ export interface SignFileOptions {
 export interface VerifyFileOptions {
   /** The namespace that the signature must have. */
   readonly namespace: string;
-  /** Accepted signature algorithms; default those of `nodeAlgorithms`. */
+  /** Accepted signature algorithms; default `nodeUserKeys`: those of plain keys, security keys, passkeys and certificates. */
   readonly algorithms?: readonly SignatureAlgorithm[] | undefined;
 }
 
@@ -66,7 +66,7 @@ export async function verifyFile(
 ): Promise<FileSignature> {
   checkOptions(options, VERIFY_FILE_OPTIONS, "`verifyFile`");
   const { FileVerifier } = await import("@nacre/keyfiles");
-  const { namespace, algorithms = nodeAlgorithms.hostKeys } = options;
+  const { namespace, algorithms = nodeUserKeys } = options;
   const verifier = new FileVerifier(signature, { namespace, algorithms }, createHash);
   await pass(file, verifier);
   return verifier.finish();
