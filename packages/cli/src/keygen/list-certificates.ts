@@ -45,8 +45,6 @@ const INDENT = " ".repeat(8);
 function linesOf(certificate: Certificate, hash: "sha256" | "md5"): string[] {
   const { format, type, publicKey, authority, signatureAlgorithm, keyId, serial, principals } = certificate;
   const { criticalOptions, extensions } = certificate;
-  const list = (name: string, items: readonly string[]): string[] =>
-    items.length === 0 ? [`${name}: (none)`] : [`${name}: `, ...items.map((item) => INDENT + item)];
   return [
     `Type: ${format} ${type} certificate`,
     `Public key: ${keyLabel(format)} ${fingerprint(publicKey.blob, hash)}`,
@@ -64,6 +62,10 @@ function linesOf(certificate: Certificate, hash: "sha256" | "md5"): string[] {
       [...extensions].map((one) => optionLine(one, EXTENSIONS, [])),
     ),
   ].map((line) => INDENT + line);
+}
+
+function list(name: string, items: readonly string[]): string[] {
+  return items.length === 0 ? [`${name}: (none)`] : [`${name}: `, ...items.map((item) => INDENT + item)];
 }
 
 const FLAG_OPTIONS = ["verify-required"];

@@ -154,10 +154,6 @@ function certificateOptions(
   const flags = new Set(type === "user" ? Object.keys(USER_PERMISSIONS) : []);
   const critical = new Map<string, string>();
   const extensions = new Map<string, string>();
-  const add = (to: Map<string, string>, name: string, value: string): void => {
-    if (to.has(name)) throw new KeygenFailure(`${escapeText(name)} already specified`);
-    to.set(name, value);
-  };
   for (const word of words) {
     const lower = word.toLowerCase();
     const flag = FLAGS.find(({ on, off }) => lower === on || lower === off);
@@ -175,4 +171,9 @@ function certificateOptions(
   }
   for (const name of flags) add(name === "verify-required" ? critical : extensions, name, "");
   return { criticalOptions: Object.fromEntries(critical), extensions: Object.fromEntries(extensions) };
+}
+
+function add(to: Map<string, string>, name: string, value: string): void {
+  if (to.has(name)) throw new KeygenFailure(`${escapeText(name)} already specified`);
+  to.set(name, value);
 }

@@ -80,3 +80,14 @@ export function startKeygenBench(name: string): KeygenBench {
     remove: () => rmSync(folder, { recursive: true }),
   };
 }
+
+/** Returns the words of a line. A no-break space stands for a space in a word. */
+export function wordsOf(line: string): string[] {
+  return line.split(" ").map((word) => word.replaceAll("\u00a0", " "));
+}
+
+/** Returns what ssh-keygen finds in a revocation list of an outcome, without its time. */
+export function contentOfList({ cwd }: Outcome, file: string): string {
+  const shown = execFileSync("ssh-keygen", ["-Q", "-l", "-f", file], { cwd, encoding: "utf8" });
+  return shown.replace(/Generated at .*/, "");
+}
