@@ -8,6 +8,9 @@ const KEYGEN_USAGE = `nacre keygen -t ed25519|rsa|ecdsa [-b BITS] [-f FILE] [-N 
        nacre keygen -r NAME [-g] [-O hashalg=sha1|sha256] [-f FILE]
        nacre keygen -F HOST [-lvHq] [-E sha256|md5] [-f KNOWN_HOSTS]
        nacre keygen -H|-R HOST [-q] [-f KNOWN_HOSTS]
+       nacre keygen -s AUTHORITY [-h] [-U] -I ID -n NAMES [-V VALIDITY] [-z [+]SERIAL] [-O OPTION]… [-t rsa-sha2-256|rsa-sha2-512]
+                    [-P PASSPHRASE] [-q] FILE…
+       nacre keygen -L [-E sha256|md5] -f FILE
        nacre keygen -Y sign -n NAMESPACE -f KEY [-O hashalg=sha256|sha512] [-P PASSPHRASE] [-qU] [FILE…]
        nacre keygen -Y verify -n NAMESPACE -f SIGNERS -I IDENTITY -s SIGNATURE [-r REVOKED] [-O verify-time=TIME] [-O print-pubkey] [-q]
        nacre keygen -Y check-novalidate -n NAMESPACE -s SIGNATURE [-O print-pubkey] [-q]
@@ -219,10 +222,20 @@ Defaults are in parentheses.
   -q                  print nothing about a new key; with -F and -R, not which lines were found
   -v                  with -l: also show each key's randomart picture
   -E sha256|md5       with -l: fingerprint hash (sha256)
+  -s AUTHORITY        sign certificates of public keys with this key, in FILE-cert.pub, as ssh-keygen does; for -Y and -k see there
+  -h                  with -s: certificates of hosts (of users)
+  -U                  with -s and -Y sign: the key is in the agent
+  -I ID               with -s: name of the certificate, for logs and revocation lists
+  -n NAMES            with -s: users who may log in with it, or hosts that it is good for, separated by commas
+  -V VALIDITY         with -s: +52w, or FROM:TO with always, forever, YYYYMMDD[HHMM[SS]][Z], 0x… seconds, +1d or -1d (always:forever)
+  -z SERIAL           with -s: number of the certificate; +SERIAL counts up (0: none); with -k, version of the list
+  -O OPTION           with -s: clear, [no-]permission such as no-pty, force-command=…, source-address=…, verify-required, no-touch-required,
+                      critical:NAME[=VALUE] or extension:NAME[=VALUE] (all permissions for users, none for hosts)
+  -L                  show the certificates in a file; - is the input
   -Y OPERATION        sign files (FILE.sig; without FILE from input to output), or verify the signature of the input, as ssh-keygen does. The
-                      key may be in the agent
+                      key may be in the agent, and have a certificate (-f KEY-cert.pub)
   -k                  write a list of revoked keys; -u adds to it. Each line of a FILE is a public key, or has serial:, id:, key:, sha1:,
-                      sha256: or hash: in front (ssh-keygen(1))
+                      sha256: or hash: in front (ssh-keygen(1)). A certificate is revoked by its serial number, or by its id if it has none
   -Q                  show which keys a list revokes; with -l also what is in it
 `;
 

@@ -1,6 +1,10 @@
-import { chmod, writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import * as keyfiles from "@nacre/keyfiles";
 import { formatKrl, formatPublicKeyLine } from "@nacre/keyfiles";
+import * as keys from "@nacre/keys";
 import {
   type CertificateOptions,
   certifiedPrivateKey,
@@ -13,7 +17,8 @@ import {
   USER_PERMISSIONS,
 } from "@nacre/keys";
 import type { LoginDecision, PublickeyLogin } from "nacre";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, test } from "vitest";
+import * as nacreNode from "../src/index.ts";
 import { type AuthorizedKeysOptions, authorizedKeys } from "../src/keys/authorized-keys.ts";
 import { hostCertificateFile } from "../src/keys/host-key-file.ts";
 import { counting, temporaryFolder } from "./support.ts";
@@ -255,4 +260,43 @@ describe("hostCertificateFile", () => {
     await expect(hostCertificateFile(user, [key])).rejects.toThrow(/certificate of a host/);
     await expect(hostCertificateFile(folder.path("none"), [key])).rejects.toMatchObject({ code: "file-unreadable" });
   });
+});
+
+/** Runs a command as alice. Resolves with its output. */
+async function ask(server: nacreNode.SshServer, identity: PrivateKey, command: string, input = ""): Promise<string> {
+  const options = { ...server.address, user: "alice", hostKey: () => true, identities: [identity] };
+  await using client = await nacreNode.connect(options);
+  return (await client.exec(command, { input })).stdout;
+}
+
+test("the authority of the README gives certificates that its server accepts", async () => {
+  const readme = await readFile(new URL("../../keys/README.md", import.meta.url), "utf8");
+  const [, example = ""] = /^### An authority\n.*?^```js\n(.*?)^```$/ms.exec(readme) ?? [];
+  expect(example.trim().split("\n").length).toBeLessThan(30);
+  const home = await temporaryFolder();
+  await mkdir(join(home, "ca", "people"), { recursive: true });
+  await mkdir(join(home, "server"));
+  await writeFile(join(home, "ca", "people", "alice"), `${lineOf(key)}\n`, { mode: 0o600 });
+  // The example with values for the names that it imports, other ports, and a folder of its own.
+  const values: Readonly<Record<string, unknown>> = { ...keys, ...keyfiles, ...nacreNode, randomBytes, text };
+  const names = Array.from(example.matchAll(/^import \{ (.*) \}/gm), ([, list]) => list!.split(", ")).flat();
+  const code = example
+    .replaceAll(/^import .*$/gm, "")
+    .replaceAll(/port: \d+/g, "port: 0")
+    .replaceAll("~/", `${home}/`);
+  // oxlint-disable-next-line typescript/no-implied-eval
+  const run = new Function(...names, `return (async () => {\n${code}\nreturn [issuer, server];\n})()`) as (
+    ...given: unknown[]
+  ) => Promise<nacreNode.SshServer[]>;
+  const [issuer, server] = await run(...names.map((name) => values[name]));
+  try {
+    const line = await ask(issuer!, key, "certify", lineOf(other));
+    const certificate = parseCertificate(keyfiles.parsePublicKeyLine(line).publicKey.blob);
+    expect(certificate.validBefore - certificate.validAfter).toBe(660n);
+    expect(await ask(server!, certifiedPrivateKey(other, certificate), "hello")).toBe("hello alice\n");
+    await expect(ask(server!, other, "hello")).rejects.toMatchObject({ code: "auth-failed" });
+    await expect(ask(issuer!, other, "certify")).rejects.toMatchObject({ code: "auth-failed" });
+  } finally {
+    await Promise.all([issuer!.close(), server!.close()]);
+  }
 });

@@ -1,11 +1,21 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { signFile as signPortably, verifyFile as verifyPortably } from "@nacre/keyfiles";
-import { generateEcdsa, generateEd25519, generateRsa, type PrivateKey } from "@nacre/keys";
+import { parsePublicKeyLine, signFile as signPortably, verifyFile as verifyPortably } from "@nacre/keyfiles";
+import {
+  certifiedPrivateKey,
+  generateEcdsa,
+  generateEd25519,
+  generateRsa,
+  issueCertificate,
+  type PrivateKey,
+  parseCertificate,
+  readSignature,
+} from "@nacre/keys";
 import { finish } from "@nacre/testing/keyfiles";
 import { seededRandom } from "@nacre/testing/random";
 import { describe, expect, test } from "vitest";
+import signed from "../../../test-vectors/signed-files.json" with { type: "json" };
 import { signFile, verifyFile } from "../src/keys/sign-file.ts";
 import { codeOf, temporaryFolder } from "./support.ts";
 
@@ -35,6 +45,30 @@ describe.each(KEYS)("a key of format $publicKey.format", (one) => {
     const portable = signPortably(one, content, { ...options, hash, random });
     expect((await verifyFile(portable, path, options)).publicKey).toEqual(one.publicKey.blob);
   });
+});
+
+test.each(signed.unitTests.signatures.filter(({ key: name }) => name !== "dsa"))(
+  "the $key signature of OpenSSH's tests is verified",
+  async ({ publicKey, signature }) => {
+    const { namespace, file } = signed.unitTests;
+    const { blob } = parsePublicKeyLine(publicKey).publicKey;
+    expect((await verifyFile(signature, Readable.from([Buffer.from(file)]), { namespace })).publicKey).toEqual(blob);
+  },
+);
+
+test.each(KEYS)("a key of format $publicKey.format signs with its certificate", async (one) => {
+  const content = { publicKey: one.publicKey, type: "user", keyId: "", principals: ["alice"] } as const;
+  const blob = issueCertificate(key, { ...content, validBefore: "forever", random });
+  const path = await fileWith(blob);
+  for (const hash of ["sha256", "sha512"] as const) {
+    const signature = await signFile(certifiedPrivateKey(one, parseCertificate(blob)), path, { ...options, hash });
+    const verified = await verifyFile(signature, path, options);
+    expect(verified.publicKey).toEqual(blob);
+    // An RSA key signs with the hash of the file.
+    if (one.publicKey.format === "ssh-rsa")
+      expect(readSignature(`rsa-sha2-${hash.slice(3)}`, verified.signature)).toBeDefined();
+    expect(verifyPortably(signature, blob, options)).toEqual(verified);
+  }
 });
 
 test("a key elsewhere signs, and may refuse", async () => {

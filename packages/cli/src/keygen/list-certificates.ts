@@ -98,7 +98,7 @@ function optionLine(
   return flags.includes(name) ? shown : `${shown} UNKNOWN FLAG OPTION`;
 }
 
-/** Escapes a text, except for backslashes and tabs: it is printed as ssh-keygen prints it, unless it would harm a terminal or begin a line. */
+/** Escapes control characters but tabs, so that other texts are printed as ssh-keygen prints them. */
 function printable(text: string): string {
   return text
     .split(/([\\\t])/)

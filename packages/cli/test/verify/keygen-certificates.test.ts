@@ -6,6 +6,9 @@ import { contentOfList, type KeygenBench, type Outcome, startKeygenBench, wordsO
 
 // `nacre keygen -s` and `-L`, and `-Y`, `-k` and `-Q` with certificates, must do with a command line and files what ssh-keygen does.
 
+const call = (program: string, words: readonly string[], env = process.env): string =>
+  execFileSync(program, words, { encoding: "utf8", stdio: "pipe", env });
+
 let bench: KeygenBench;
 let agent: { readonly SSH_AUTH_SOCK: string; readonly pid: number };
 
@@ -64,11 +67,9 @@ beforeAll(() => {
   sshKeygen("-q", "-k", "-f", "list-of-authority", "ca.pub");
 
   const [, SSH_AUTH_SOCK = "", pid = ""] =
-    /SSH_AUTH_SOCK=([^;]+);[^]*SSH_AGENT_PID=(\d+);/.exec(execFileSync("ssh-agent", ["-s"], { encoding: "utf8" })) ??
-    [];
+    /SSH_AUTH_SOCK=([^;]+);[^]*SSH_AGENT_PID=(\d+);/.exec(call("ssh-agent", ["-s"])) ?? [];
   agent = { SSH_AUTH_SOCK, pid: Number(pid) };
-  for (const name of ["ca-rsa", "alice"])
-    execFileSync("ssh-add", ["-q", join(made, name)], { env: { ...process.env, SSH_AUTH_SOCK }, stdio: "pipe" });
+  for (const name of ["ca-rsa", "alice"]) call("ssh-add", ["-q", join(made, name)], { ...process.env, SSH_AUTH_SOCK });
 });
 afterAll(() => {
   process.kill(agent.pid);

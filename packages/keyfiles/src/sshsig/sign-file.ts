@@ -1,4 +1,9 @@
-import { defaultSignatureAlgorithms, type PrivateKey, type SignatureAlgorithm } from "@nacre/keys";
+import {
+  defaultCertificateAlgorithms,
+  defaultSignatureAlgorithms,
+  type PrivateKey,
+  type SignatureAlgorithm,
+} from "@nacre/keys";
 import { isBytes, type RandomSource } from "@nacre/wire";
 import { sha256, sha512 } from "@noble/hashes/sha2.js";
 import type { FileSignature } from "./file-signature.ts";
@@ -28,11 +33,15 @@ export function signFile(
   return armour(key.sign(algorithm, data, random));
 }
 
+const ALL_ALGORITHMS: readonly SignatureAlgorithm[] = /* @__PURE__ */ defaultSignatureAlgorithms.concat(
+  defaultCertificateAlgorithms,
+);
+
 /** Options of {@link verifyFile}. */
 export interface VerifyFileOptions {
   /** The namespace that the signature must have. */
   readonly namespace: string;
-  /** Accepted signature algorithms; default all of `@nacre/keys`. */
+  /** Accepted signature algorithms; default all of `@nacre/keys`, those of certificates too. */
   readonly algorithms?: readonly SignatureAlgorithm[] | undefined;
 }
 
@@ -44,7 +53,7 @@ export interface VerifyFileOptions {
 export function verifyFile(
   signature: string | Uint8Array,
   file: Uint8Array | Iterable<Uint8Array>,
-  { namespace, algorithms = defaultSignatureAlgorithms }: VerifyFileOptions,
+  { namespace, algorithms = ALL_ALGORITHMS }: VerifyFileOptions,
 ): FileSignature {
   const verifier = new FileVerifier(signature, { namespace, algorithms }, createFileHash);
   for (const chunk of chunksOf(file)) verifier.update(chunk);
