@@ -48,7 +48,7 @@ export function startKeygenBench(name: string): KeygenBench {
     cpSync(made, cwd, { recursive: true });
     const child = spawn(file, words, {
       cwd,
-      env: { ...process.env, SSH_AUTH_SOCK: "", TZ: "UTC", ...env },
+      env: { ...process.env, SSH_AUTH_SOCK: "", TZ: "UTC", LC_ALL: "C.UTF-8", ...env },
       detached: true,
     });
     child.stdin.on("error", () => {});
