@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, readFileSync, statSync } from "node:fs";
+import { cpSync, readFileSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import signed from "../../../../test-vectors/signed-files.json" with { type: "json" };
 import { contentOfList, type KeygenBench, type Outcome, startKeygenBench, wordsOf } from "./keygen-bench.ts";
 
 // `nacre keygen -s` and `-L`, and `-Y`, `-k` and `-Q` with certificates, must do with a command line and files what ssh-keygen does.
@@ -31,7 +32,7 @@ beforeAll(() => {
     cpSync(join(made, `${key}-cert.pub`), join(made, name));
   };
   certify("host-cert", "bob", "-s ca-rsa -h -I h -n h.example.org,*.example.org -V 20200101:20300101");
-  certify("sha1-cert", "bob", "-s ca-rsa -t ssh-rsa -I old -V 0x10:0xffffffffff");
+  certify("sha1-cert", "bob", "-s ca-rsa -t ssh-rsa -I old -n bob -V 0x10:0xffffffffff");
   certify(
     "options-cert",
     "carol",
@@ -43,6 +44,8 @@ beforeAll(() => {
   certify("carol-cert", "carol", "-s ca -I carol's -n carol,c@x.org -z 70000");
   certify("late-cert", "alice", "-s ca -I late -n alice -V 20990101:forever");
   certify("alice-cert", "alice", "-s ca -I alice -n alice,a@x.org -z 7 -V 20200101:20990101");
+  write("security.pub", signed.unitTests.signatures.find(({ key }) => key === "ed25519_sk")!.publicKey);
+  certify("security-cert", "security", "-s ca -I token -n alice -V always:20300101 -O verify-required");
   const text = (name: string): string => readFileSync(join(made, name), "utf8").trim();
   write(
     "several",
@@ -59,7 +62,7 @@ beforeAll(() => {
   write("plain-signers", `alice ${line("alice")}`);
   for (const name of ["alice", "carol"]) {
     sshKeygen("-q", "-Y", "sign", "-n", "file", "-f", `${name}-cert.pub`, "data");
-    cpSync(join(made, "data.sig"), join(made, `${name}.sig`));
+    renameSync(join(made, "data.sig"), join(made, `${name}.sig`));
   }
   write("by-key", `key: ${text("alice-cert")}`);
   write("by-hash", `sha1: ${text("alice-cert")}`, `sha256: ${text("carol-cert")}`);
@@ -85,7 +88,7 @@ const told = ({ status, stdout, stderr }: Outcome) => ({
 
 /** Returns what ssh-keygen finds in the certificates that a command line made, their comments and modes. */
 function certificatesOf({ cwd, read }: Outcome) {
-  return ["alice", "bob", "carol"].map((name) => {
+  return ["alice", "bob", "carol", "security"].map((name) => {
     const file = `${name}-cert.pub`;
     const { mode } = statSync(join(cwd, file));
     const shown = execFileSync("ssh-keygen", ["-L", "-f", file], { cwd, encoding: "utf8" });
@@ -105,6 +108,7 @@ test.each([
   "-s ca -I id -n a -O no-x11-forwarding -O no-user-rc -O verify-required -O critical:x=y alice.pub",
   "-s ca -I id -n a -O force-command=a\u00a0b -O source-address=10.0.0.0/8,::1 alice.pub",
   "-s ca -h -I id -n a -O critical:x -O permit-pty alice.pub",
+  "-s ca -I id -n a -O no-touch-required security.pub",
   "-s locked -P pass\u00a0phrase -I id -n a alice.pub",
   "-s ca -n a alice.pub",
   "-s missing -I id -n a alice.pub",
@@ -153,6 +157,7 @@ test.each([
   ["-L -f host-cert"],
   ["-L -E md5 -f options-cert"],
   ["-L -f sha1-cert"],
+  ["-L -f security-cert"],
   ["-L -f several"],
   ["-L -f -", "several"],
   ["-L -f spoilt"],
@@ -183,6 +188,18 @@ test.each([
 ])("keygen %s judges certificates as ssh-keygen does", async (line) => {
   const { theirs, ours } = await bench.both(wordsOf(line), { input: "data" });
   expect([ours.status, ours.stdout]).toEqual([theirs.status, theirs.stdout]);
+});
+
+test("keygen -Y verify refuses a certificate whose authority signed with SHA-1, which ssh-keygen accepts", async () => {
+  const { made, sshKeygen, write, line } = bench;
+  cpSync(join(made, "sha1-cert"), join(made, "bob-cert.pub"));
+  sshKeygen("-q", "-Y", "sign", "-n", "file", "-f", "bob-cert.pub", "data");
+  renameSync(join(made, "data.sig"), join(made, "bob.sig"));
+  write("old-authority", `bob cert-authority ${line("ca-rsa")}`);
+  const words = wordsOf("-Y verify -n file -f old-authority -I bob -s bob.sig");
+  const { theirs, ours } = await bench.both(words, { input: "data" });
+  expect([theirs.status, ours.status]).toEqual([0, 255]);
+  expect(ours.stderr).toContain("signed with ssh-rsa");
 });
 
 test.each([
