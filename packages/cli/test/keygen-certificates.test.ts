@@ -1,8 +1,17 @@
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { formatPublicKeyLine, parsePublicKeyLine } from "@nacre/keyfiles";
-import { certificateKey, FOREVER, generateEd25519, issueCertificate, parseCertificate } from "@nacre/keys";
+import { formatPublicKeyLine, parsePublicKeyLine, signFile } from "@nacre/keyfiles";
+import {
+  certificateKey,
+  certifiedPrivateKey,
+  FOREVER,
+  generateEd25519,
+  issueCertificate,
+  parseCertificate,
+  prepareCertificate,
+} from "@nacre/keys";
+import { utf8Encode, Writer } from "@nacre/wire";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { formatLocalTime, formatValidity, parseValidity } from "../src/keygen/certificate-times.ts";
 import { privateKeyText } from "../src/keygen/key-files.ts";
@@ -120,6 +129,20 @@ test("a key signs files with its certificate, until this is revoked", async () =
   expect(printed).toMatch(/\nid: me\n.*REVOKED\n.*: ok\n$/);
   expect(await run(`${verify} alice -r @list`, "data")).toBe(255);
   expect(said).toContain("revoked");
+});
+
+test("refuses a certificate with a signature that it cannot verify", async () => {
+  const content = { publicKey: key!.publicKey, type: "user", keyId: "me", principals: ["alice"] } as const;
+  const { data } = prepareCertificate(authority!.publicKey, { ...content, validBefore: "forever", random: counting });
+  const signature = new Writer().string("ssh-rsa").string("forged").finish();
+  const forged = parseCertificate(new Writer().raw(data).string(signature).finish());
+  const options = { namespace: "file", random: counting };
+  await writeFile(path("sig"), signFile(certifiedPrivateKey(key!, forged), utf8Encode("data"), options));
+  await writeFile(path("signers"), `alice cert-authority ${formatPublicKeyLine(authority!.publicKey)}\n`);
+  for (const line of ["verify -n file -I alice", "find-principals"]) {
+    expect(await run(`-Y ${line} -f @signers -s @sig`, "data")).toBe(255);
+    expect(said).toContain("the authority of the certificate signed with ssh-rsa");
+  }
 });
 
 test("times are those of ssh-keygen", () => {

@@ -169,11 +169,12 @@ async function checkSigner(
   throw new KeygenFailure(reasons.length === 0 ? `${file} has no line for this key and identity` : reasons.join("\n"));
 }
 
-/** Returns the key or certificate that signed. Throws if its authority signed with an algorithm that is not accepted, such as SHA-1. */
+/** Returns the key or certificate that signed. Throws if the authority's signature cannot be verified, such as one with SHA-1. */
 function signerOf(blob: Uint8Array): Signer {
   const { format } = parsePublicKey(blob);
   if (!isCertified(format)) return { publicKey: blob };
   const { isVerified, authority, ...certificate } = parseCertificate(blob);
+  // rule: signer-unverified
   if (!isVerified)
     throw new KeygenFailure(
       `the authority of the certificate signed with ${escapeText(certificate.signatureAlgorithm)}`,

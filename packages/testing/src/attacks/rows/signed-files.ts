@@ -46,6 +46,15 @@ export const SIGNED_FILES: readonly Row[] = [
     patch("signer-certificate-early", "false"),
     patch("signer-certificate-late", "false"),
   ),
+  {
+    title: "SSHSIG: certificates with an authority's signature of an unknown kind",
+    client: heldBy(
+      "cli/test/keygen-certificates",
+      "refuses a certificate with a signature that it cannot verify",
+      remove("signer-unverified"),
+    ),
+    server: "not touched",
+  },
   row(
     "KRL: sections that are not understood",
     "revoked-keys",
