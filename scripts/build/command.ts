@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { relative, resolve } from "node:path";
 import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
-import { clientAlgorithms, plainAlgorithms } from "../../packages/node/src/crypto/algorithms.ts";
+import { clientAlgorithms, nodeUserKeys, plainAlgorithms } from "../../packages/node/src/crypto/algorithms.ts";
 import type { CryptoLibrary } from "../../packages/node/src/crypto/runtime.ts";
 import { stripComments } from "./strip-comments.ts";
 
@@ -217,7 +217,8 @@ const namingAlgorithms: Plugin = {
       const names = Object.fromEntries((["openssl", "boringssl", "deno"] as const).map(namesWith));
       const contents = `import { cryptoLibrary } from "./runtime.ts";
 export const nodeAlgorithms = ${JSON.stringify(names)}[cryptoLibrary];
-export const plainAlgorithms = ${JSON.stringify(plainAlgorithms.map(({ name }) => ({ name })))};`;
+export const plainAlgorithms = ${JSON.stringify(namesOf(plainAlgorithms))};
+export const nodeUserKeys = ${JSON.stringify(namesOf(nodeUserKeys))};`;
       return { contents, loader: "js" };
     });
   },
@@ -226,7 +227,11 @@ export const plainAlgorithms = ${JSON.stringify(plainAlgorithms.map(({ name }) =
 /** Returns a library, and the algorithms of each kind that are offered with it, as objects with their names alone. */
 function namesWith(library: CryptoLibrary) {
   const kinds = Object.entries(clientAlgorithms(library)) as [string, readonly { readonly name: string }[]][];
-  return [library, Object.fromEntries(kinds.map(([kind, list]) => [kind, list.map(({ name }) => ({ name }))]))];
+  return [library, Object.fromEntries(kinds.map(([kind, list]) => [kind, namesOf(list)]))];
+}
+
+function namesOf(list: readonly { readonly name: string }[]): readonly { readonly name: string }[] {
+  return list.map(({ name }) => ({ name }));
 }
 
 /** Gives noble's ML-KEM the hash functions of node:crypto (`sha3.ts`). */

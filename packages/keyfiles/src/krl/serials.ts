@@ -37,6 +37,7 @@ export class SerialSet {
     });
   }
 
+  /** Returns whether the serial number is in the set. */
   has(serial: bigint): boolean {
     let low = 0;
     for (let high = this.#sections.length; low < high; ) {

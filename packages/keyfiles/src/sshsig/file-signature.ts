@@ -20,7 +20,7 @@ export interface FileSignature {
   /** What the signature is for, such as `"file"`, `"git"` or `"email"`. Not empty. */
   readonly namespace: string;
   readonly hash: FileHashName;
-  /** Signature blob over {@link signedBytes}. */
+  /** Signature blob over the namespace, the name of the hash, and the hash of the file. */
   readonly signature: Uint8Array;
 }
 

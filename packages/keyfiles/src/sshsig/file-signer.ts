@@ -10,7 +10,9 @@ import {
 
 /** Hash of bytes that arrive in chunks, such as one of `node:crypto` or of noble. */
 export interface FileHash {
+  /** Adds the next bytes. */
   update(chunk: Uint8Array): unknown;
+  /** Returns the hash of all bytes. */
   digest(): Uint8Array;
 }
 
