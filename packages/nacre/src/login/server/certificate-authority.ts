@@ -70,6 +70,7 @@ export function certificateAuthority(
 export function keyDecision(restrictions: KeyRestrictions): KeyDemands & { readonly permissions: Permissions } {
   // A server of Nacre has no tunnel devices and no ~/.ssh/rc, so `tunnel=` and `user-rc` have no effect.
   const { command, pty, permitOpen, permitListen, portForwarding, agentForwarding, x11Forwarding } = restrictions;
+  const forwarding = { portForwarding, agentForwarding, x11Forwarding };
   return {
     permissions: {
       ...(command !== undefined && { command }),
@@ -79,9 +80,7 @@ export function keyDecision(restrictions: KeyRestrictions): KeyDemands & { reado
       ...(permitOpen !== undefined && { permitOpen }),
       // rule: login-permitlisten
       ...(permitListen !== undefined && { permitListen }),
-      portForwarding,
-      agentForwarding,
-      x11Forwarding,
+      ...forwarding,
     },
     ...(!restrictions.touchRequired && { noTouchRequired: true }),
     // rule: line-verify-required
