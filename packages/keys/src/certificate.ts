@@ -68,7 +68,6 @@ export function certified(format: KeyFormat): KeyFormat {
     sshfp: undefined,
     algorithms: format.algorithms.map(certifiedNames),
     publicFields: [undefined, ...format.publicFields],
-    certifies: format,
     check: (blob) => readFields(blob, format).publicKey.bits,
     secret: undefined,
   };

@@ -16,8 +16,6 @@ export interface KeyFormat<Fields extends PrivateKeyFields = PrivateKeyFields> {
   readonly algorithms: readonly SignatureNames[];
   /** The fields of a blob after the name. Each is a `string` or `mpint`; the number is its length in bytes, if all keys have the same. */
   readonly publicFields: readonly (number | undefined)[];
-  /** The plain format whose keys these certify, if they are certificates. Their blobs have a nonce first, and more behind the key. */
-  readonly certifies?: KeyFormat;
   /** Checks a blob, and returns the size of the key in bits. Throws `key-malformed` or `key-weak`. */
   check(blob: Uint8Array): number;
   /** How OpenSSH's key files and agents write a private key. `undefined`: it never leaves its token. */

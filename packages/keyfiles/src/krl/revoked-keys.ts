@@ -1,4 +1,5 @@
-import { base64Encode, Reader, SshError, utf8DecodeLossy, Writer } from "@nacre/wire";
+import { certifiedKeyBlob, defaultBlobFormats, defaultKeyFormats, isCertified } from "@nacre/keys/internal";
+import { base64Encode, SshError, utf8DecodeLossy } from "@nacre/wire";
 import { sha1 } from "@noble/hashes/legacy.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { wholeBlobOfLine } from "../public-key-line.ts";
@@ -79,30 +80,9 @@ function* linesOf(text: string): Generator<string> {
   }
 }
 
-const CERTIFICATE = /^((?:sk-)?(?:ssh|ecdsa).*)-cert-v01@openssh\.com$/;
-
-/** Number of a key's own fields in its certificate, by format. */
-const KEY_FIELDS: ReadonlyMap<string, number> = new Map([
-  ["ssh-ed25519", 1],
-  ["ecdsa-sha2-nistp256", 2],
-  ["ecdsa-sha2-nistp384", 2],
-  ["ecdsa-sha2-nistp521", 2],
-  ["ssh-rsa", 2],
-  ["sk-ssh-ed25519", 2],
-  ["sk-ecdsa-sha2-nistp256", 3],
-]);
-
 /** Returns the blob of the key in a certificate, which is what a line with a certificate revokes, or the blob of any other key as it is. */
 function plainBlob(format: string, blob: Uint8Array, line: number): Uint8Array {
-  const name = CERTIFICATE.exec(format)?.[1];
-  if (name === undefined) return blob;
-  const fields = KEY_FIELDS.get(name);
-  if (fields === undefined)
+  if (isCertified(format) && !defaultBlobFormats.some(({ name }) => name === format))
     throw new SshError("file-malformed", `line ${line}: certificates of this format are not supported`);
-  const reader = new Reader(blob, `line ${line}: certificate`, { code: "file-malformed" });
-  reader.string("format");
-  reader.string("nonce");
-  const plain = new Writer(blob.length).string(name.startsWith("sk-") ? `${name}@openssh.com` : name);
-  for (let field = 0; field < fields; field++) plain.string(reader.string("key field"));
-  return plain.finish();
+  return certifiedKeyBlob(blob, defaultKeyFormats, format);
 }
