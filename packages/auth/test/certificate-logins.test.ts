@@ -12,7 +12,7 @@ import { query, ServerRig, signed } from "./server-support.ts";
 import { keyOf, random } from "./support.ts";
 
 const ALGORITHM = "ssh-ed25519-cert-v01@openssh.com";
-/** Offset of the last byte of the serial, behind the name, a nonce and a key of 32 bytes. */
+/** Offset of the last byte of the serial number. Before it are the name, a nonce of 32 bytes and a key of 32 bytes. */
 const SERIAL = 4 + ALGORITHM.length + 4 + 32 + 4 + 32 + 7;
 const key = keyOf(1);
 const authority = keyOf(9);

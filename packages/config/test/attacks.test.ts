@@ -38,7 +38,7 @@ it("characters of a shell in a jump host · client", () => {
     );
 });
 
-it("an Include that never ends · client", () => {
+it("an Include of itself · client", () => {
   expect(message("Include /c\n")).toBe("Too many recursive configuration includes");
   const wide = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`/f${i}`, ""]));
   expect(message("Include /f*\n", { disk: wide, answers: { glob: () => Object.keys(wide) } })).toMatch(
@@ -46,7 +46,7 @@ it("an Include that never ends · client", () => {
   );
 });
 
-it("a configuration without end · client", () => {
+it("an endless configuration · client", () => {
   expect(message(`#${"x".repeat(1024 * 1024)}`)).toMatch(/longer than 1048576 bytes/);
   expect(message("\n".repeat(100_001))).toMatch(/more than 100000 lines/);
   expect(message(`Host ${"a ".repeat(5000)}`)).toMatch(/too many words or patterns/);
@@ -56,7 +56,7 @@ it("a configuration without end · client", () => {
   expect(message(forwards.join("\n"))).toMatch(/\/c line 1025: more than 1024 values/);
 });
 
-it("a pattern that takes for ever · client", () => {
+it("a pattern that matches slowly · client", () => {
   // An expression made from the pattern would match here, and take years below.
   expect(matchPattern("abc", "a.c")).toBe(false);
   expect(matchPattern("a".repeat(1000), `${"*".repeat(10_000)}b`)).toBe(false);

@@ -74,7 +74,7 @@ export class Connection {
     return this.#channels.size;
   }
 
-  /** Returns the type of a channel; `undefined` if there is none of this number. */
+  /** Returns the type of the channel with this number, or `undefined` if no such channel is open. */
   channelType(channel: number): string | undefined {
     return this.#channels.get(channel)?.channelType;
   }

@@ -78,7 +78,7 @@ interface DerForm<Fields extends PrivateKeyFields = PrivateKeyFields> {
   readPkcs8(parameters: DerReader, key: Uint8Array, publicKey: Uint8Array | undefined, makeKey: MakeKey): PrivateKey;
   /** Encodes the key inside PKCS#8. */
   writePkcs8(fields: Fields): Uint8Array;
-  /** The format from before PKCS#8, with the label of its PEM. `undefined`: there is none. */
+  /** The older PEM format of such keys (PKCS#1 or SEC1), and its label. `undefined`: they have only PKCS#8. */
   readonly traditional: { readonly label: string; write(fields: Fields): Uint8Array } | undefined;
 }
 

@@ -79,7 +79,7 @@ describe("a written file opens to the same key", () => {
 });
 
 const publicLines = (text: string): string => /Public-Lines: \d+\n((?:.+\n)*?)(?:Key|Private-L)/.exec(text)![1]!;
-/** Changes a base64 character behind the format name. */
+/** Changes a base64 character after the name of the format. */
 const flipped = (line: string): string =>
   line.replace(/^(.{40})(.)/, (_, head, one) => head + (one === "A" ? "B" : "A"));
 

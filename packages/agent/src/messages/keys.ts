@@ -59,8 +59,8 @@ export function writeAddedKey(writer: Writer, key: AddedKey): void {
 }
 
 /**
- * Returns which public fields of a security key stand behind its certificate: the application, and Ed25519's key, which OpenSSH repeats as
- * for plain keys. ECDSA's are in the certificate only.
+ * Returns the public fields of a security key that are repeated after its certificate, by index. The last one, the application, always is,
+ * and an Ed25519 key as well. An ECDSA key is in the certificate only.
  */
 function keptFields({ name, publicFields }: KeyFormat): ReadonlySet<number> {
   const last = publicFields.length - 1;

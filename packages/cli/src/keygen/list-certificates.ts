@@ -6,7 +6,7 @@ import { type OptionValues, usage } from "../options.ts";
 import { formatValidity } from "./certificate-times.ts";
 import { KeygenFailure, readOrFail, reasonOf, sayLine } from "./keygen-system.ts";
 
-/** Runs `nacre keygen -L`: prints the certificates of a file, as ssh-keygen does. The status is 1 if there is none. */
+/** Runs `nacre keygen -L`: prints the certificates of a file, as ssh-keygen does. Returns status 1 if the file has no certificate. */
 export async function listCertificates(values: OptionValues<"-f" | "-E">): Promise<number> {
   const file = values.last("-f");
   if (file === undefined) throw usage("missing certificate file for -L; give it with -f");

@@ -101,7 +101,7 @@ function principalsOf(names: string | undefined): readonly string[] {
   return principals;
 }
 
-/** Returns the first key of a file. `problem` begins the message if there is none. */
+/** Returns the first key of a file. A file without a key is a failure, whose message begins with `problem`. */
 async function firstKey(path: string, problem: string): Promise<{ readonly publicKey: PublicKey; comment: string }> {
   try {
     return (await readKeys(expandHome(path)))[0]!;

@@ -1,8 +1,8 @@
 import { readUint32 } from "@nacre/wire";
 
 /**
- * Byte strings that stand in a revocation list, each behind its length. Keeps only their offsets, so that ten million of them cost 40 MB
- * besides the list.
+ * Byte strings in a revocation list. A length precedes each. Only their offsets are kept, so ten million strings cost 40 MB beside the
+ * list itself.
  */
 export class RecordSet {
   readonly #bytes: Uint8Array;

@@ -141,7 +141,7 @@ function writeSerials(writer: Writer, ranges: readonly SerialRange[]): void {
   endList();
 }
 
-/** Returns the index behind the ranges that one bitmap holds best, from `start` on. */
+/** Finds the ranges, beginning with the one at `start`, that take least space as one bitmap. Returns the index after the last of them. */
 function endOfBitmap(ranges: readonly SerialRange[], start: number): number {
   let end = start + 1;
   const [first, firstLast] = ranges[start]!;

@@ -97,7 +97,7 @@ test("a login name from code with characters of a shell · client", async () => 
     });
 });
 
-test("a configuration that is no text · client", async () => {
+test("a configuration of binary data · client", async () => {
   const { home, values } = await homeWith("");
   const path = join(home, "odd");
   execFileSync("mkfifo", [path]);

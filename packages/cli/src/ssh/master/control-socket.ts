@@ -45,7 +45,7 @@ export async function reachMaster(path: string): Promise<Master | Unreachable> {
   }
 }
 
-/** Whether this account owns the file. On Windows, where OpenSSH makes no master, files have no user id, and it returns true. */
+/** Whether this account owns the file. Always true on Windows: its files have no user id, and OpenSSH makes no masters there. */
 function isOurs({ uid }: Stats): boolean {
   const own = process.getuid?.();
   return own === undefined || uid === own;

@@ -53,20 +53,20 @@ export const CONFIG_ROWS: readonly Row[] = [
     server: "not touched",
   },
   {
-    title: "an Include that never ends",
+    title: "an Include of itself",
     client: heldBy(
       CONFIG,
-      "an Include that never ends · client",
+      "an Include of itself · client",
       remove("config-include-depth"),
       remove("config-files"),
     ),
     server: "not touched",
   },
   {
-    title: "a configuration without end",
+    title: "an endless configuration",
     client: heldBy(
       CONFIG,
-      "a configuration without end · client",
+      "an endless configuration · client",
       remove("config-file-size"),
       remove("config-lines"),
       patch("config-patterns", "return false;"),
@@ -75,10 +75,10 @@ export const CONFIG_ROWS: readonly Row[] = [
     server: "not touched",
   },
   {
-    title: "a pattern that takes for ever",
+    title: "a pattern that matches slowly",
     client: heldBy(
       CONFIG,
-      "a pattern that takes for ever · client",
+      "a pattern that matches slowly · client",
       patch("linear-match", 'return new RegExp(`^${pattern.replaceAll("*", ".*")}$`).test(text);'),
     ),
     server: "not touched",
@@ -118,10 +118,10 @@ export const CONFIG_ROWS: readonly Row[] = [
     server: "not touched",
   },
   {
-    title: "a configuration that is no text",
+    title: "a configuration of binary data",
     client: heldBy(
       NODE,
-      "a configuration that is no text · client",
+      "a configuration of binary data · client",
       remove("config-regular"),
       remove("config-file-bytes"),
     ),
