@@ -1,6 +1,4 @@
 import { readFile, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { Readable } from "node:stream";
 import { formatPublicKeyLine, parsePublicKeyLine, signFile } from "@nacre/keyfiles";
 import {
   certificateKey,
@@ -15,32 +13,15 @@ import { utf8Encode, Writer } from "@nacre/wire";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { formatLocalTime, formatValidity, parseValidity } from "../src/keygen/certificate-times.ts";
 import { privateKeyText } from "../src/keygen/key-files.ts";
-import { keygen } from "../src/keygen/keygen.ts";
-import { temporaryFolder } from "./support.ts";
+import { path, printed, run, said } from "./keygen-run.ts";
 
 // test/verify/keygen-certificates.test.ts compares many more command lines with ssh-keygen.
 
 const counting = (length: number): Uint8Array => Uint8Array.from({ length }, (_, index) => index + 1);
 const [authority, key] = [1, 2].map((first) => generateEd25519((length) => counting(length).fill(first, 0, 1)));
 
-let folder: string;
-let printed: string;
-let said: string;
-const path = (name: string): string => join(folder, name);
-
 beforeEach(async () => {
-  folder = await temporaryFolder();
-  printed = said = "";
-  vi.stubEnv("SSH_AUTH_SOCK", "");
   vi.stubEnv("TZ", "UTC");
-  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-    printed += text;
-    return true;
-  });
-  vi.spyOn(process.stderr, "write").mockImplementation((text) => {
-    said += text;
-    return true;
-  });
   const file = await privateKeyText(authority!, { format: "openssh", passphrase: "", comment: "" });
   await writeFile(path("ca"), file, { mode: 0o600 });
   const secret = await privateKeyText(key!, { format: "openssh", passphrase: "", comment: "" });
@@ -49,14 +30,6 @@ beforeEach(async () => {
   await writeFile(path("key.pub"), `${formatPublicKeyLine(key!.publicKey, "a comment")}\n`);
   await writeFile(path("data"), "data");
 });
-
-/** Runs a command line with this input. Words that begin with `@` are files in the folder. */
-async function run(line: string, input = ""): Promise<number> {
-  const stdin = Readable.from([Buffer.from(input)]) as unknown as typeof process.stdin;
-  vi.spyOn(process, "stdin", "get").mockReturnValue(stdin);
-  printed = said = "";
-  return keygen(line.split(" ").map((word) => (word.startsWith("@") ? path(word.slice(1)) : word)));
-}
 
 describe("-s", () => {
   test("signs a certificate with the key's comment, which -L shows", async () => {

@@ -1,43 +1,14 @@
 import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { Readable } from "node:stream";
 import { base64Decode } from "@nacre/wire";
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import lists from "../../../test-vectors/revocation-lists.json" with { type: "json" };
 import signed from "../../../test-vectors/signed-files.json" with { type: "json" };
-import { keygen } from "../src/keygen/keygen.ts";
-import { temporaryFolder } from "./support.ts";
+import { path, printed, run, said } from "./keygen-run.ts";
 
 // test/verify/keygen-lists.test.ts compares many more command lines with ssh-keygen.
 
-let folder: string;
-let printed: string;
-let said: string;
-const path = (name: string): string => join(folder, name);
 const write = (name: string, content: string | Uint8Array): Promise<void> =>
   writeFile(path(name), content, { mode: 0o600 });
-
-beforeEach(async () => {
-  folder = await temporaryFolder();
-  printed = said = "";
-  vi.stubEnv("SSH_AUTH_SOCK", "");
-  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-    printed += text;
-    return true;
-  });
-  vi.spyOn(process.stderr, "write").mockImplementation((text) => {
-    said += text;
-    return true;
-  });
-});
-
-/** Runs a command line with this input. Words that begin with `@` are files in the folder. */
-async function run(line: string, input = ""): Promise<number> {
-  const stdin = Readable.from([Buffer.from(input)]) as unknown as typeof process.stdin;
-  vi.spyOn(process, "stdin", "get").mockReturnValue(stdin);
-  printed = said = "";
-  return keygen(line.split(" ").map((word) => (word.startsWith("@") ? path(word.slice(1)) : word)));
-}
 
 describe("-Y", () => {
   const { file, signatures } = signed.made;

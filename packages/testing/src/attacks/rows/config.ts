@@ -54,12 +54,7 @@ export const CONFIG_ROWS: readonly Row[] = [
   },
   {
     title: "an Include of itself",
-    client: heldBy(
-      CONFIG,
-      "an Include of itself · client",
-      remove("config-include-depth"),
-      remove("config-files"),
-    ),
+    client: heldBy(CONFIG, "an Include of itself · client", remove("config-include-depth"), remove("config-files")),
     server: "not touched",
   },
   {

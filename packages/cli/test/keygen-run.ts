@@ -1,0 +1,42 @@
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { beforeEach, vi } from "vitest";
+import { keygen } from "../src/keygen/keygen.ts";
+import { temporaryFolder } from "./support.ts";
+
+/*
+ * Runs `nacre keygen` in this process, in a new folder for each test and without an agent.
+ */
+
+let folder: string;
+/** Standard output of the last run. */
+export let printed: string;
+/** Standard error of the last run. */
+export let said: string;
+
+beforeEach(async () => {
+  folder = await temporaryFolder();
+  printed = said = "";
+  vi.stubEnv("SSH_AUTH_SOCK", "");
+  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    printed += text;
+    return true;
+  });
+  vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+    said += text;
+    return true;
+  });
+});
+
+/** Returns the path of a file in the folder. */
+export function path(name: string): string {
+  return join(folder, name);
+}
+
+/** Runs a command line with this input. Words that begin with `@` are files in the folder. Resolves with the exit status. */
+export async function run(line: string, input = ""): Promise<number> {
+  const stdin = Readable.from([Buffer.from(input)]) as unknown as typeof process.stdin;
+  vi.spyOn(process, "stdin", "get").mockReturnValue(stdin);
+  printed = said = "";
+  return keygen(line.split(" ").map((word) => (word.startsWith("@") ? path(word.slice(1)) : word)));
+}
