@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { firstLine } from "@nacre/testing/first-line";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { endProcesses, listFromProc, listFromPs } from "../src/serve/process-tree.ts";
@@ -37,6 +38,19 @@ describe("endProcesses", () => {
     const both = await family({ stubborn: true });
     await endProcesses(new Set([both[0]]), 300, never);
     await expect.poll(() => both.map(isRunning), { timeout: 10_000 }).toEqual([false, false]);
+  });
+
+  test("kills what a process has started since the first signal, in other Unix sessions too", async () => {
+    const next = `setsid sh -c "trap '' HUP; echo; exec sleep 60"`;
+    const child = spawn("/bin/sh", ["-c", `trap '' HUP; while :; do ${next} & sleep 0.02; done`], {
+      stdio: ["ignore", "pipe", "ignore"],
+      detached: true,
+    });
+    await firstLine(child.stdout);
+    const ended = once(child.stdout, "end");
+    await endProcesses(new Set([child.pid!]), 300, never);
+    // Each of them holds the output open.
+    await ended;
   });
 
   test("kills immediately when `hurry` is aborted", async () => {

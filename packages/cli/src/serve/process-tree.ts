@@ -12,11 +12,13 @@ interface Process {
 
 /** Interval at which `endProcesses` checks whether processes have ended, in milliseconds. */
 const CHECK_INTERVAL = 20;
+/** Maximum number of times that `stopped` lists processes. */
+const MAX_ROUNDS = 10;
 
 /**
  * Ends processes, their process groups and all descendants, including those in other Unix sessions. Sends SIGHUP, then SIGKILL to the
- * processes still running after `grace` milliseconds or when `hurry` is aborted. Descendants are found by their parent's process ID, so a
- * daemon, whose parent has ended, keeps running.
+ * processes still running after `grace` milliseconds or when `hurry` is aborted, and to what these have started since. Descendants are
+ * found by their parent's process ID, so a daemon, whose parent has ended, keeps running.
  */
 export async function endProcesses(first: ReadonlySet<number>, grace: number, hurry: AbortSignal): Promise<void> {
   const found = withDescendants(first, listProcesses());
@@ -26,7 +28,20 @@ export async function endProcesses(first: ReadonlySet<number>, grace: number, hu
     while (alive(found).length > 0 && performance.now() < deadline && !hurry.aborted) await after(CHECK_INTERVAL);
   }
   // rule: kill-descendants
-  sendAll(alive(found), "SIGKILL");
+  sendAll(stopped(alive(found)), "SIGKILL");
+}
+
+/** Stops processes and all descendants, and lists them until none is new: a process that still runs may start another one. */
+function stopped(processes: readonly Process[]): readonly Process[] {
+  let found = processes;
+  // Bounded because processes of other users cannot be stopped, and may start others for ever.
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const known = new Set(found.map(({ pid }) => pid));
+    sendAll(found, "SIGSTOP");
+    found = withDescendants(new Set(alive(found).map(({ pid }) => pid)), listProcesses());
+    if (found.every(({ pid }) => known.has(pid))) break;
+  }
+  return found;
 }
 
 function withDescendants(first: ReadonlySet<number>, all: readonly Process[]): Process[] {
