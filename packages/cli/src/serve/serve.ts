@@ -112,6 +112,8 @@ export async function serve(words: readonly string[]): Promise<number> {
   }).catch((error: unknown) => {
     throw explainListening(error);
   });
+  // Before anything is logged, so that a signal after that ends the server in order.
+  const stopped = untilStopped(server, { processes, sessions }, log);
   if (parsed.sftp && sftp?.subsystem === undefined && !Object.hasOwn(parsed.subsystems, "sftp"))
     note("the subsystem sftp is refused, because --no-exec needs --sftp-root DIR to serve it");
   log({
@@ -123,7 +125,7 @@ export async function serve(words: readonly string[]): Promise<number> {
   // Only a note: the file is read at each login, so you can create it later.
   if (parsed.trustedUserCAKeys === undefined && (await isMissing(keysFile)))
     note(`${escapeText(keysFile)} does not exist; create it to let clients log in`);
-  await untilStopped(server, { processes, sessions }, log);
+  await stopped;
   throttle.flush();
   log({ type: "stopped" });
   return 0;
