@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 
 /** Result of one test, as vitest's JSON report has it. */
 export interface TestResult {
@@ -9,6 +10,8 @@ export interface TestResult {
   readonly fullName: string;
   /** `passed`, `failed`, or a word for a test that did not run. */
   readonly status: string;
+  /** Message and stack of each error. */
+  readonly failureMessages?: readonly string[];
 }
 
 export interface VitestRun {
@@ -80,11 +83,22 @@ function reportIn(file: string): Report {
   }
 }
 
+/** Returns the start of a failed test's errors, with the places where they were thrown, in one line. */
+export function reasonOf({ failureMessages = [] }: Pick<TestResult, "failureMessages">): string {
+  const starts = failureMessages.map((text) =>
+    stripVTControlCharacters(text)
+      .split("\n", 4)
+      .map((line) => line.trim())
+      .join(" | "),
+  );
+  return starts.join("; ").slice(0, 1000);
+}
+
 function faultsOf(testResults: Report["testResults"]): string[] {
   return testResults.flatMap(({ name, message, assertionResults }) => [
     ...(message === "" ? [] : [`${relative(process.cwd(), name)}: ${message.split("\n")[0]}`]),
     ...assertionResults
       .filter(({ status }) => status === "failed")
-      .map(({ fullName }) => `failed: ${relative(process.cwd(), name)}: ${fullName}`),
+      .map((test) => `failed: ${relative(process.cwd(), name)}: ${test.fullName}: ${reasonOf(test)}`),
   ]);
 }

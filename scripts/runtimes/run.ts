@@ -3,6 +3,7 @@ import { rmSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
+import { reasonOf, type TestResult } from "../run-vitest.ts";
 import type { Seen } from "./seen.ts";
 import type { Subject } from "./subject.ts";
 
@@ -36,11 +37,7 @@ interface Results {
   readonly testResults: readonly {
     readonly name: string;
     readonly message: string;
-    readonly assertionResults: readonly {
-      readonly fullName: string;
-      readonly status: string;
-      readonly meta?: { readonly seen?: Seen };
-    }[];
+    readonly assertionResults: readonly (TestResult & { readonly meta?: { readonly seen?: Seen } })[];
   }[];
 }
 
@@ -99,7 +96,7 @@ function judge(
   }
   for (const { name, message } of results.testResults)
     if (message !== "") faults.push(`${relative(root, name)}: ${message.split("\n")[0]}`);
-  for (const { file, fullName } of failed) faults.push(`failed: ${file}: ${fullName}`);
+  for (const one of failed) faults.push(`failed: ${one.file}: ${one.fullName}: ${reasonOf(one)}`);
   if (seen !== undefined && seen.version !== version)
     faults.push(`tests ran in version ${seen.version}, expected ${version}`);
   if (status !== "status 0" || !results.success) faults.push(`vitest ended with ${status}`);
