@@ -84,7 +84,7 @@ async function stopBy(signals: readonly NodeJS.Signals[], served: Served): Promi
     await served.until(({ event }) => event === "stopping").catch(() => {});
   }
   expect(await served.closed).toBe(0);
-  await expect.poll(living, { timeout: 5000 }).toEqual([]);
+  await expect.poll(living, { timeout: 20_000 }).toEqual([]);
 }
 
 test("signals · server", async () => {

@@ -196,8 +196,8 @@ describe("a terminal", () => {
   test("ignores a yes pasted before the question about the host", async () => {
     const known = join(folder, "known_pasted_yes");
     const command = quoted(commandLine(["-p", `${sshd.port}`, "--known-hosts", known, "alice@127.0.0.1"]));
-    const terminal = new TestTerminal(`export HOME='${folder}'; sleep 1; ${command}; echo "status $?"`);
-    terminal.type("yes\ryes");
+    const terminal = new TestTerminal(`export HOME='${folder}'; read go; ${command}; echo "status $?"`);
+    terminal.type("go\ryes\ryes");
     // The system echoes input that it buffers for the next reader.
     await terminal.until("yes\r\nyes");
     await terminal.until("(yes/no/[fingerprint])? ");

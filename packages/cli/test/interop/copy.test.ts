@@ -177,7 +177,8 @@ test("two servers: files go from one to the other through this machine", async (
 
 test("an interrupted copy ends by the signal, and --resume continues it", async () => {
   const { local, remote } = await folders();
-  const bytes = randomBytes(2_000_000);
+  // Half a minute at the limit, so that it is interrupted on a slow machine too.
+  const bytes = randomBytes(20_000_000);
   writeFileSync(join(local, "file"), bytes);
   const words = ["cp", ...server.login, "--resume", "--limit", "600K", join(local, "file"), at(remote)];
   const child = server.start(words);
@@ -217,7 +218,7 @@ test("--verify and --resume read the files again where only one session of SFTP 
 
 test("without --resume, an interrupted copy leaves nothing", async () => {
   const { local, remote } = await folders();
-  writeFileSync(join(local, "file"), randomBytes(2_000_000));
+  writeFileSync(join(local, "file"), randomBytes(20_000_000));
   const child = server.start(["cp", ...server.login, "--limit", "400K", join(local, "file"), at(remote)]);
   await expect
     .poll(() => server.run(`find ${remote} -name '.file.nacre-*' -size +100k`), { timeout: 20_000 })
@@ -230,7 +231,7 @@ test("without --resume, an interrupted copy leaves nothing", async () => {
 test("a terminal shows name, part, bytes and rate in one line of its width; -q and a pipe show nothing", async () => {
   const { local, remote } = await folders();
   writeFileSync(join(local, "長い名前.iso"), randomBytes(400_000));
-  const words = [...server.login, "--limit", "400K", join(local, "長い名前.iso"), at(remote)];
+  const words = [...server.login, "--limit", "100K", join(local, "長い名前.iso"), at(remote)];
   const command = (options: string): string =>
     quoted(server.command(["cp", ...(options === "" ? [] : [options]), ...words]));
   const terminal = new TestTerminal(`stty rows 24 cols 60; ${command("")}; echo "status $?"`);

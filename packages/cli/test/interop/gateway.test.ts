@@ -30,7 +30,8 @@ class Running {
   constructor(words: readonly string[]) {
     const [program = "", ...args] = commandLine(["gateway", "--log", "json", "-p", "0", ...words]);
     this.#child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
-    this.exited = once(this.#child, "exit").then(([status]) => status as number | null);
+    // After the last line of the log, unlike "exit".
+    this.exited = once(this.#child, "close").then(([status]) => status as number | null);
     this.#child.stderr!.on("data", (chunk: Buffer) => {
       this.#text += chunk.toString();
       const lines = this.#text.split("\n");

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { firstLine } from "@nacre/testing/first-line";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { start } from "./nacre.ts";
-import { isAlive, run, type Served, useServeFolder } from "./serve-support.ts";
+import { isAlive, run, type Served, untilDead, useServeFolder } from "./serve-support.ts";
 
 const folder = useServeFolder({ terminals: true });
 
@@ -74,9 +74,7 @@ describe("stopping the server", () => {
     // Processes are killed two seconds after SIGHUP; sessions would have half a minute.
     expect(performance.now() - begun).toBeLessThan(20_000);
     expect(served.told.at(-1)).toMatchObject({ event: "stopped" });
-    expect(processes.map((process) => ({ ...process, isAlive: isAlive(process.pid) }))).toEqual(
-      processes.map((process) => ({ ...process, isAlive: false })),
-    );
+    await Promise.all(processes.map(({ pid }) => untilDead(pid)));
   });
 
   test("by SIGHUP lets commands clean up", async () => {

@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
 import { generateEd25519 } from "@nacre/keys";
 import { inSlices } from "nacre/extend";
-import { afterAll, afterEach, beforeAll } from "vitest";
+import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import { buildNacre, commandLine, type Ended, ended, start } from "./nacre.ts";
 
 /** Event of the JSON log of `nacre serve`. */
@@ -154,6 +154,11 @@ async function follow(child: ReturnType<typeof start>): Promise<Served> {
 export function isAlive(pid: number): boolean {
   const { stdout } = spawnSync("ps", ["-o", "stat=", "-p", `${pid}`], { encoding: "utf8" });
   return /^[^Z\s]/.test(stdout);
+}
+
+/** Waits until a process has ended. It still runs for a moment after it has closed its files, by which others notice its end. */
+export async function untilDead(pid: number): Promise<void> {
+  await expect.poll(() => isAlive(pid), { timeout: 20_000 }).toBe(false);
 }
 
 /** Runs a program with this input and resolves when it ends. Kills it after `limit` milliseconds. */

@@ -11,7 +11,7 @@ import { firstLine } from "@nacre/testing/first-line";
 import { must } from "@nacre/testing/openssh/run";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { commandLine, type Ended, start, TestTerminal } from "./nacre.ts";
-import { isAlive, run, type Served, useServeFolder } from "./serve-support.ts";
+import { isAlive, run, type Served, untilDead, useServeFolder } from "./serve-support.ts";
 
 const { username: USER, homedir: HOME } = userInfo();
 const MIB = 2 ** 20;
@@ -139,7 +139,7 @@ describe("commands over ssh", () => {
       child.kill("SIGKILL");
       const told = await served.until(({ event }) => event === "session-ended");
       expect(told).not.toHaveProperty("exit");
-      expect(isAlive(pid)).toBe(false);
+      await untilDead(pid);
       if (isMarked) expect(existsSync(mark)).toBe(true);
     }
   });
@@ -233,7 +233,7 @@ describe("a terminal", () => {
     const pid = Number(await firstLine(child.stdout));
     child.kill("SIGKILL");
     await served.until(({ event }) => event === "session-ended");
-    expect(isAlive(pid)).toBe(false);
+    await untilDead(pid);
   });
 });
 
@@ -256,21 +256,19 @@ test("the host process of a terminal is killed if it does not end after its clie
   process.kill(host, "SIGSTOP");
   child.kill("SIGKILL");
   expect(await served.until(({ event }) => event === "session-ended")).not.toHaveProperty("exit");
-  expect(isAlive(host)).toBe(false);
+  await untilDead(host);
 });
 
 test("a terminal is closed when the client is gone, even for processes that no signal reaches", async () => {
   const served = await folder.serve();
   const mark = join(folder.path, "closed");
-  // The reader runs in another Unix session. The first process ignores SIGHUP until it is killed.
-  const reader = `setsid sh -c 'echo begun; cat; echo > ${mark}' <"$SSH_TTY" &`;
+  // The reader runs in another Unix session. The first process ignores SIGHUP until it is killed, and still runs when the terminal closes.
+  const reader = `setsid sh -c 'echo begun; cat; kill -0 $0 && echo > ${mark}' $$ <"$SSH_TTY" &`;
   const child = start([...folder.ssh(served, ["-tt"]), `trap "" HUP; ${reader} ${folder.loop}`]);
   await once(child.stdout, "data");
   child.kill("SIGKILL");
-  const isOver = (): boolean => served.told.some(({ event }) => event === "session-ended");
-  while (!existsSync(mark) && !isOver()) await after(10);
-  expect(isOver()).toBe(false);
   await served.until(({ event }) => event === "session-ended");
+  await expect.poll(() => existsSync(mark), { timeout: 20_000 }).toBe(true);
 });
 
 test("many sessions share one connection (ControlMaster)", async () => {
@@ -668,7 +666,7 @@ describe("starting and stopping", () => {
     await served.until(({ event }) => event === "stopping");
     served.kill("SIGTERM");
     expect(await served.closed).toBe(0);
-    expect(isAlive(pid)).toBe(false);
+    await untilDead(pid);
   });
 });
 
