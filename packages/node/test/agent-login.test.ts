@@ -102,10 +102,9 @@ test("`addKeysToAgent` adds the key of a file that logged in, with its constrain
   await codeOf(loggedIn(refusing.port, { ...options, addKeysToAgent: true }));
   await loggedIn(a.port, options);
   expect(agent.keys()).toHaveLength(1);
-  await loggedIn(a.port, { ...options, addKeysToAgent: { lifetime: 1 } });
+  await loggedIn(a.port, { ...options, addKeysToAgent: { lifetime: 3 } });
   expect(agent.keys().map(({ comment }) => comment)).toEqual(["", file]);
-  await new Promise((resolve) => setTimeout(resolve, 1100));
-  expect(agent.keys()).toHaveLength(1);
+  await expect.poll(() => agent.keys(), { timeout: 20_000 }).toHaveLength(1);
   await loggedIn(a.port, { ...options, addKeysToAgent: { confirm: true } });
   expect(agent.keys()).toHaveLength(2);
   agent.removeAll();

@@ -114,7 +114,7 @@ test("limits: unauthenticated connections at once · server", async () => {
   // Neither a silent client nor one that drips bytes without a login stays longer than `loginGraceTime`.
   const short = await watched({
     maxUnauthenticated: { start: 2, rate: 100, full: 2 },
-    loginGraceTime: 200,
+    loginGraceTime: 1000,
     perSource: { penalties: false },
   });
   const slow = [await short.dial(), await short.dial()];
@@ -638,7 +638,7 @@ test("forwarding · server", async () => {
     lookup: () => Promise.resolve(["127.0.0.1"]),
   });
   await named.dial({ host: "db.nacre.invalid", port: inside.port });
-  await vi.waitUntil(() => inside.sockets.length === 1);
+  await vi.waitUntil(() => inside.sockets.length === 1, { timeout: 10_000 });
   // Other targets are refused: another port, and every Unix socket. Listeners bind loopback only, and sockets have mode 0600.
   const few = await forwardingClient({
     permitOpen: ["127.0.0.1:1"],

@@ -104,8 +104,7 @@ describe("an agent of `createAgent`", () => {
     await agent.add(key, { lifetime: 1 });
     await agent.add(other);
     expect(agent.keys()).toHaveLength(2);
-    await new Promise((resolve) => setTimeout(resolve, 1100));
-    expect(agent.keys()).toHaveLength(1);
+    await expect.poll(() => agent.keys(), { timeout: 20_000 }).toHaveLength(1);
   });
 
   test("asks before a signature of a key with `confirm`", async () => {

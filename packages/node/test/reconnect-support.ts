@@ -109,5 +109,10 @@ export async function pass(seconds: number): Promise<void> {
 }
 
 async function settle(): Promise<void> {
-  for (let i = 0; i < 3; i++) await new Promise((resolve) => setRealTimeout(resolve, 1));
+  for (let i = 0; i < 3 || (isWaiting() && i < 500); i++) await new Promise((resolve) => setRealTimeout(resolve, 1));
+}
+
+/** Whether a file is being read or a connection made, which takes long on a busy machine. */
+function isWaiting(): boolean {
+  return process.getActiveResourcesInfo().some((name) => /^(?:FSReq|TCPConnect)/.test(name));
 }

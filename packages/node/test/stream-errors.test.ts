@@ -33,7 +33,7 @@ describe("a stream of a file", () => {
   ])("that is %s by a pipe and cannot be opened is an uncaught exception", async (_, copy) => {
     const { sftp, thrown } = await open();
     copy(sftp);
-    await vi.waitUntil(() => thrown.length > 0);
+    await vi.waitUntil(() => thrown.length > 0, { timeout: 10_000 });
     await macrotask();
     expect(thrown).toEqual([expect.objectContaining({ code: "sftp-no-such-file" })]);
   });
@@ -49,7 +49,7 @@ describe("a stream of a file", () => {
     copy(sftp);
     await macrotask();
     server.lose(error);
-    await vi.waitUntil(() => thrown.length > 0);
+    await vi.waitUntil(() => thrown.length > 0, { timeout: 10_000 });
     await macrotask();
     expect(thrown).toEqual([error]);
   });

@@ -330,7 +330,7 @@ async function greetingOf(to: Parameters<typeof visit>[0]): Promise<string | und
   try {
     const socket = await visit(to);
     onTestFinished(() => void socket.destroy());
-    return await text(addAbortSignal(AbortSignal.timeout(5000), socket));
+    return await text(addAbortSignal(AbortSignal.timeout(10_000), socket));
   } catch {
     return undefined;
   }

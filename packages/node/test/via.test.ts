@@ -270,7 +270,7 @@ describe("connecting through a failing jump host rejects with its name and leave
   });
 
   test("if the client does not open the channel in time; a channel that opens later is closed", async () => {
-    let accept!: () => void;
+    let accept: (() => void) | undefined;
     let ended: Promise<unknown> | undefined;
     const jump = await jumpHost({}, (open) => {
       accept = () => {
@@ -280,12 +280,13 @@ describe("connecting through a failing jump host rejects with its name and leave
       };
     });
     await using client = await connect(hop(jump.server.address.port) as ConnectOptions);
-    const late = connect(to(22, { via: client, connectTimeout: 50 }));
+    const late = connect(to(22, { via: client, connectTimeout: 100 }));
     await expect(late).rejects.toMatchObject({
       code: "connect-timeout",
       message: expect.stringContaining("the client in `via`: cannot connect to 127.0.0.1 port 22"),
     });
-    accept();
+    await vi.waitUntil(() => accept !== undefined, { timeout: 10_000 });
+    accept!();
     expect(await ended).toMatchObject({ broken: false });
   });
 });

@@ -105,7 +105,7 @@ describe("Match exec", () => {
   });
 
   test.each<[string, string, (abort: () => void) => void, object, string]>([
-    ["the time limit", "sleep 100 & echo $! > %d/pid; wait", () => {}, { commandTimeout: 300 }, "aborted"],
+    ["the time limit", "sleep 100 & echo $! > %d/pid; wait", () => {}, { commandTimeout: 3000 }, "aborted"],
     ["the signal", "sleep 100 & echo $! > %d/pid; wait", (abort) => abort(), {}, "aborted"],
     ["the end of the command", "sleep 100 & echo $! > %d/pid", () => {}, {}, "no error"],
   ])("%s ends the processes of the command", async (_, command, act, options, code) => {

@@ -104,7 +104,7 @@ describe("forwardDynamic", () => {
     socket.write(socks4("127.0.0.1", 80));
     await once(socket, "end");
     expect(forward.connections).toBe(1);
-    await vi.waitFor(() => expect(forward.connections).toBe(0), { timeout: 3000 });
+    await vi.waitFor(() => expect(forward.connections).toBe(0), { timeout: 20_000 });
   });
 
   it("closes a client that sends no complete request in time", async () => {

@@ -12,7 +12,7 @@ import { leavesNothing } from "./support/resources.ts";
 const server = useServer();
 
 /** Milliseconds: far above the expected time and far below any SSH or TCP timeout. */
-const PROMPTLY = 5000;
+const PROMPTLY = 20_000;
 
 describe("a command", () => {
   test.for([0, 1, 2, 127, 255])("exits with status %i", async (status) => {

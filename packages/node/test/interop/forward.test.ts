@@ -140,7 +140,7 @@ describe.each([
     await once(connection, "end");
     connection.end("one more thing");
     await finished(connection);
-    expect(await within(5000, heard!)).toBe("one more thing");
+    expect(await within(20_000, heard!)).toBe("one more thing");
   });
 
   test("transfer 64 MiB up, down, and in both directions concurrently", async () => {
@@ -230,8 +230,8 @@ test("killing the server fails the connections with the SSH connection's error",
   const listener = await client.listen({ port: 0 });
   const taking = failure(listener[Symbol.asyncIterator]().next());
   await server.sshd.killSessions();
-  expect((await within(10_000, reading)).code).toBe((await client.ended).code);
-  expect((await within(10_000, taking)).code).toBe((await client.ended).code);
+  expect((await within(20_000, reading)).code).toBe((await client.ended).code);
+  expect((await within(20_000, taking)).code).toBe((await client.ended).code);
 });
 
 describe("a server that prohibits", () => {

@@ -6,7 +6,7 @@ import { describe, expect, test, vi } from "vitest";
 import { type ConnectOptions, connect } from "../../src/index.ts";
 import { leavesNothing } from "./support/resources.ts";
 
-const PROMPTLY = 5000;
+const PROMPTLY = 20_000;
 type Algorithms = NonNullable<ConnectOptions["algorithms"]>;
 
 /** Returns the default algorithms, with each list given here reduced to these names. */

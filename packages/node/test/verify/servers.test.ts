@@ -140,7 +140,7 @@ describe.each(PEERS)("$name", (peer) => {
   }
 
   test("keeps the connection while we send keepalives", async () => {
-    const limits = { keepaliveInterval: 50, keepaliveCount: 20 };
+    const limits = { keepaliveInterval: 50, keepaliveCount: 200 };
     await using client = await connect({ ...options, identities: [await readKey(userKey)], limits });
     expect((await client.exec("sleep 0.5; echo on")).stdout).toBe("on\n");
   });

@@ -18,7 +18,7 @@ export async function leavesNothing(work: () => Promise<void>): Promise<void> {
     const before = active();
     await work();
     // Closing takes the system a few rounds of the event loop, without an event at the end.
-    const until = performance.now() + 5000;
+    const until = performance.now() + 20_000;
     for (;;) {
       const now = active();
       const left = kinds.filter((kind) => (now.get(kind) ?? 0) > (before.get(kind) ?? 0));
