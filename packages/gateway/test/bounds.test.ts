@@ -38,7 +38,7 @@ test("a violation of RFC 6455 ends an open tunnel, which cannot be resumed then"
 });
 
 test("closes a WebSocket that sends no first message, or no proof, after firstMessageTimeout", async () => {
-  const { open, url, event } = await withEcho({ limits: { firstMessageTimeout: 60 } });
+  const { open, url, event } = await withEcho({ limits: { firstMessageTimeout: 500 } });
   expect(await closedOf(pageSocket(url))).toEqual({ code: 4408, reason: "first-message-timeout" });
   const page = await open();
   await page.opened;
@@ -164,7 +164,7 @@ test("a connection ends after maxBytes", async () => {
 });
 
 test("a client that answers no ping loses its WebSocket, and may resume", async () => {
-  const { open, url, event } = await withEcho({ limits: { pingInterval: 150 } });
+  const { open, url, event } = await withEcho({ limits: { pingInterval: 500 } });
   const page = await open();
   await page.opened;
   await once(page.ws, "ping");
@@ -228,7 +228,7 @@ test("at maxBufferedBytes, a tunnel whose destination takes nothing is not read 
   // More than the buffers of the system take.
   page.write(Buffer.alloc(total));
   const [webSocket] = await accepted;
-  await expect.poll(() => webSocket.isPaused(), { timeout: 5000 }).toBe(true);
+  await expect.poll(() => webSocket.isPaused(), { timeout: 20_000 }).toBe(true);
   expect(Number(/buffered_bytes (\d+)/.exec(gateway.metrics())![1])).toBeLessThan(256 * 1024);
   const [destination] = sockets;
   destination!.on("data", (chunk: Buffer) => (arrived += chunk.length)).resume();

@@ -63,7 +63,7 @@ describe("a client that ends its direction", () => {
 
   test("is ended by idleTimeout if the destination never ends its own", async () => {
     const { page, event, sockets, gateway } = await opened((socket) => socket.resume(), {
-      limits: { idleTimeout: 80 },
+      limits: { idleTimeout: 500 },
     });
     page.end();
     expect(await page.closeName()).toBe("idle-timeout");
@@ -93,7 +93,7 @@ describe("a destination that ends its direction", () => {
 
   test("is closed by idleTimeout if the client never ends its own", async () => {
     const { page, event, sockets, gateway } = await opened((socket) => socket.resume().end("bye"), {
-      limits: { idleTimeout: 80 },
+      limits: { idleTimeout: 500 },
     });
     const closed = page.closeName();
     await page.receives(3);
@@ -176,7 +176,7 @@ describe("a peer that does not read", () => {
     const { port, sockets } = await tcpServer(flood);
     const { gateway, event, ...started } = await startGateway({
       allow: [`127.0.0.1:${port}`],
-      limits: { pingInterval: 50, resumeTime: 50 },
+      limits: { pingInterval: 400, resumeTime: 50 },
     });
     const client = rawWebSocket(started);
     await readHead(client);
@@ -197,7 +197,7 @@ describe("a peer that does not read", () => {
     const { gateway, event, ...started } = await startGateway({
       allow: [place],
       plain: place,
-      limits: { pingInterval: 50 },
+      limits: { pingInterval: 400 },
     });
     await readHead(rawWebSocket(started, { "Sec-WebSocket-Protocol": "binary" }));
     await event("opened");
@@ -227,7 +227,7 @@ test("a destination that never reads a client's last bytes loses its socket", as
   const { page, gateway, event } = await opened((socket) => socket.pause());
   // More than the buffers of the system take.
   for (let i = 0; i < 512; i++) page.write(BLOCK);
-  await expect.poll(() => buffered(gateway.metrics()), { timeout: 5000 }).toBeGreaterThan(0);
+  await expect.poll(() => buffered(gateway.metrics()), { timeout: 20_000 }).toBeGreaterThan(0);
   // The gateway gives up after five seconds; here after 50 milliseconds.
   const spy = vi.spyOn(Socket.prototype, "setTimeout").mockImplementation(function (this: Socket, time, callback) {
     const timer = setTimeout(() => callback?.call(this), time / 100);
@@ -244,7 +244,7 @@ test("a connection counts until its destination has read a client's last bytes",
   const { page, gateway, event, sockets } = await opened((socket) => socket.pause());
   // More than the buffers of the system take.
   for (let i = 0; i < 512; i++) page.write(BLOCK);
-  await expect.poll(() => buffered(gateway.metrics()), { timeout: 5000 }).toBeGreaterThan(0);
+  await expect.poll(() => buffered(gateway.metrics()), { timeout: 20_000 }).toBeGreaterThan(0);
   page.ws.close(1000);
   expect(await event("closed")).toMatchObject({ reason: "client-closed" });
   expect(gateway.connections).toBe(1);

@@ -17,7 +17,7 @@ import {
   serve,
 } from "nacre";
 import { webStreams } from "nacre/extend";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { decodeTerminalModes } from "../src/users/session/terminal-modes.ts";
 
 const inCommand = { envMode: "command" } as const;
@@ -386,7 +386,7 @@ describe("exec", () => {
     });
     const abort = new AbortController();
     const slow = client.exec("slow", { signal: abort.signal });
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await vi.waitUntil(() => requestsOf(host.server.events, "exec").length > 0, { timeout: 10_000 });
     abort.abort();
     await expect(slow).rejects.toEqual(code("aborted"));
     await expect(client.exec("x", { signal: AbortSignal.abort() })).rejects.toEqual(code("aborted"));
@@ -423,7 +423,7 @@ describe("exec", () => {
     const { client, host } = await connected({ onExec: () => {} });
     const running = client.exec("forever");
     const other = client.exec("forever too");
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await vi.waitUntil(() => requestsOf(host.server.events, "exec").length === 2, { timeout: 10_000 });
     await host.cut();
     await expect(running).rejects.toEqual(code("connection-lost"));
     await expect(other).rejects.toEqual(code("connection-lost"));
@@ -487,10 +487,9 @@ describe("spawn", () => {
     const writer = process.stdin.getWriter();
     await writer.write(utf8Encode("hello"));
     await writer.close();
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await vi.waitUntil(() => host.server.events.some(({ type }) => type === "eof"), { timeout: 10_000 });
     const input = host.server.events.filter((event) => event.type === "data");
     expect(input.map(({ data }) => utf8DecodeLossy(data)).join("")).toBe("hello");
-    expect(host.server.events.some(({ type }) => type === "eof")).toBe(true);
     finish(host.server.connection, 0, 5);
     await host.flush();
     expect(await text(process.stdout)).toBe("out");
@@ -539,8 +538,7 @@ describe("spawn", () => {
       { limits: { initialWindow: 65_536 } },
     );
     const process = await client.spawn("noisy");
-    for (let i = 0; i < 200 && rest.length > 0; i++) await new Promise((resolve) => setTimeout(resolve, 1));
-    expect(rest.length).toBe(0);
+    await vi.waitUntil(() => rest.length === 0, { timeout: 20_000, interval: 1 });
     finish(host.server.connection, 0);
     await host.flush();
     expect(await text(process.stdout)).toBe("");
@@ -589,7 +587,7 @@ describe("spawn", () => {
     });
     process.resize(80, 24);
     process.kill("INT");
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await vi.waitUntil(() => seen().includes("signal"), { timeout: 10_000 });
     expect(seen()).toEqual(["env", "pty-req", "exec", "window-change", "signal"]);
     const [pty] = requestsOf(host.server.events, "pty-req");
     const { modes, ...size } = ptyRequest.decode(pty!.data);

@@ -18,7 +18,7 @@ function connectedTo(softwareVersion: string): Promise<{ client: Client; host: S
 
 /** Resolves with the token of a request once the server has it, and everything sent with it. */
 async function asked({ server }: StreamServer, type: "exec" | "subsystem"): Promise<AskToken> {
-  const request = await vi.waitUntil(() => requestsOf(server.events, type)[0]);
+  const request = await vi.waitUntil(() => requestsOf(server.events, type)[0], { timeout: 10_000 });
   await macrotask();
   return (request as { token: AskToken }).token;
 }
@@ -45,7 +45,7 @@ describe("at a server that was not tested with early input", () => {
     const token = await asked(host, "exec");
     expect(input(host)).toBe("");
     await answer(host, token, true);
-    await vi.waitUntil(() => input(host) !== "");
+    await vi.waitUntil(() => input(host) !== "", { timeout: 10_000 });
     expect(input(host)).toBe(expected);
     await client.close();
     expect(await running).toEqual(code("closed"));
@@ -70,7 +70,7 @@ describe("at a server that was not tested with early input", () => {
     const token = await asked(host, "subsystem");
     expect(input(host)).toBe("");
     await answer(host, token, true);
-    await vi.waitUntil(() => input(host) !== "");
+    await vi.waitUntil(() => input(host) !== "", { timeout: 10_000 });
     await client.close();
     expect(await opening).toEqual(code("closed"));
   });

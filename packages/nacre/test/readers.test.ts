@@ -24,7 +24,7 @@ describe("a reader of a command's output that goes away", () => {
     const { client, host } = await connected({ softwareVersion: "OpenSSH_10.0", onExec });
     const running = await client.spawn("seq");
     await running.stdout.cancel();
-    await vi.waitUntil(() => told(host).length > 0);
+    await vi.waitUntil(() => told(host).length > 0, { timeout: 10_000 });
     expect(told(host)).toEqual(["eow@openssh.com"]);
     const { connection } = host.server;
     connection.write(0, new Uint8Array(1000));
@@ -55,7 +55,7 @@ describe("a reader of a command's output that goes away", () => {
       },
     });
     const running = await client.spawn("true");
-    await vi.waitUntil(() => requestsOf(host.server.events, "exec").length > 0);
+    await vi.waitUntil(() => requestsOf(host.server.events, "exec").length > 0, { timeout: 10_000 });
     await running.stdout.cancel();
     await running.close();
     expect(told(host)).toEqual(["closed"]);
@@ -84,11 +84,11 @@ describe("an aborted command", () => {
     const abort = new AbortController();
     const { exit } = await client.spawn("sleep", { signal: abort.signal, ...options });
     const executed = failure(client.exec("sleep", { signal: abort.signal, ...options }));
-    await vi.waitUntil(() => requestsOf(host.server.events, "exec").length === 2);
+    await vi.waitUntil(() => requestsOf(host.server.events, "exec").length === 2, { timeout: 10_000 });
     abort.abort();
     expect(await failure(exit)).toEqual(code("aborted"));
     expect(await executed).toEqual(code("aborted"));
-    await vi.waitUntil(() => told(host).length === 4);
+    await vi.waitUntil(() => told(host).length === 4, { timeout: 10_000 });
     expect(told(host)).toEqual([signalName, "closed", signalName, "closed"]);
     await client.close();
   });
@@ -99,7 +99,7 @@ describe("an aborted command", () => {
     const running = failure(client.exec("touch", { signal: abort.signal }));
     abort.abort();
     expect(await running).toEqual(code("aborted"));
-    await vi.waitUntil(() => told(host).includes("closed"));
+    await vi.waitUntil(() => told(host).includes("closed"), { timeout: 10_000 });
     expect(requestsOf(host.server.events, "exec")).toEqual([]);
     await client.close();
   });

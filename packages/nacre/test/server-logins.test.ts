@@ -439,7 +439,7 @@ describe("a server", () => {
   });
 
   it("keeps the connection after a login in time", async () => {
-    const { client, connection } = await served({ loginGraceTime: 1000, session: whoami });
+    const { client, connection } = await served({ loginGraceTime: 60_000, session: whoami });
     expect(connection.user).toBe("alice");
     expect(connection.clientVersion).toMatch(/^SSH-2.0-Nacre/);
     expect(connection.negotiated?.kex.name).toContain("25519");

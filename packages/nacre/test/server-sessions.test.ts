@@ -657,16 +657,17 @@ describe("close", () => {
   });
 
   it("with grace lets running sessions end and starts no new ones", async () => {
-    const go = later<void>();
+    const [running, go] = [later<void>(), later<void>()];
     const { client, connection } = await served({
       session: async (session) => {
+        running.resolve();
         await go.promise;
         await print(session.stdout, "x".repeat(3_000_000));
         return 6;
       },
     });
     const work = client.exec("long");
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await running.promise;
     const closing = connection.close({ grace: Infinity });
     await expect(client.exec("new", { queue: false })).rejects.toEqual(code("channel-open-failed"));
     go.resolve();

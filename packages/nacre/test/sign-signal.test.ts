@@ -40,7 +40,7 @@ describe("the signal of a remote identity's `sign`", () => {
   it("aborts when the server's time for a login is over", async () => {
     const identity = pendingIdentity(() => {});
     const { near, far } = wire();
-    const connection = serve(far, { hostKeys: [hostKey], authenticate, loginGraceTime: 50 });
+    const connection = serve(far, { hostKeys: [hostKey], authenticate, loginGraceTime: 1000 });
     await expect(connect(near, { ...visitor, identities: [identity] })).rejects.toEqual(code("disconnected"));
     expect(identity.given[0]!.reason).toEqual(code("disconnected"));
     await connection.ended;

@@ -131,7 +131,7 @@ describe("a bus through Valkey", () => {
     await other.zAdd("nacre-chat:names", { score: Date.now() + 1e6, value: "ann" });
     const now = performance.now.bind(performance);
     const spy = vi.spyOn(performance, "now").mockImplementation(() => now() + 10_000);
-    await vi.waitFor(() => expect(guest.ends).toHaveLength(1), { timeout: 5000 });
+    await vi.waitFor(() => expect(guest.ends).toHaveLength(1), { timeout: 20_000 });
     expect(guest.ends[0]).toMatch(/given your name away/);
     spy.mockRestore();
     // The other process keeps the name.
