@@ -172,7 +172,7 @@ describe("a slow SSH client", () => {
   test("that types but reads no echo is disconnected", async () => {
     const slow = await TestTerminal.open(use.chat.sshPort, "slow", { reads: false });
     slow.process.stdin.on("error", () => {});
-    await vi.waitFor(() => expect(use.chat.room.size).toBe(1));
+    await vi.waitFor(() => expect(use.chat.room.size).toBe(1), 10_000);
     let typed = 0;
     while (use.chat.room.size > 0) {
       if (typed++ > 100_000) throw new Error("the slow client is still in the room");

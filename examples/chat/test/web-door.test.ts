@@ -103,7 +103,7 @@ describe("a WebSocket", () => {
     const page = await TestPage.join(chat().webPort, "ann");
     page.say("a".repeat(9000));
     expect(await page.closed).toBe(1009);
-    await vi.waitFor(() => expect(chat().room.size).toBe(0));
+    await vi.waitFor(() => expect(chat().room.size).toBe(0), 10_000);
   });
 
   test("gives the reason if the room refuses the name", async () => {

@@ -103,7 +103,7 @@ describe("a start that fails leaves no server behind", () => {
   ])("if %s", async (_, options, message) => {
     const before = listeners();
     await expect(openTestTerminal(folder.path, options())).rejects.toThrow(message);
-    await vi.waitFor(() => expect(listeners()).toBe(before));
+    await vi.waitFor(() => expect(listeners()).toBe(before), 10_000);
   });
 });
 

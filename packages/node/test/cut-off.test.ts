@@ -61,7 +61,8 @@ beforeAll(async () => {
       },
     },
   });
-});
+  // Bundling is slow on a busy machine.
+}, 60_000);
 afterAll(async () => {
   for (const socket of sockets) socket.destroy();
   for (const proxy of proxies) proxy.close();

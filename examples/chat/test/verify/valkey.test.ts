@@ -80,7 +80,7 @@ describe("a bus through Valkey", () => {
   });
 
   test("keeps the names of a running process, and frees and announces those of a crashed one", async () => {
-    const lease = 1000;
+    const lease = 2000;
     const crashing = await connect(lease);
     const living = await connect(lease);
     const { enter } = testRoom({}, living);
@@ -104,7 +104,7 @@ describe("a bus through Valkey", () => {
     const { guest, stay } = await enter("ann");
     valkey.kill("SIGKILL");
     await valkey.closed;
-    await vi.waitFor(async () => expect(await stay.say("lost")).toBe("not sent: the room cannot be reached"));
+    await vi.waitFor(async () => expect(await stay.say("lost")).toBe("not sent: the room cannot be reached"), 20_000);
     valkey = await startValkey();
     await vi.waitFor(
       async () => {
@@ -149,7 +149,7 @@ describe("a bus through Valkey", () => {
     for (const message of ["hello", "null", "[]", '{"type":"said","name":"x\\u001b","text":"a"}', '{"type":"left"}'])
       await other.publish("nacre-chat:events", message);
     await stay.say("end");
-    await vi.waitFor(() => expect(guest.lines.at(-1)).toBe("ann: end"));
+    await vi.waitFor(() => expect(guest.lines.at(-1)).toBe("ann: end"), 20_000);
     expect(guest.lines).toEqual(["welcome ann: ann", "ann joined", "ann: end"]);
     other.destroy();
     await bus.leave("ann");

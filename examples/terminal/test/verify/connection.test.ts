@@ -28,7 +28,7 @@ describe("a session", () => {
     await logIn(page, example);
     await type(page, "kept=here");
     expect(example.cut()).toBeGreaterThan(0);
-    await expect.poll(() => statusesOf(page)).toContain("Reconnecting to demo@127.0.0.1");
+    await expect.poll(() => statusesOf(page), { timeout: 20_000 }).toContain("Reconnecting to demo@127.0.0.1");
     await connected(page);
     await type(page, "echo still $kept");
     await screenShows(page, "still here");
