@@ -11,7 +11,7 @@ import type { ConnectOptions } from "../../src/index.ts";
 // Counts the round trips, after TCP, until a command's first output byte. A proxy derives them from the order of the transmissions instead
 // of measuring times. It delays each direction long enough to collect all packets that are sent together.
 
-const HOLD = 25;
+const HOLD = 75;
 const folder = useFolder();
 const server = useServer({ hostKeys: ["ed25519", "rsa-3072"] });
 /** Reached through `server`. */

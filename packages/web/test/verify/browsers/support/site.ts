@@ -12,7 +12,7 @@ const HTML =
   '<!doctype html><meta charset="utf-8"><title>Test page</title><script type="module" src="/page.js"></script>';
 
 /** Bound of a wait, in milliseconds between two looks and in total. */
-const WAIT = { interval: 50, timeout: 10_000 };
+const WAIT = { interval: 50, timeout: 20_000 };
 
 /** Web server of the test page, with a gateway of the same origin. */
 export interface Site {
@@ -26,7 +26,7 @@ export interface Site {
   gotCookieFrom(origin: string): boolean;
   /** Number of open connections and of WebSockets. */
   readonly open: { readonly connections: number; readonly webSockets: number };
-  /** Resolves with the first event of a closed connection after `events` had this length. Rejects after ten seconds. */
+  /** Resolves with the first event of a closed connection after `events` had this length. Rejects after twenty seconds. */
   closedAfter(length: number): Promise<GatewayEvent>;
   close(): Promise<void>;
 }
