@@ -109,7 +109,7 @@ test("signals · server", async () => {
   for (const signals of [["SIGHUP"], ["SIGINT", "SIGINT"], ["SIGTERM", "SIGTERM"]] as const)
     stops.push(stopBy(signals, await folder.serve()));
   await Promise.all(stops);
-}, 60_000);
+}, 120_000);
 
 const quoted = (words: readonly string[]): string =>
   words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");

@@ -126,7 +126,8 @@ async function follow(child: ReturnType<typeof start>): Promise<Served> {
   child.stderr.on("data", (chunk: Buffer) => {
     const lines = (rest + chunk.toString()).split("\n");
     rest = lines.pop() ?? "";
-    told.push(...lines.map((line) => JSON.parse(line) as Told));
+    // Node's own warnings are no events of the server.
+    for (const line of lines) told.push(line.startsWith("{") ? (JSON.parse(line) as Told) : { event: line });
     changed.emit("change");
   });
   const closed = once(child, "close").then(([status]) => {
