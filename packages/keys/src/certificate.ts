@@ -1,6 +1,6 @@
 import { type Bytes, copyBytes, equalBytes, Reader, SshError, utf8Decode, Writer } from "@nacre/wire";
 import type { PrivateKey, PublicKey, SignatureAlgorithm, SignatureNames } from "./key.ts";
-import { formatName, type KeyFormat, keyReader, publicKeyOf, readPublicKey } from "./key-format.ts";
+import { findKeyFormat, formatName, type KeyFormat, keyReader, publicKeyOf, readPublicKey } from "./key-format.ts";
 
 /*
  * OpenSSH certificates (draft-ietf-sshm-cert-01): a key with names and a time, signed by an authority. The twin of a plain format or
@@ -127,7 +127,8 @@ export function readCertificate(
   const { signed, signature, authorityBlob, ...fields } = readFields(blob, format);
   // Only plain formats are in the list, so a certificate cannot be an authority.
   // rule: certificate-authority
-  const authority = readPublicKey(authorityBlob, formats);
+  const ofAuthority = findKeyFormat(formats, formatName(authorityBlob), " of the certificate's authority");
+  const authority = readPublicKey(authorityBlob, [ofAuthority]);
   const signatureAlgorithm = new Reader(signature, "certificate signature", { code: "key-malformed" }).name(
     "algorithm",
   );
