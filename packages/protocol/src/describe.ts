@@ -29,6 +29,9 @@ import {
   SSH_MSG_EXT_INFO,
   SSH_MSG_GLOBAL_REQUEST,
   SSH_MSG_IGNORE,
+  SSH_MSG_KEX_DH_GEX_REPLY,
+  SSH_MSG_KEX_ECDH_REPLY,
+  SSH_MSG_KEXDH_REPLY,
   SSH_MSG_KEXINIT,
   SSH_MSG_SERVICE_ACCEPT,
   SSH_MSG_SERVICE_REQUEST,
@@ -41,6 +44,7 @@ import {
   utf8DecodeLossy,
   windowChange,
 } from "@nacre/wire";
+import { describeCertificate } from "./describe-certificate.ts";
 import type { ProtocolTrace, TracePort } from "./trace.ts";
 
 /** Makes a trace that describes each packet to `port`, escaped and without secrets. Keeps no state: connections may share it. */
@@ -114,13 +118,17 @@ const DESCRIBERS: Readonly<Record<string, Describer>> = {
       ...(init.firstKexPacketFollows ? ["first packet follows"] : []),
     ].join(" ");
   },
+  SSH_MSG_KEX_ECDH_REPLY: (payload) => describeCertificate(SSH_MSG_KEX_ECDH_REPLY.decode(payload).hostKey).trimStart(),
+  SSH_MSG_KEXDH_REPLY: (payload) => describeCertificate(SSH_MSG_KEXDH_REPLY.decode(payload).hostKey).trimStart(),
+  SSH_MSG_KEX_DH_GEX_REPLY: (payload) =>
+    describeCertificate(SSH_MSG_KEX_DH_GEX_REPLY.decode(payload).hostKey).trimStart(),
   SSH_MSG_USERAUTH_REQUEST: (payload, loginMethods) => {
     const { userName, methodName, methodData } = SSH_MSG_USERAUTH_REQUEST.decode(payload);
     const method = loginMethods.find(({ name, variants }) => name === methodName || variants?.includes(methodName));
     // Only the method knows which of its fields may be shown.
     // rule: trace-password
     if (method?.describeRequest === undefined) return `${userName} ${methodName}`;
-    return `${userName} ${methodName} ${method.describeRequest(methodData, methodName)}`;
+    return `${userName} ${methodName} ${method.describeRequest(methodData, methodName, describeCertificate)}`;
   },
   SSH_MSG_USERAUTH_FAILURE: (payload) => {
     const { authenticationsThatCanContinue, partialSuccess } = SSH_MSG_USERAUTH_FAILURE.decode(payload);
