@@ -28,7 +28,7 @@ function describeFields(certificate: Certificate): string {
   const before = validBefore === FOREVER ? "forever" : `before ${validBefore}`;
   return [
     `certificate "${keyId}" serial ${serial} of a ${type}`,
-    `for ${principals.join() || "nobody"}`,
+    `for ${principals.join() || "no name"}`,
     `valid from ${validAfter} ${before}`,
     `critical options ${[...criticalOptions.keys()].join() || "none"}`,
     `extensions ${[...extensions.keys()].join() || "none"}`,

@@ -272,6 +272,7 @@ describe("trace", () => {
 
   it("shows the fields of certificates", async () => {
     const { describeMessage } = await import("../src/describe.ts");
+    const { describeCertificate } = await import("../src/describe-certificate.ts");
     const random = seededRandom(7);
     const authority = generateEd25519(random);
     const { publicKey } = generateEd25519(random);
@@ -292,7 +293,7 @@ describe("trace", () => {
       const methodData = userauthPublickey.encode({ algorithm, publicKey: key, signature: undefined });
       const request = { userName: "alice", serviceName: "ssh-connection", methodName: "publickey", methodData };
       const context = { kex: undefined, login: undefined, loginMethods: [clientPublickey] };
-      return describeMessage(SSH_MSG_USERAUTH_REQUEST.encode(request), context).summary;
+      return describeMessage(SSH_MSG_USERAUTH_REQUEST.encode(request), context, describeCertificate).summary;
     };
     const fields =
       'certificate "alice\\x1b" serial 7 of a user, for alice,ops, valid from 1750000000 before 1750000600, critical options force-command, ' +
@@ -304,7 +305,7 @@ describe("trace", () => {
     const reply = { hostKey: blob, serverPublicKey: new Uint8Array(32), signature: new Uint8Array(1) };
     const context = { kex: "ecdh", login: undefined, loginMethods: [] } as const;
     const shown = (hostKey: Uint8Array): string =>
-      describeMessage(SSH_MSG_KEX_ECDH_REPLY.encode({ ...reply, hostKey }), context).summary;
+      describeMessage(SSH_MSG_KEX_ECDH_REPLY.encode({ ...reply, hostKey }), context, describeCertificate).summary;
     expect(shown(blob)).toBe(fields);
     expect(shown(publicKey.blob)).toBe("");
   });
