@@ -47,6 +47,9 @@ export const FOREVER = 0xffff_ffff_ffff_ffffn;
 /** Maximum number of principals in a certificate, as in OpenSSH. */
 const MAX_PRINCIPALS = 256;
 
+/** Ending of the labels of certificates. */
+export const CERTIFIED_LABEL = "-CERT";
+
 const ENDING = "-cert-v01@openssh.com";
 const TYPES: readonly (CertificateType | undefined)[] = [undefined, "user", "host"];
 
@@ -64,7 +67,7 @@ export function isCertified(name: string): boolean {
 export function certified(format: KeyFormat): KeyFormat {
   return {
     name: certifiedName(format.name),
-    label: `${format.label}-CERT`,
+    label: `${format.label}${CERTIFIED_LABEL}`,
     sshfp: undefined,
     algorithms: format.algorithms.map(certifiedNames),
     publicFields: [undefined, ...format.publicFields],
