@@ -20,7 +20,14 @@ import {
   type Session,
   serve,
 } from "nacre";
-import { type Client as CoreClient, connect as connectWith, dial, exec, webDuplex } from "nacre/core";
+import {
+  type Client as CoreClient,
+  type ConnectOptions as CoreOptions,
+  connect as connectWith,
+  dial,
+  exec,
+  webDuplex,
+} from "nacre/core";
 import { defaultAlgorithms } from "nacre/defaults";
 import type { Duplex } from "nacre/extend";
 import type { AreBytes, Optional } from "./types.js";
@@ -91,7 +98,7 @@ export async function output(streams: ByteStreams, given: ConnectOptions) {
   return stdout;
 }
 
-export const core = (streams: ByteStreams, given: ConnectOptions): Promise<CoreClient> =>
+export const core = (streams: ByteStreams, given: CoreOptions): Promise<CoreClient> =>
   connectWith(webDuplex(streams), { ...given, algorithms: defaultAlgorithms });
 
 export async function coreFunctions(client: CoreClient): Promise<ByteStreams> {

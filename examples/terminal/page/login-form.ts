@@ -1,5 +1,5 @@
 import type { WebIdentity } from "@nacre/web/keys";
-import { privateKey } from "nacre";
+import { ppkFiles, privateKey } from "nacre";
 import type { PageDestination } from "../src/destination.ts";
 import { hideChangedHostKey } from "./changed-host-key.ts";
 import { element, withText } from "./elements.ts";
@@ -198,5 +198,5 @@ async function existing<T>(key: Promise<T | undefined>, missing: string): Promis
 }
 
 function openKey(text: string, passphrase: string): Promise<PrivateKey> {
-  return privateKey(text, passphrase === "" ? {} : { passphrase });
+  return privateKey(text, { forms: [ppkFiles], ...(passphrase !== "" && { passphrase }) });
 }

@@ -22,5 +22,5 @@ export {
 export { Agent, type AgentKey, type AgentOptions } from "./server/agent.ts";
 export { AgentConnection, type AgentConnectionEvent } from "./server/connection.ts";
 export { AGENT_LIMITS, type AgentLimits } from "./server/limits.ts";
-export { type SessionBinds, withBind } from "./server/session-binds.ts";
-export { type AgentCrypto, isSigned } from "./server/shared-agent.ts";
+export { type Hop, type SessionBinds, type Time, withBind } from "./server/session-binds.ts";
+export { type AgentCrypto, verifyBind } from "./server/shared-agent.ts";

@@ -1,19 +1,24 @@
 import type { PrivateKey } from "@nacre/keys";
 import { utf8Encode } from "@nacre/wire";
 import { expect, test } from "vitest";
-import type { Agent, Destination } from "../src/index.ts";
+import { Agent, type Destination } from "../src/index.ts";
 import {
+  authority,
   bastion,
+  certifiedHost,
+  crypto,
   inner,
   key,
   type Login,
   login,
+  NOW,
   newAgent,
   other,
   Pair,
   random,
   stranger,
   toBastion,
+  toCertified,
   toInner,
 } from "./support.ts";
 
@@ -203,4 +208,54 @@ test("agent: patterns of users and keys of authorities · server", () => {
   pair.bind(bastion, "first", false);
   expect(pair.comments()).toEqual(["free"]);
   expect(pair.sign(login("first"))).toBe("refused");
+});
+
+test("a restricted key logs in at hosts with certificates of an authority", () => {
+  const certified = certifiedHost(bastion, { principals: ["b*tion"] });
+  const direct = new Pair(agentWith(toCertified));
+  expect(direct.bind(certified, "first", false)).toBe("success");
+  expect(direct.comments()).toEqual(["free", "restricted"]);
+  expect(direct.sign(login("first", { host: certified }))).toBe("signature");
+
+  const beyond = certifiedHost(inner, { principals: ["inner"] });
+  const forwarded = new Pair(agentWith(toCertified));
+  expect(forwarded.bind(certified, "first", true)).toBe("success");
+  expect(forwarded.bind(beyond, "second", false)).toBe("success");
+  expect(forwarded.comments()).toEqual(["free", "restricted"]);
+  expect(forwarded.sign(login("second", { host: beyond }))).toBe("signature");
+});
+
+test("agent: certificates of hosts that a restricted key may not reach · server", () => {
+  const refused: Readonly<Record<string, PrivateKey>> = {
+    "the authority's own key": authority,
+    "a plain key": bastion,
+    "another authority": certifiedHost(bastion, {}, stranger),
+    "another name": certifiedHost(bastion, { principals: ["inner"] }),
+    "a user's": certifiedHost(bastion, { type: "user" }),
+    expired: certifiedHost(bastion, { validBefore: NOW }),
+    "not valid yet": certifiedHost(bastion, { validAfter: NOW + 1n, validBefore: "forever" }),
+    "with an option": certifiedHost(bastion, { criticalOptions: { "force-command": "x" } }),
+  };
+  for (const [what, host] of Object.entries(refused)) {
+    const pair = new Pair(agentWith(toCertified));
+    expect(pair.bind(host, "first", false), what).toBe("success");
+    expect(pair.comments(), what).toEqual(["free"]);
+    expect(pair.sign(login("first")), what).toBe("refused");
+  }
+
+  // A line with the authority's key as a plain one makes no authority, and a certificate does not count as its plain key.
+  const plain = [authority, bastion].map(({ publicKey }) => ({
+    publicKey: publicKey.blob,
+    isCertificateAuthority: false,
+  }));
+  const pair = new Pair(agentWith([{ ...toBastion, to: { ...toBastion.to, keys: plain } }]));
+  expect(pair.bind(certifiedHost(bastion), "first", false)).toBe("success");
+  expect(pair.comments()).toEqual(["free"]);
+
+  // Without the time, no certificate is known to be valid.
+  const timeless = new Agent({ crypto, random });
+  timeless.add({ privateKey: key, comment: "restricted", destinations: toCertified }, 0);
+  const unknown = new Pair(timeless);
+  expect(unknown.bind(certifiedHost(bastion), "first", false)).toBe("success");
+  expect(unknown.comments()).toEqual([]);
 });

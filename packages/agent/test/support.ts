@@ -1,4 +1,14 @@
-import { defaultSignatureAlgorithms, generateEd25519, type PrivateKey, privateKeyFromFields } from "@nacre/keys";
+import {
+  type CertificateOptions,
+  certifiedPrivateKey,
+  defaultCertificateAlgorithms,
+  defaultSignatureAlgorithms,
+  generateEd25519,
+  issueCertificate,
+  type PrivateKey,
+  parseCertificate,
+  privateKeyFromFields,
+} from "@nacre/keys";
 import { rsaFields } from "@nacre/testing/keys";
 import { seededRandom } from "@nacre/testing/random";
 import { type Bytes, utf8Encode, Writer } from "@nacre/wire";
@@ -27,12 +37,32 @@ export const stranger = generateEd25519(random);
 
 export const crypto = {
   privateKey: privateKeyFromFields,
-  signatureAlgorithms: defaultSignatureAlgorithms,
+  signatureAlgorithms: [...defaultSignatureAlgorithms, ...defaultCertificateAlgorithms],
   hash: sha256,
 };
 
+/** Time of the agents, in seconds since 1970. */
+export const NOW = 1_750_000_000n;
+
 export function newAgent(limits?: AgentOptions["limits"]): Agent {
-  return new Agent({ crypto, random, limits });
+  return new Agent({ crypto, random, time: () => Number(NOW) * 1000, limits });
+}
+
+/** Signs certificates of hosts. */
+export const authority = generateEd25519(random);
+
+/** Returns the key of a host, with a certificate for the bastion. */
+export function certifiedHost(host: PrivateKey, options: Partial<CertificateOptions> = {}, by = authority): PrivateKey {
+  const blob = issueCertificate(by, {
+    publicKey: host.publicKey,
+    type: "host",
+    keyId: "host",
+    principals: ["bastion"],
+    validBefore: NOW + 1n,
+    random,
+    ...options,
+  });
+  return certifiedPrivateKey(host, parseCertificate(blob));
 }
 
 /** A client and an agent's connection, joined in memory. The value that waits for each answer is a text. */
@@ -133,8 +163,8 @@ export function login(id: string, change: Partial<Login> = {}): Bytes {
   return writer.raw(change.trailing ?? new Uint8Array(0)).finish();
 }
 
-function keysOf(host: PrivateKey): Destination["to"]["keys"] {
-  return [{ publicKey: host.publicKey.blob, isCertificateAuthority: false }];
+function keysOf(host: PrivateKey, isCertificateAuthority = false): Destination["to"]["keys"] {
+  return [{ publicKey: host.publicKey.blob, isCertificateAuthority }];
 }
 
 /** Permits a first hop to the bastion, as any user. */
@@ -148,3 +178,12 @@ export const toInner: Destination = {
   from: { host: "bastion", keys: keysOf(bastion) },
   to: { user: "alice", host: "inner", keys: keysOf(inner) },
 };
+
+/** The same two hops, to hosts that have certificates of the authority. */
+export const toCertified: readonly Destination[] = [
+  { from: undefined, to: { user: undefined, host: "bastion", keys: keysOf(authority, true) } },
+  {
+    from: { host: "bastion", keys: keysOf(authority, true) },
+    to: { user: "alice", host: "inner", keys: keysOf(authority, true) },
+  },
+];

@@ -1,4 +1,4 @@
-import { keyLabel, parsePublicKey } from "@nacre/keys/internal";
+import { keyLabel, type PublicKey } from "@nacre/keys/internal";
 
 const WIDTH = 17;
 const HEIGHT = 9;
@@ -7,11 +7,13 @@ const VISITS = " .o+=*BOX@%&#/^";
 
 /**
  * Draws the randomart of a public key from its `digest`. `hash` is the name of the hash function, shown below the board. The algorithm
- * moves a bishop over the board, one step per two bits of the digest (Loss, Limmer and von Gernler, "The drunken bishop"). Throws the
- * errors of `parsePublicKey`.
+ * moves a bishop over the board, one step per two bits of the digest (Loss, Limmer and von Gernler, "The drunken bishop").
  */
-export function drawRandomart(blob: Uint8Array, hash: string, digest: Uint8Array): string {
-  const { format, bits } = parsePublicKey(blob);
+export function drawRandomart(
+  { format, bits }: Pick<PublicKey, "format" | "bits">,
+  hash: string,
+  digest: Uint8Array,
+): string {
   const visits = Array.from({ length: HEIGHT }, () => new Uint32Array(WIDTH));
   const start = { x: (WIDTH - 1) / 2, y: (HEIGHT - 1) / 2 };
   let { x, y } = start;

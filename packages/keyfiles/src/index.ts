@@ -27,11 +27,12 @@ export {
 export type { SerialRange, SerialSet } from "./krl/serials.ts";
 export { type CertificatesToRevoke, formatKrl, type KrlContent, mergeRanges } from "./krl/write-krl.ts";
 export type { KeyFileLimits } from "./limits.ts";
-export { openPrivateKey } from "./open-private-key.ts";
+export { openPrivateKey, openPrivateKeyWith } from "./open-private-key.ts";
 export { publicKeyInside } from "./plain-private-key.ts";
-export { type FormatPpkOptions, formatPpk } from "./ppk.ts";
+export { type FormatPpkOptions, formatPpk, ppkFiles } from "./ppk.ts";
 export type {
   EncryptedKeyFile,
+  KeyFileForm,
   PlainKeyFile,
   PrivateKeyFile,
   PrivateKeyFormat,

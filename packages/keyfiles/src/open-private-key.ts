@@ -8,9 +8,9 @@ import { readOpensshContainer } from "./openssh-container.ts";
 import { openOpensshKey } from "./openssh-key.ts";
 import { readPbes2, type Unlock } from "./pbes2.ts";
 import type { PemBlock } from "./pem.ts";
-import { findPrivateKey, isPpk, keyFileText, openPlainBlock } from "./plain-private-key.ts";
-import { openPpk } from "./ppk.ts";
-import type { EncryptedKeyFile, MakeKey, PrivateKeyFile, PrivateKeyFormat } from "./private-key-file.ts";
+import { findPrivateKey, keyFileText, openPlainBlock } from "./plain-private-key.ts";
+import { ppkFiles } from "./ppk.ts";
+import type { EncryptedKeyFile, KeyFileForm, MakeKey, PrivateKeyFile, PrivateKeyFormat } from "./private-key-file.ts";
 
 /**
  * Opens a private key file: OpenSSH's format (PROTOCOL.key), PKCS#8 (RFC 5958), PKCS#1 (RFC 8017) or SEC1 (RFC 5915) in PEM, or PuTTY's
@@ -20,9 +20,22 @@ import type { EncryptedKeyFile, MakeKey, PrivateKeyFile, PrivateKeyFormat } from
  * `limits`, `key-malformed` or `key-weak` for an invalid key or a PPK file that was changed, and `usage` for a limit outside its range.
  */
 export function openPrivateKey(text: string | Uint8Array, limits?: Overrides<KeyFileLimits>): PrivateKeyFile {
+  return openPrivateKeyWith([ppkFiles], text, limits);
+}
+
+/**
+ * Opens a private key file like {@link openPrivateKey}: PEM, or one of `forms`. A bundle carries no other form than those. Throws
+ * `key-unsupported` for PuTTY's PPK unless `ppkFiles` is among them.
+ */
+export function openPrivateKeyWith(
+  forms: readonly KeyFileForm[],
+  text: string | Uint8Array,
+  limits?: Overrides<KeyFileLimits>,
+): PrivateKeyFile {
   const allowed = completeLimits(KEY_FILE_LIMITS, limits);
   const string = keyFileText(text, allowed);
-  if (isPpk(string)) return openPpk(string, allowed);
+  const form = forms.find((one) => one.begins(string));
+  if (form !== undefined) return form.open(string, allowed);
   const block = findPrivateKey(string);
   return openPlainBlock(block, privateKeyFromFields) ?? openEncryptedBlock(block, allowed);
 }

@@ -89,6 +89,7 @@ function plain(format: PrivateKeyFormat, privateKey: PrivateKey): PlainKeyFile {
 
 function notAPrivateKey(text: string): SshError {
   const first = text.trimStart().split("\n", 1)[0]!.trimEnd();
+  if (isPpk(first)) return unsupportedKey("PPK");
   if (first.startsWith("---- BEGIN SSH2 ENCRYPTED PRIVATE KEY")) return unsupportedKey("SSH.COM");
   if (first.startsWith("SSH PRIVATE KEY FILE FORMAT 1.")) return unsupportedKey("SSH-1 RSA");
   if (first === "") return new SshError("file-malformed", "the file is empty");

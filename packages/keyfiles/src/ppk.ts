@@ -16,9 +16,10 @@ import { sha1 } from "@noble/hashes/legacy.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { argon2 } from "./argon2.ts";
 import { type KeyFileLimits, overLimit } from "./limits.ts";
+import { isPpk } from "./plain-private-key.ts";
 import { type PpkForm, ppkForms } from "./ppk-forms.ts";
 import { cipherOf, type PpkEncryption, type PpkText, parsePpk, printPpk } from "./ppk-text.ts";
-import type { PrivateKeyFile, UnlockedKey } from "./private-key-file.ts";
+import type { KeyFileForm, PrivateKeyFile, UnlockedKey } from "./private-key-file.ts";
 import { unsupportedKey } from "./unsupported.ts";
 
 const BLOCK = 16;
@@ -30,8 +31,11 @@ interface PpkKeys {
   readonly macKey: Uint8Array;
 }
 
-/** Opens PuTTY's private key file. Throws like `openPrivateKey`, and `key-malformed` if the MAC of an unencrypted file does not match. */
-export function openPpk(text: string, limits: KeyFileLimits): PrivateKeyFile {
+/** PuTTY's private key files: PPK, versions 2 and 3 (PuTTY manual, appendix C). */
+export const ppkFiles: KeyFileForm = { begins: isPpk, open: openPpk };
+
+/** Throws `key-malformed` if the MAC of an unencrypted file does not match. */
+function openPpk(text: string, limits: KeyFileLimits): PrivateKeyFile {
   const file = parsePpk(text);
   const form = ppkForms.find(({ format }) => format === file.format);
   if (form === undefined) throw unsupportedKey(file.format);

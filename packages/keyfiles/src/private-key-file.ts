@@ -1,4 +1,5 @@
 import type { PrivateKey, PrivateKeyFields, PrivateKeyValues, PublicKey } from "@nacre/keys/internal";
+import type { KeyFileLimits } from "./limits.ts";
 
 /** Private key read from a file. */
 export interface UnlockedKey {
@@ -33,6 +34,14 @@ export interface EncryptedKeyFile {
    * passphrase, `passphrase-wrong`, and for invalid content `file-malformed`, `key-malformed`, `key-weak` or `key-unsupported`.
    */
   decrypt(passphrase: string): Generator<void, UnlockedKey>;
+}
+
+/** A form of private key files other than PEM: a value, so that a bundle carries only the forms that it names. */
+export interface KeyFileForm {
+  /** Returns whether a text begins like such a file. */
+  begins(this: void, text: string): boolean;
+  /** Opens the text of such a file. Throws like `openPrivateKey`. */
+  open(this: void, text: string, limits: KeyFileLimits): PrivateKeyFile;
 }
 
 /** Builds a private key that can sign from the values in a file, after checking them. Throws `key-malformed` or `key-weak`. */

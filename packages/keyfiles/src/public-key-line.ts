@@ -1,4 +1,11 @@
-import { defaultBlobFormats, isCertified, type KeyFormat, type PublicKey, parsePublicKey } from "@nacre/keys/internal";
+import {
+  certifiedName,
+  defaultKeyFormats,
+  isCertified,
+  type KeyFormat,
+  type PublicKey,
+  parsePublicKey,
+} from "@nacre/keys/internal";
 import { type Bytes, base64Decode, base64Encode, escapeText, Reader, SshError, utf8Decode } from "@nacre/wire";
 
 /** Public key with its comment. */
@@ -39,8 +46,12 @@ export function blobOfLine(format: string, base64: string): Bytes | string {
 
 /** The fields of each format (`KeyFormat.publicFields`), those of obsolete ones included (RFC 4253 §6.6). */
 const FIELDS: ReadonlyMap<string, KeyFormat["publicFields"]> = /* @__PURE__ */ new Map(
-  /* @__PURE__ */ defaultBlobFormats
-    .map(({ name, publicFields }): [string, KeyFormat["publicFields"]] => [name, publicFields])
+  /* @__PURE__ */ defaultKeyFormats
+    .flatMap(({ name, publicFields }): [string, KeyFormat["publicFields"]][] => [
+      [name, publicFields],
+      // A certificate has a nonce before the fields of its key.
+      [certifiedName(name), [undefined, ...publicFields]],
+    ])
     .concat([["ssh-dss", [undefined, undefined, undefined, undefined]]]),
 );
 

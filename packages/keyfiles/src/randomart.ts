@@ -1,4 +1,4 @@
-import { certifiedKeyBlob, defaultKeyFormats } from "@nacre/keys/internal";
+import { certifiedKeyBlob, defaultKeyFormats, parsePublicKey } from "@nacre/keys/internal";
 import { md5 } from "@noble/hashes/legacy.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { drawRandomart } from "./draw-randomart.ts";
@@ -9,5 +9,5 @@ import { drawRandomart } from "./draw-randomart.ts";
  */
 export function randomart(blob: Uint8Array, hash: "sha256" | "md5" = "sha256"): string {
   const plain = certifiedKeyBlob(blob, defaultKeyFormats);
-  return drawRandomart(blob, hash, hash === "sha256" ? sha256(plain) : md5(plain));
+  return drawRandomart(parsePublicKey(blob), hash, hash === "sha256" ? sha256(plain) : md5(plain));
 }

@@ -8,6 +8,7 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
   ["sk-ssh-ed25519@openssh.com", SECURITY_KEY],
   ["sk-ecdsa-sha2-nistp256@openssh.com", SECURITY_KEY],
   ["ssh-ed448", "make a key of another type with `ssh-keygen -t ed25519`"],
+  ["PPK", "pass `ppkFiles` in `forms`, or convert the file with `puttygen FILE -O private-openssh -o NEW`"],
   ["SSH.COM", "convert the file with `ssh-keygen -i -f FILE`"],
   ["SSH-1 RSA", "SSH version 1 is obsolete, so make a new key with `ssh-keygen -t ed25519`"],
   ["RSASSA-PSS", "SSH does not define these signatures, so make a key of another type with `ssh-keygen -t ed25519`"],

@@ -6,7 +6,15 @@ import { base64Decode, base64Encode, type SshErrorCode, toHex, utf8Encode, Write
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { describe, expect, test } from "vitest";
-import { type FormatPpkOptions, formatPpk, formatPublicKeyLine, openPrivateKey } from "../src/index.ts";
+import {
+  type FormatPpkOptions,
+  formatPpk,
+  formatPrivateKey,
+  formatPublicKeyLine,
+  openPrivateKey,
+  openPrivateKeyWith,
+  ppkFiles,
+} from "../src/index.ts";
 
 const textOf = (name: string): string => ppkVectors.find((file) => file.name === name)!.text;
 const random = hashChainRandom("ppk");
@@ -40,6 +48,14 @@ describe("a file of puttygen", () => {
       expect(finish(formatPpk(privateKey, { comment, version, random }))).toBe(text);
     },
   );
+});
+
+test("a file is of a form that was named, or PEM", () => {
+  const text = textOf("ed25519-2-plain");
+  const pem = finish(formatPrivateKey(keyOf("ed25519-plain"), { format: "pkcs8", random }));
+  for (const forms of [[], [ppkFiles]]) expect(openPrivateKeyWith(forms, pem).format).toBe("pkcs8");
+  expect(openPrivateKeyWith([ppkFiles], text).format).toBe("ppk");
+  expect(expectError("key-unsupported", () => openPrivateKeyWith([], text))).toContain("pass `ppkFiles` in `forms`");
 });
 
 describe("a written file opens to the same key", () => {

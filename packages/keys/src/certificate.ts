@@ -1,6 +1,6 @@
 import { type Bytes, copyBytes, equalBytes, Reader, SshError, utf8Decode, Writer } from "@nacre/wire";
 import type { PrivateKey, PublicKey, SignatureAlgorithm, SignatureNames } from "./key.ts";
-import { formatName, type KeyFormat, keyReader, publicKeyOf, readPublicKey } from "./key-format.ts";
+import { findKeyFormat, formatName, type KeyFormat, keyReader, publicKeyOf, readPublicKey } from "./key-format.ts";
 
 /*
  * OpenSSH certificates (draft-ietf-sshm-cert-01): a key with names and a time, signed by an authority. The twin of a plain format or
@@ -47,6 +47,9 @@ export const FOREVER = 0xffff_ffff_ffff_ffffn;
 /** Maximum number of principals in a certificate, as in OpenSSH. */
 const MAX_PRINCIPALS = 256;
 
+/** Ending of the labels of certificates. */
+export const CERTIFIED_LABEL = "-CERT";
+
 const ENDING = "-cert-v01@openssh.com";
 const TYPES: readonly (CertificateType | undefined)[] = [undefined, "user", "host"];
 
@@ -64,7 +67,7 @@ export function isCertified(name: string): boolean {
 export function certified(format: KeyFormat): KeyFormat {
   return {
     name: certifiedName(format.name),
-    label: `${format.label}-CERT`,
+    label: `${format.label}${CERTIFIED_LABEL}`,
     sshfp: undefined,
     algorithms: format.algorithms.map(certifiedNames),
     publicFields: [undefined, ...format.publicFields],
@@ -127,7 +130,8 @@ export function readCertificate(
   const { signed, signature, authorityBlob, ...fields } = readFields(blob, format);
   // Only plain formats are in the list, so a certificate cannot be an authority.
   // rule: certificate-authority
-  const authority = readPublicKey(authorityBlob, formats);
+  const ofAuthority = findKeyFormat(formats, formatName(authorityBlob), " of the certificate's authority");
+  const authority = readPublicKey(authorityBlob, [ofAuthority]);
   const signatureAlgorithm = new Reader(signature, "certificate signature", { code: "key-malformed" }).name(
     "algorithm",
   );

@@ -17,8 +17,8 @@ import { rsaMaker, rsaSha2_256, rsaSha2_512 } from "./rsa.ts";
 import type { RsaFields } from "./rsa-format.ts";
 import { skEcdsaNistp256, skEd25519, webauthnSkEcdsaNistp256 } from "./sk.ts";
 
-/** All signature algorithms of plain keys in this package, in OpenSSH's order of preference. */
-export const defaultSignatureAlgorithms: readonly SignatureAlgorithm[] = [
+/** Signature algorithms of hosts' plain keys, in OpenSSH's order of preference: all in this package but that of passkeys. */
+export const defaultHostKeyAlgorithms: readonly SignatureAlgorithm[] = [
   ed25519,
   ecdsaNistp256,
   ecdsaNistp384,
@@ -27,8 +27,11 @@ export const defaultSignatureAlgorithms: readonly SignatureAlgorithm[] = [
   rsaSha2_256,
   skEd25519,
   skEcdsaNistp256,
-  webauthnSkEcdsaNistp256,
 ];
+
+/** All signature algorithms of plain keys in this package, in OpenSSH's order of preference. */
+export const defaultSignatureAlgorithms: readonly SignatureAlgorithm[] =
+  /* @__PURE__ */ defaultHostKeyAlgorithms.concat(webauthnSkEcdsaNistp256);
 
 /** Those of certificates: one for each of {@link defaultSignatureAlgorithms}. */
 export const defaultCertificateAlgorithms: readonly SignatureAlgorithm[] =

@@ -2,6 +2,7 @@ export {
   type Certificate,
   type CertificateType,
   certificateKey,
+  certified,
   certifiedPrivateKey,
   FOREVER,
   isCertified,
@@ -17,12 +18,20 @@ export {
   ecdsaPrivateKey,
   generateEcdsa,
 } from "./ecdsa.ts";
-export type { EcdsaCurve, EcdsaFields, EcdsaValues } from "./ecdsa-format.ts";
+export {
+  type EcdsaCurve,
+  type EcdsaFields,
+  type EcdsaValues,
+  ecdsaNistp256Format,
+  ecdsaNistp384Format,
+  ecdsaNistp521Format,
+} from "./ecdsa-format.ts";
 export { ed25519, ed25519Maker, ed25519PrivateKey, generateEd25519 } from "./ed25519.ts";
-export type { Ed25519Fields, Ed25519Values } from "./ed25519-format.ts";
+export { type Ed25519Fields, type Ed25519Values, ed25519Format } from "./ed25519-format.ts";
 export { fingerprint, sha256Fingerprint } from "./fingerprint.ts";
 export {
   defaultCertificateAlgorithms,
+  defaultHostKeyAlgorithms,
   defaultSignatureAlgorithms,
   type PrivateKeyValues,
   parseCertificate,
@@ -45,12 +54,12 @@ export type {
   SignatureFacts,
   SignatureNames,
 } from "./key.ts";
-export type { KeyFormat, SecretForm } from "./key-format.ts";
+export { type KeyFormat, readPublicKey, type SecretForm } from "./key-format.ts";
 export { modPow } from "./modular.ts";
 export { defaultBlobFormats, defaultKeyFormats, keyLabel, parsePublicKey } from "./public-formats.ts";
 export { rsaMaker, rsaSha2_256, rsaSha2_512 } from "./rsa.ts";
-export type { RsaFields } from "./rsa-format.ts";
+export { type RsaFields, rsaFormat } from "./rsa-format.ts";
 export { generateRsa } from "./rsa-generate.ts";
-export { SIGNATURE_FLAGS } from "./security-key.ts";
+export { SIGNATURE_FLAGS, skEcdsaNistp256Format, skEd25519Format } from "./security-key.ts";
 export { readSignature, writeSignature } from "./signature.ts";
 export { skEcdsaNistp256, skEd25519, webauthnSkEcdsaNistp256 } from "./sk.ts";

@@ -64,16 +64,20 @@ export function readKeyInteger(reader: Reader, field: string): bigint {
   return bytesToBigInt(bytes);
 }
 
-/** Returns the format of a name. Throws `key-unsupported` if the list has none. */
-export function findKeyFormat<One extends { readonly name: string }>(formats: readonly One[], name: string): One {
+/** Returns the format of a name. Throws `key-unsupported` if the list has none; `of` follows "unsupported key format" there. */
+export function findKeyFormat<One extends { readonly name: string }>(
+  formats: readonly One[],
+  name: string,
+  of = "",
+): One {
   const found = formats.find((one) => one.name === name);
-  if (found === undefined) throw new SshError("key-unsupported", `unsupported key format ${name.slice(0, 64)}`);
+  if (found === undefined) throw new SshError("key-unsupported", `unsupported key format ${name.slice(0, 64)}${of}`);
   return found;
 }
 
 /**
- * Parses a public key blob of one of the formats and copies it (RFC 4253 §6.6). Throws `key-unsupported` for another format,
- * `key-malformed` or `key-weak`.
+ * Parses a public key blob of one of the formats and copies it (RFC 4253 §6.6). A bundle carries only the formats that it names. Throws
+ * `key-unsupported` for another format, `key-malformed` or `key-weak`.
  */
 export function readPublicKey(blob: Uint8Array, formats: readonly KeyFormat[]): PublicKey {
   const format = findKeyFormat(formats, formatName(blob));

@@ -1,4 +1,4 @@
-import { certified } from "./certificate.ts";
+import { CERTIFIED_LABEL, certified, certifiedName, isCertified } from "./certificate.ts";
 import { ecdsaNistp256Format, ecdsaNistp384Format, ecdsaNistp521Format } from "./ecdsa-format.ts";
 import { ed25519Format } from "./ed25519-format.ts";
 import type { PublicKey } from "./key.ts";
@@ -23,7 +23,8 @@ export const defaultBlobFormats: readonly KeyFormat[] = /* @__PURE__ */ defaultK
 
 /** Returns the name of a key format as `ssh-keygen -l` prints it, such as `"ED25519"`; that of an unknown format unchanged. */
 export function keyLabel(format: string): string {
-  return defaultBlobFormats.find(({ name }) => name === format)?.label ?? format;
+  const plain = defaultKeyFormats.find(({ name }) => name === format || certifiedName(name) === format);
+  return plain === undefined ? format : `${plain.label}${isCertified(format) ? CERTIFIED_LABEL : ""}`;
 }
 
 /**

@@ -128,6 +128,13 @@ test("a certificate is no authority", () => {
   refused({ authority: inner, sign: (data) => key.sign("ssh-ed25519", data, random) }, "key-unsupported");
 });
 
+test("an authority of an unknown format is named in the error", () => {
+  const unknown = strings("ssh-new@example.org", "key");
+  expect(refused({ authority: unknown }, "key-unsupported")).toBe(
+    "unsupported key format ssh-new@example.org of the certificate's authority",
+  );
+});
+
 test("a certificate is of a user or a host", () => {
   for (const type of [0, 3, 0xffff_ffff]) expect(refused({ type })).toMatch(/type/);
 });

@@ -1,4 +1,5 @@
 export { escapeText, SshError } from "@nacre/wire";
+export { certifiedIdentity } from "./login/client/certified-identity.ts";
 export { pinnedHostKey } from "./login/client/host-keys.ts";
 export type { ConnectOptions } from "./login/client/options.ts";
 export { clientKeyboardInteractive, serverKeyboardInteractive } from "./login/methods/keyboard-interactive.ts";

@@ -22,6 +22,7 @@ import {
 } from "@nacre/kex";
 import {
   defaultCertificateAlgorithms,
+  defaultHostKeyAlgorithms,
   defaultSignatureAlgorithms,
   ecdsaNistp256,
   ecdsaNistp384,
@@ -36,32 +37,52 @@ import { chacha20Poly1305, chacha20Poly1305FromModule } from "./chacha20-poly130
 
 export { chacha20Poly1305, chacha20Poly1305FromModule };
 
+const KEX: TransportAlgorithms["kex"] = [
+  mlkem768X25519Sha256,
+  curve25519Sha256,
+  curve25519Sha256Libssh,
+  ecdhSha2Nistp256,
+  ecdhSha2Nistp384,
+  ecdhSha2Nistp521,
+  diffieHellmanGroup16Sha512,
+  diffieHellmanGroup18Sha512,
+  diffieHellmanGroup14Sha256,
+];
+const CIPHERS: TransportAlgorithms["ciphers"] = [
+  chacha20Poly1305,
+  aes128Gcm,
+  aes256Gcm,
+  aes128Ctr,
+  aes192Ctr,
+  aes256Ctr,
+];
+const MACS: TransportAlgorithms["macs"] = [hmacSha256Etm, hmacSha512Etm, hmacSha256, hmacSha512];
+
 /**
  * Algorithms a client offers by default, preferred first: all safe ones, implemented by noble. chacha20-poly1305 comes first because it is
  * the fastest in portable code; it runs in WebAssembly where available.
  */
 export const defaultAlgorithms: TransportAlgorithms = {
-  kex: [
-    mlkem768X25519Sha256,
-    curve25519Sha256,
-    curve25519Sha256Libssh,
-    ecdhSha2Nistp256,
-    ecdhSha2Nistp384,
-    ecdhSha2Nistp521,
-    diffieHellmanGroup16Sha512,
-    diffieHellmanGroup18Sha512,
-    diffieHellmanGroup14Sha256,
-  ],
+  kex: KEX,
   hostKeys: /* @__PURE__ */ hostKeyAlgorithms(),
-  ciphers: [chacha20Poly1305, aes128Gcm, aes256Gcm, aes128Ctr, aes192Ctr, aes256Ctr],
-  macs: [hmacSha256Etm, hmacSha512Etm, hmacSha256, hmacSha512],
+  ciphers: CIPHERS,
+  macs: MACS,
+};
+
+/** Those of a client that judges no certificates of hosts, and need not carry their code. */
+export const plainKeyAlgorithms: TransportAlgorithms = {
+  kex: KEX,
+  hostKeys: defaultHostKeyAlgorithms,
+  ciphers: CIPHERS,
+  macs: MACS,
 };
 
 /** Returns the algorithms of certificates, then those of plain keys. Passkeys of pages are no host keys. */
 function hostKeyAlgorithms(): readonly SignatureAlgorithm[] {
-  return [...defaultCertificateAlgorithms, ...defaultSignatureAlgorithms].filter(
-    ({ name }) => !name.startsWith("webauthn-"),
-  );
+  return [
+    ...defaultCertificateAlgorithms.filter(({ name }) => !name.startsWith("webauthn-")),
+    ...defaultHostKeyAlgorithms,
+  ];
 }
 
 /**
@@ -78,7 +99,7 @@ export const defaultServerAlgorithms: TransportAlgorithms = {
     ecdsaNistp384,
     ecdsaNistp521,
   ]),
-  ciphers: [chacha20Poly1305, aes128Gcm, aes256Gcm, aes128Ctr, aes192Ctr, aes256Ctr],
+  ciphers: CIPHERS,
   macs: [hmacSha256Etm, hmacSha512Etm],
 };
 

@@ -1,5 +1,5 @@
 // Building blocks for packages that bring their own algorithms, fingerprint function or streams. Imports no cryptography.
-export { PROTOCOL_LIMITS } from "@nacre/protocol";
+export { describeCertificate, PROTOCOL_LIMITS } from "@nacre/protocol";
 export { escapeText, SshError } from "@nacre/wire";
 export { CommandClient, ForwardingClient } from "./bound-clients.ts";
 export {
@@ -13,7 +13,16 @@ export {
 export { FREED_FROM, freeBuffer, freeBuffers } from "./free-buffer.ts";
 export { checkKeyText, passphraseNeeded } from "./key-text.ts";
 export { methodName } from "./login/chosen-methods.ts";
-export { certificateNote } from "./login/client/certificate-note.ts";
+export {
+  type CertifiedIdentity,
+  certifiedIdentity,
+  checkCertifiedIdentity,
+  isCertifiedIdentity,
+  type LoginIdentity,
+  type WithKeys,
+  withCertificates,
+} from "./login/client/certified-identity.ts";
+export { certificateNote, type HostCertificates, hostCertificates } from "./login/client/host-certificates.ts";
 export { explicitHostKey, type HostKeyOption, pinnedHostKey } from "./login/client/host-keys.ts";
 export { decideByKnownHosts, type KnownHostDecision, type KnownHostKeys } from "./login/client/known-hosts.ts";
 export { logIn } from "./login/client/log-in.ts";

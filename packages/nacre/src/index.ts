@@ -2,6 +2,7 @@
 // that gzip looks back: all of `nacre` has 102.4 KiB instead of 103.7.
 import "./defaults.ts";
 
+export { type KeyFileForm, ppkFiles } from "@nacre/keyfiles";
 export { escapeText, SshError } from "@nacre/wire";
 export { pinnedHostKey } from "./login/client/host-keys.ts";
 export { certificateAuthority } from "./login/server/certificate-authority.ts";

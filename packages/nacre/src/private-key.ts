@@ -1,28 +1,39 @@
-import { openPrivateKey } from "@nacre/keyfiles";
+import { type KeyFileForm, openPrivateKeyWith } from "@nacre/keyfiles";
 import type { PrivateKey } from "@nacre/keys/internal";
 import { checkKeyText, passphraseNeeded } from "./key-text.ts";
-import { checkOptions, type OptionRows } from "./options/schema.ts";
+import { checkOptions, type OptionRows, usage } from "./options/schema.ts";
 import { inSlices } from "./slices.ts";
 
 /** Options of {@link privateKey}. */
 export interface PrivateKeyOptions {
   /** The passphrase of an encrypted key. */
   readonly passphrase?: string | undefined;
+  /** Forms of files to read beside PEM, none by default. `ppkFiles` reads PuTTY's. A bundle carries only those that it names. */
+  readonly forms?: readonly KeyFileForm[] | undefined;
 }
 
-const PRIVATE_KEY_OPTIONS: OptionRows<PrivateKeyOptions> = { passphrase: "string" };
+const PRIVATE_KEY_OPTIONS: OptionRows<PrivateKeyOptions> = {
+  passphrase: "string",
+  forms: {
+    type: "array",
+    check(forms = []) {
+      if (!forms.every((form) => typeof (form as Partial<KeyFileForm> | null)?.open === "function"))
+        throw usage("`forms` must be a list of forms of key files, such as `ppkFiles`");
+    },
+  },
+};
 
 /**
- * Opens the text of a private key file, for `identities` and `hostKeys`. Reads OpenSSH's format, PKCS#8, PKCS#1, SEC1 and PuTTY's PPK,
- * plain or encrypted. Rejects with `passphrase-needed`, `passphrase-wrong`, `usage` if `text` is neither a string nor bytes, or an error
- * of `openPrivateKey` of `@nacre/keyfiles`.
+ * Opens the text of a private key file, for `identities` and `hostKeys`. Reads OpenSSH's format, PKCS#8, PKCS#1 and SEC1, plain or
+ * encrypted, and the `forms` in `options`. Rejects with `passphrase-needed`, `passphrase-wrong`, `usage` if `text` is neither a string nor
+ * bytes, or an error of `openPrivateKeyWith` of `@nacre/keyfiles`.
  */
 export async function privateKey(text: string | Uint8Array, options: PrivateKeyOptions = {}): Promise<PrivateKey> {
   checkOptions(options, PRIVATE_KEY_OPTIONS, "`privateKey`");
   checkKeyText(text);
-  const opened = openPrivateKey(text);
+  const { passphrase, forms = [] } = options;
+  const opened = openPrivateKeyWith(forms, text);
   if (!opened.encrypted) return opened.privateKey;
-  const { passphrase } = options;
   if (passphrase === undefined) throw passphraseNeeded();
   return (await inSlices(opened.decrypt(passphrase))).privateKey;
 }

@@ -27,6 +27,7 @@ export type {
   SshErrorCode,
 } from "@nacre/wire";
 export type { LoginMethod } from "./login/chosen-methods.ts";
+export type { CertifiedIdentity, LoginIdentity } from "./login/client/certified-identity.ts";
 export type { ClientLoginContext, ClientLoginMethod } from "./login/client/method.ts";
 export type {
   HostKeyVerifier,
@@ -39,6 +40,7 @@ export type { CertificateAuthorityOptions } from "./login/server/certificate-aut
 export type { ServerLoginAnswers, ServerLoginContext, ServerLoginMethod } from "./login/server/method.ts";
 export type {
   Authenticate,
+  CertificateLogin,
   ChangePasswordLogin,
   KeyboardInteractiveLogin,
   KeyDemands,
@@ -53,6 +55,7 @@ export type {
   ServeOptions,
   ServerEvent,
   ServerLimits,
+  SignedLogin,
 } from "./login/server/options.ts";
 export type { Channel, ChannelEnd, ChannelHandler, ChannelRequest } from "./mux/channel.ts";
 export type { ByteStreams, Duplex, DuplexHandler } from "./mux/duplex.ts";

@@ -1,4 +1,9 @@
-import { describedTrace as describedTraceOf, type ProtocolTrace, type TracePort } from "@nacre/protocol";
+import {
+  type DescribeCertificate,
+  describedTrace as describedTraceOf,
+  type ProtocolTrace,
+  type TracePort,
+} from "@nacre/protocol";
 import { usage } from "./check.ts";
 
 /**
@@ -9,9 +14,15 @@ export function describedTrace(port: TracePort): ProtocolTrace {
   return describedTraceOf(quietly(port));
 }
 
-/** Returns the option `trace` as a trace. For entry points that carry the descriptions of packets. Throws `usage` for another object. */
-export function withDescriptions(trace: TracePort | ProtocolTrace | undefined): ProtocolTrace | undefined {
-  return madeTrace(typeof trace === "function" ? describedTrace(trace) : trace);
+/**
+ * Returns the option `trace` as a trace. For entry points that carry the descriptions of packets, and with `describeCertificate` those of
+ * certificates. Throws `usage` for another object.
+ */
+export function withDescriptions(
+  trace: TracePort | ProtocolTrace | undefined,
+  describeKey?: DescribeCertificate,
+): ProtocolTrace | undefined {
+  return madeTrace(typeof trace === "function" ? describedTraceOf(quietly(trace), describeKey) : trace);
 }
 
 /** Returns the option `trace`. Throws `usage` for a function: only a trace made by `describedTrace` brings the descriptions of packets. */

@@ -2,6 +2,7 @@ import { sha256Fingerprint } from "@nacre/keys";
 import type { Overrides } from "@nacre/wire";
 import { ForwardingClient } from "./bound-clients.ts";
 import { defaultAlgorithms, defaultServerAlgorithms, defaultUserKeys } from "./defaults.ts";
+import { type LoginIdentity, type WithKeys, withCertificates } from "./login/client/certified-identity.ts";
 import { logInOver } from "./login/client/log-in.ts";
 import { checkLoginMethods } from "./login/client/method.ts";
 import type { ConnectOptions as BaseOptions, ClientProvider } from "./login/client/options.ts";
@@ -31,12 +32,14 @@ export class Client extends ForwardingClient<WebStreams, Process> {
 }
 
 /** All options of `connect` except the byte stream. */
-export interface ConnectOptions extends Omit<BaseOptions, "limits">, UserConnectOptions {
+export interface ConnectOptions extends Omit<BaseOptions, "identities" | "limits">, UserConnectOptions {
+  /** Keys to log in with, tried in this order. `{ certificate, key }` presents a certificate in the place of its key. */
+  readonly identities?: readonly LoginIdentity[] | undefined;
   /** Limits that override the defaults. */
   readonly limits?: Overrides<ClientLimits> | undefined;
 }
 
-const USERS: ClientUsers<ConnectOptions> = /* @__PURE__ */ joinUsers(clientList);
+const USERS: ClientUsers<WithKeys<ConnectOptions>> = /* @__PURE__ */ joinUsers(clientList);
 
 /**
  * Connects over a pair of byte streams or another byte connection, verifies the host key, and logs in.
@@ -48,8 +51,9 @@ export async function connect(over: ByteStreams | Duplex, options: ConnectOption
   return new Client(await logInOver(over, toDuplex, () => completeOptions(options)));
 }
 
-function completeOptions(options: ConnectOptions): ConnectOptions & ClientProvider {
-  checkOptions({ ...options }, USERS.options, "`connect`");
+function completeOptions(given: ConnectOptions): WithKeys<ConnectOptions> & ClientProvider {
+  const options = withCertificates({ ...given });
+  checkOptions(options, USERS.options, "`connect`");
   const complete = {
     ...options,
     algorithms: chooseAlgorithms(options.algorithms, defaultAlgorithms),

@@ -8,6 +8,7 @@ import {
   parseCertificate,
   parsePublicKey,
   readSignature,
+  sha256Fingerprint,
   USER_PERMISSIONS,
 } from "@nacre/keys";
 import { hashChainRandom } from "@nacre/testing/hash-chain-random";
@@ -16,10 +17,11 @@ import { served } from "@nacre/testing/nacre/wire";
 import { concatBytes, Writer } from "@nacre/wire";
 import { sha256 } from "@noble/hashes/sha2.js";
 import {
+  type Authenticate,
   type CertificateAuthorityOptions,
+  type CertificateLogin,
   certificateAuthority,
   type LoginDecision,
-  type PublickeyLogin,
   type RemoteIdentity,
   type ServeOptions,
   type ServerEvent,
@@ -117,7 +119,7 @@ describe("certificateAuthority", () => {
   });
 
   it("answers a query as it answers a login, and names the certificate in both and in the log", async () => {
-    const logins: PublickeyLogin[] = [];
+    const logins: CertificateLogin[] = [];
     const certificate = certified({ extensions: USER_PERMISSIONS });
     const remote: RemoteIdentity = {
       publicKey: certificate.publicKey,
@@ -126,19 +128,19 @@ describe("certificateAuthority", () => {
     const trusting = certificateAuthority([authority.publicKey], { now: () => Number(NOW) * 1000 });
     const { outcome, events } = await login(remote, {
       authenticate: (one) => {
-        if (one.method === "publickey") logins.push(one);
+        if (one.method === "certificate") logins.push(one);
         return trusting(one);
       },
     });
     expect(outcome).toBe("alice whoami");
     const known = { keyId: "alice@laptop", serial: 0n, principals: ["alice"], authority: authority.publicKey };
-    const { fingerprint } = logins[0]!;
     expect(logins.map(({ signed }) => signed)).toEqual([false, true]);
-    for (const one of logins) expect(one).toMatchObject({ fingerprint, certificate: known });
+    for (const one of logins) expect(one).toMatchObject({ certificate: known });
     expect(events.find(({ type }) => type === "login")).toMatchObject({ factors: [{ certificate: known }] });
     const expired = await login(certified({ validBefore: NOW }), { authenticate: trusting });
     expect(expired.events.find(({ type }) => type === "login-refused")).toMatchObject({
-      fingerprint,
+      method: "publickey",
+      fingerprint: sha256Fingerprint(key.publicKey.blob),
       certificate: known,
     });
   });
@@ -151,11 +153,35 @@ describe("certificateAuthority", () => {
     expect((await login(one, { authenticate: () => true, authorityAlgorithms: [] })).outcome).toBe("auth-failed");
   });
 
+  it("demands of security keys that they verified the user, if the server does", async () => {
+    const decide = (options: CertificateAuthorityOptions): unknown =>
+      certificateAuthority([authority.publicKey], { now: () => Number(NOW) * 1000, ...options })({
+        method: "certificate",
+        certificate: parseCertificate(certified().publicKey.blob),
+        algorithm: "ssh-ed25519-cert-v01@openssh.com",
+        signed: true,
+        user: "alice",
+        factors: [],
+        remoteAddress: undefined,
+      });
+    expect(await decide({ verifyRequired: true })).toMatchObject({ verifyRequired: true });
+    expect(await decide({})).not.toHaveProperty("verifyRequired");
+  });
+
   it("refuses keys that are none, certificates as authorities, and unknown options", () => {
     expect(() => certificateAuthority([certified().publicKey])).toThrow(/cannot be an authority/);
     expect(() => certificateAuthority(["x"])).toThrow(SshError);
     expect(() => certificateAuthority([], { user: "x" } as object)).toThrow(/user/);
   });
+});
+
+it("a function that knows a key refuses every certificate of it", async () => {
+  const fingerprint = sha256Fingerprint(key.publicKey.blob);
+  const authenticate: Authenticate = (one) => "fingerprint" in one && one.fingerprint === fingerprint;
+  expect((await login(key, { authenticate })).outcome).toBe("alice whoami");
+  const restricted = { validBefore: NOW, criticalOptions: { "force-command": "backup" } };
+  for (const certificate of [certified(), certified(restricted), otherAuthority()])
+    expect((await login(certificate, { authenticate })).outcome).toBe("auth-failed");
 });
 
 function otherAuthority(): PrivateKey {

@@ -4,7 +4,7 @@ import { failure } from "@nacre/testing/nacre/outcomes";
 import { open, visitor, wire } from "@nacre/testing/nacre/wire";
 import { algorithms, hostKey as serverKey, userKey } from "@nacre/testing/protocol/pair";
 import { MAX_MILLISECONDS } from "@nacre/wire";
-import { type ConnectOptions, connect, pinnedHostKey, serve } from "nacre";
+import { connect, pinnedHostKey, serve } from "nacre";
 import { connect as connectWith, serve as serveWith, webDuplex } from "nacre/core";
 import { logIn, PROTOCOL_LIMITS } from "nacre/extend";
 import { SERVER_LIMITS } from "nacre/internal-on-demand";
@@ -42,7 +42,7 @@ describe("connect", () => {
   it.each(mistakes)("rejects %s and leaves the streams untouched", async (_, changes, words) => {
     for (const takes of ["streams", "a byte connection"]) {
       const { near } = wire();
-      const options = { ...visitor, algorithms, ...changes } as ConnectOptions & { algorithms: typeof algorithms };
+      const options = { ...visitor, algorithms, ...changes } as typeof visitor & { algorithms: typeof algorithms };
       const error = await failure(takes === "streams" ? connect(near, options) : connectWith(webDuplex(near), options));
       expect(error).toMatchObject({ name: "SshError", code: "usage", message: expect.stringContaining(words) });
       expect((error as Error).message).not.toContain("c2VjcmV0");

@@ -2,9 +2,10 @@ import { fingerprint } from "@nacre/keys";
 import { failure } from "@nacre/testing/nacre/outcomes";
 import { open, visitor, wire } from "@nacre/testing/nacre/wire";
 import { base64Decode, utf8Encode } from "@nacre/wire";
-import { connect, type PrivateKeyOptions, privateKey, serve } from "nacre";
+import { connect, type PrivateKeyOptions, ppkFiles, privateKey, serve } from "nacre";
 import { describe, expect, it } from "vitest";
 import vectors from "../../../test-vectors/keyfiles.json" with { type: "json" };
+import ppk from "../../../test-vectors/ppk.json" with { type: "json" };
 
 /** One file of each format, plain and encrypted, written by ssh-keygen and openssl. */
 const files = [
@@ -29,10 +30,21 @@ describe("privateKey", () => {
     ["a text that is not a key file", "not a key file", {}, "file-malformed"],
     ["a missing text", undefined, {}, "usage"],
     ["an unknown option", plain.text, { password: "x" }, "usage"],
+    ["a form that is none", plain.text, { forms: ["ppk"] }, "usage"],
   ])("rejects %s", async (_, text, options, code) => {
     expect(await failure(privateKey(text as string, options as PrivateKeyOptions))).toMatchObject({
       name: "SshError",
       code,
+    });
+  });
+
+  it("opens PuTTY's files if `ppkFiles` is named", async () => {
+    const { text, passphrase, publicKey } = ppk.files.find(({ name }) => name === "ed25519-2-encrypted")!;
+    const key = await privateKey(text, { passphrase, forms: [ppkFiles] });
+    expect(key.publicKey.blob).toEqual(base64Decode(publicKey.split(" ")[1]!));
+    expect(await failure(privateKey(text, { passphrase }))).toMatchObject({
+      code: "key-unsupported",
+      message: expect.stringContaining("pass `ppkFiles` in `forms`"),
     });
   });
 

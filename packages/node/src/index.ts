@@ -56,6 +56,8 @@ export {
   type Authenticate,
   type BaseSession,
   type CertificateAuthorityOptions,
+  type CertificateLogin,
+  type CertifiedIdentity,
   type ChangePasswordLogin,
   type Channel,
   type ChannelEnd,
@@ -92,6 +94,7 @@ export {
   type Login,
   type LoginDecision,
   type LoginFacts,
+  type LoginIdentity,
   type LoginMethod,
   type LoginOptions,
   type LoginProof,
@@ -129,6 +132,7 @@ export {
   type SessionOpenOptions,
   type SessionRequestOptions,
   type SessionResult,
+  type SignedLogin,
   type SpawnOptions,
   SshError,
   type SshErrorCode,
@@ -178,7 +182,7 @@ export { expandHome } from "./keys/files.ts";
 export type { AgentFilter, ForwardedKey } from "./keys/filtered-agent.ts";
 export type { FilteredAgentOptions, ForwardedAgentSource } from "./keys/forward-agent.ts";
 export { hostCertificateFile, hostKeyFile } from "./keys/host-key-file.ts";
-export type { CertifiedIdentity, IdentitySource, IdentitySources } from "./keys/identities.ts";
+export type { IdentitySource, IdentitySources } from "./keys/identities.ts";
 export type { PassphraseSource } from "./keys/identity-file.ts";
 export { type PrivateKeyOptions, privateKey } from "./keys/key-file.ts";
 export type { HostKeyLookup, KnownHostsOptions } from "./keys/known-hosts-options.ts";

@@ -16,7 +16,7 @@ import {
   sha256Fingerprint,
   USER_PERMISSIONS,
 } from "@nacre/keys";
-import type { LoginDecision, PublickeyLogin } from "nacre";
+import type { CertificateLogin, LoginDecision, PublickeyLogin } from "nacre";
 import { describe, expect, it, test } from "vitest";
 import * as nacreNode from "../src/index.ts";
 import { type AuthorizedKeysOptions, authorizedKeys } from "../src/keys/authorized-keys.ts";
@@ -44,20 +44,12 @@ function certified(options: Partial<CertificateOptions> = {}, by = authority): P
   return certifiedPrivateKey(key, parseCertificate(blob));
 }
 
-function login(one: PrivateKey, user = "alice"): PublickeyLogin {
+function login(one: PrivateKey, user = "alice"): PublickeyLogin | CertificateLogin {
   const { blob, format } = one.publicKey;
-  const certificate = format.includes("-cert-") ? parseCertificate(blob) : undefined;
-  return {
-    method: "publickey",
-    user,
-    factors: [],
-    remoteAddress: "192.0.2.7",
-    algorithm: format,
-    publicKey: blob,
-    fingerprint: sha256Fingerprint(certificate?.publicKey.blob ?? blob),
-    signed: true,
-    ...(certificate !== undefined && { certificate }),
-  };
+  const facts = { user, factors: [], remoteAddress: "192.0.2.7", algorithm: format, signed: true };
+  return format.includes("-cert-")
+    ? { method: "certificate", certificate: parseCertificate(blob), ...facts }
+    : { method: "publickey", publicKey: blob, fingerprint: sha256Fingerprint(blob), ...facts };
 }
 
 /** A folder with files that only their owner can write. */
@@ -83,7 +75,7 @@ class Folder {
     return this.path(name);
   }
 
-  authorize(options: AuthorizedKeysOptions): (login: PublickeyLogin) => Promise<LoginDecision> {
+  authorize(options: AuthorizedKeysOptions): (login: PublickeyLogin | CertificateLogin) => Promise<LoginDecision> {
     const warn = (text: string): void => void this.warnings.push(text.replaceAll(this.#path, "DIR"));
     const authenticate = authorizedKeys(this.path("authorized_keys"), {
       warn,
@@ -122,7 +114,7 @@ describe("trustedUserCAKeys", () => {
     const expired = login(certified({ validBefore: NOW }));
     expect(await authorize(expired)).toBe(false);
     expect(await authorize(login(certified(), "bob"))).toBe(false);
-    const named = `the certificate "alice\\u{202e}" (serial 7) of ${expired.fingerprint}`;
+    const named = `the certificate "alice\\u{202e}" (serial 7) of ${sha256Fingerprint(key.publicKey.blob)}`;
     expect(folder.warnings).toEqual([
       `DIR/ca does not accept ${named}: it expired 0 seconds ago`,
       `DIR/ca does not accept ${named}: it names none of the principals permitted for this user`,
@@ -164,6 +156,19 @@ async function withPrincipals(
   const trustedUserCAKeys = await folder.file("ca", lineOf(authority));
   return { folder, options: { trustedUserCAKeys, authorizedPrincipalsFile: folder.path("%u%%") } };
 }
+
+test("verifyRequired demands of every key and certificate that the user was verified", async () => {
+  const folder = await Folder.make();
+  await folder.file("authorized_keys", lineOf(key));
+  const trustedUserCAKeys = await folder.file("ca", lineOf(authority));
+  for (const one of [login(key), login(certified())]) {
+    expect(await folder.authorize({ trustedUserCAKeys, verifyRequired: true })(one)).toMatchObject({
+      permissions: {},
+      verifyRequired: true,
+    });
+    expect(await folder.authorize({ trustedUserCAKeys })(one)).not.toHaveProperty("verifyRequired");
+  }
+});
 
 describe("authorizedPrincipalsFile", () => {
   it("has the principals that may log in as the user, whose name counts no more", async () => {

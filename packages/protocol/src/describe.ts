@@ -29,6 +29,9 @@ import {
   SSH_MSG_EXT_INFO,
   SSH_MSG_GLOBAL_REQUEST,
   SSH_MSG_IGNORE,
+  SSH_MSG_KEX_DH_GEX_REPLY,
+  SSH_MSG_KEX_ECDH_REPLY,
+  SSH_MSG_KEXDH_REPLY,
   SSH_MSG_KEXINIT,
   SSH_MSG_SERVICE_ACCEPT,
   SSH_MSG_SERVICE_REQUEST,
@@ -43,26 +46,35 @@ import {
 } from "@nacre/wire";
 import type { ProtocolTrace, TracePort } from "./trace.ts";
 
-/** Makes a trace that describes each packet to `port`, escaped and without secrets. Keeps no state: connections may share it. */
-export function describedTrace(port: TracePort): ProtocolTrace {
+/** Returns the fields of a certificate, with a space before them; `""` for a plain key. */
+export type DescribeCertificate = (publicKey: Uint8Array) => string;
+
+/**
+ * Makes a trace that describes each packet to `port`, escaped and without secrets. Keeps no state: connections may share it. With
+ * `describeCertificate`, an export, it shows the fields of certificates.
+ */
+export function describedTrace(port: TracePort, describeKey: DescribeCertificate = () => ""): ProtocolTrace {
   return {
     identification: (direction, line) => port({ type: "identification", direction, line }),
     packet: ({ payload, ...packet }, methods) =>
-      port({ type: "packet", ...packet, ...describeMessage(payload, methods) }),
+      port({ type: "packet", ...packet, ...describeMessage(payload, methods, describeKey) }),
     newKeys: (negotiated, strictKex) =>
       port({ type: "negotiated", summary: describeNegotiated(negotiated, strictKex) }),
   };
 }
 
 /** Returns a message's name and a one-line summary, escaped and without secrets. Never throws, for any bytes. */
-export function describeMessage(payload: Uint8Array, methods: Methods): { message: string; summary: string } {
+export function describeMessage(
+  payload: Uint8Array,
+  methods: Methods,
+  describeKey: DescribeCertificate = () => "",
+): { message: string; summary: string } {
   const number = payload[0] ?? 0;
   const rows = rowsOf(number, methods.loginMethods);
   const row = rows.length === 1 ? rows[0] : rows.find((one) => isUnderMethod(one, methods));
   const message = row?.message.name ?? `message ${number}`;
-  const describe = row?.describe ?? DESCRIBERS[message];
   try {
-    const summary = describe?.(payload, methods.loginMethods) ?? "";
+    const summary = row?.describe?.(payload) ?? DESCRIBERS[message]?.(payload, methods.loginMethods, describeKey) ?? "";
     return { message, summary: /* rule: trace-text */ escapeText(summary) };
   } catch {
     return { message, summary: "(malformed)" };
@@ -86,7 +98,11 @@ function both(name: string, one: readonly string[], other: readonly string[]): s
   return one.join() === other.join() ? `${name}=${one.join()}` : `${name}=${one.join()} (c2s), ${other.join()} (s2c)`;
 }
 
-type Describer = (payload: Uint8Array, loginMethods: readonly LoginMessages[]) => string;
+type Describer = (
+  payload: Uint8Array,
+  loginMethods: readonly LoginMessages[],
+  describeKey: DescribeCertificate,
+) => string;
 
 /** Describers by message name. The keys are literal, so that bundlers can drop an unused table. */
 const DESCRIBERS: Readonly<Record<string, Describer>> = {
@@ -114,13 +130,19 @@ const DESCRIBERS: Readonly<Record<string, Describer>> = {
       ...(init.firstKexPacketFollows ? ["first packet follows"] : []),
     ].join(" ");
   },
-  SSH_MSG_USERAUTH_REQUEST: (payload, loginMethods) => {
+  SSH_MSG_KEX_ECDH_REPLY: (payload, _, describeKey) =>
+    describeKey(SSH_MSG_KEX_ECDH_REPLY.decode(payload).hostKey).trimStart(),
+  SSH_MSG_KEXDH_REPLY: (payload, _, describeKey) =>
+    describeKey(SSH_MSG_KEXDH_REPLY.decode(payload).hostKey).trimStart(),
+  SSH_MSG_KEX_DH_GEX_REPLY: (payload, _, describeKey) =>
+    describeKey(SSH_MSG_KEX_DH_GEX_REPLY.decode(payload).hostKey).trimStart(),
+  SSH_MSG_USERAUTH_REQUEST: (payload, loginMethods, describeKey) => {
     const { userName, methodName, methodData } = SSH_MSG_USERAUTH_REQUEST.decode(payload);
     const method = loginMethods.find(({ name, variants }) => name === methodName || variants?.includes(methodName));
     // Only the method knows which of its fields may be shown.
     // rule: trace-password
     if (method?.describeRequest === undefined) return `${userName} ${methodName}`;
-    return `${userName} ${methodName} ${method.describeRequest(methodData, methodName)}`;
+    return `${userName} ${methodName} ${method.describeRequest(methodData, methodName, describeKey)}`;
   },
   SSH_MSG_USERAUTH_FAILURE: (payload) => {
     const { authenticationsThatCanContinue, partialSuccess } = SSH_MSG_USERAUTH_FAILURE.decode(payload);

@@ -1,6 +1,7 @@
 export { clientMethods, serverMethods } from "@nacre/auth";
 export { ClientProtocol, type ClientProtocolEvent, type ClientProtocolOptions } from "./client-protocol.ts";
-export { describedTrace } from "./describe.ts";
+export { type DescribeCertificate, describedTrace } from "./describe.ts";
+export { describeCertificate } from "./describe-certificate.ts";
 export { bearsEarlyMessages } from "./early-messages.ts";
 export type { ServerHostKey } from "./host-key-rotation.ts";
 export { type Limits, PROTOCOL_LIMITS } from "./limits.ts";

@@ -1,9 +1,22 @@
+import { clientPublickey } from "@nacre/auth";
+import { generateEd25519, issueCertificate, USER_PERMISSIONS } from "@nacre/keys";
 import type { TraceRecord } from "@nacre/protocol";
 import { describedTrace } from "@nacre/protocol";
 import { algorithms, hostKey, ProtocolPair, userKey } from "@nacre/testing/protocol/pair";
 import { nameOf } from "@nacre/testing/protocol/requests";
 import { seededRandom } from "@nacre/testing/random";
-import { execRequest, SSH_MSG_CHANNEL_REQUEST, SshError, toHex, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
+import {
+  base64Encode,
+  execRequest,
+  SSH_MSG_CHANNEL_REQUEST,
+  SSH_MSG_KEX_ECDH_REPLY,
+  SSH_MSG_USERAUTH_REQUEST,
+  SshError,
+  toHex,
+  userauthPublickey,
+  utf8DecodeLossy,
+  utf8Encode,
+} from "@nacre/wire";
 import { describe, expect, it } from "vitest";
 
 const exec = (command: string): Uint8Array => execRequest.encode({ command: utf8Encode(command) });
@@ -255,6 +268,46 @@ describe("trace", () => {
     });
     expect(describeMessage(Uint8Array.of(222), context)).toEqual({ message: "message 222", summary: "" });
     expect(describeMessage(new Uint8Array(), context)).toEqual({ message: "message 0", summary: "" });
+  });
+
+  it("shows the fields of certificates", async () => {
+    const { describeMessage } = await import("../src/describe.ts");
+    const { describeCertificate } = await import("../src/describe-certificate.ts");
+    const random = seededRandom(7);
+    const authority = generateEd25519(random);
+    const { publicKey } = generateEd25519(random);
+    const blob = issueCertificate(authority, {
+      publicKey,
+      type: "user",
+      keyId: "alice\x1b",
+      serial: 7n,
+      principals: ["alice", "ops"],
+      validAfter: 1_750_000_000n,
+      validBefore: 1_750_000_600n,
+      criticalOptions: { "force-command": "secret" },
+      extensions: USER_PERMISSIONS,
+      random,
+    });
+    const algorithm = "ssh-ed25519-cert-v01@openssh.com";
+    const login = (key: Uint8Array): string => {
+      const methodData = userauthPublickey.encode({ algorithm, publicKey: key, signature: undefined });
+      const request = { userName: "alice", serviceName: "ssh-connection", methodName: "publickey", methodData };
+      const context = { kex: undefined, login: undefined, loginMethods: [clientPublickey] };
+      return describeMessage(SSH_MSG_USERAUTH_REQUEST.encode(request), context, describeCertificate).summary;
+    };
+    const fields =
+      'certificate "alice\\x1b" serial 7 of a user, for alice,ops, valid from 1750000000 before 1750000600, critical options force-command, ' +
+      `extensions ${Object.keys(USER_PERMISSIONS).sort().join()}, signed with ssh-ed25519 by ssh-ed25519 ${base64Encode(authority.publicKey.blob)}`;
+    expect(login(blob)).toBe(`alice publickey ${algorithm} query ${fields}`);
+    expect(login(publicKey.blob)).toBe(`alice publickey ${algorithm} query`);
+    expect(login(blob.subarray(0, -1))).toMatch(/ query \(.*signature/);
+
+    const reply = { hostKey: blob, serverPublicKey: new Uint8Array(32), signature: new Uint8Array(1) };
+    const context = { kex: "ecdh", login: undefined, loginMethods: [] } as const;
+    const shown = (hostKey: Uint8Array): string =>
+      describeMessage(SSH_MSG_KEX_ECDH_REPLY.encode({ ...reply, hostKey }), context, describeCertificate).summary;
+    expect(shown(blob)).toBe(fields);
+    expect(shown(publicKey.blob)).toBe("");
   });
 
   it("treats requests named like members of Object.prototype as unknown", async () => {

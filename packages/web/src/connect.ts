@@ -1,6 +1,6 @@
 import { sha256Fingerprint } from "@nacre/keys";
 import { SshError } from "@nacre/wire";
-import { defaultAlgorithms } from "nacre/defaults";
+import { plainKeyAlgorithms } from "nacre/defaults";
 import {
   CommandClient,
   checkOptions,
@@ -15,6 +15,7 @@ import {
   CONNECT_OPTIONS as STREAM_CONNECT_OPTIONS,
   type ConnectOptions as StreamConnectOptions,
   webProcess,
+  withCertificates,
   withDescriptions,
 } from "nacre/extend";
 import { knownHost } from "./known-hosts.ts";
@@ -39,12 +40,13 @@ const KEEPALIVE_ANSWER = 20_000;
  * Rejects with an `SshError`: `code` names the cause, and `culprit` the side at fault. Everything is closed before it rejects. If the
  * connection ends with `connection-lost` after the login, the `cause` of that error may be the gateway's error.
  */
-export async function connect(options: ConnectOptions): Promise<Client> {
+export async function connect(given: ConnectOptions): Promise<Client> {
   // JavaScript callers may pass `undefined`.
-  checkOptions({ ...options }, CONNECT_OPTIONS, "connect");
+  const options = withCertificates({ ...given });
+  checkOptions(options, CONNECT_OPTIONS, "connect");
   const webSocket = only(options, DUPLEX_OPTIONS) as WebSocketDuplexOptions;
   const { hostKey: _, ...login } = only(options, STREAM_CONNECT_OPTIONS) as StreamConnectOptions;
-  const algorithms = chooseAlgorithms(login.algorithms, defaultAlgorithms);
+  const algorithms = chooseAlgorithms(login.algorithms, options.hostCertificates?.algorithms ?? plainKeyAlgorithms);
   const decided = explicitHostKey(options.hostKey, options);
   const duplexOptions = { ...webSocket, silenceTimeout: webSocket.silenceTimeout ?? silenceAfter(login.limits) };
   // Start opening the WebSocket before reading the known hosts, to save time.

@@ -1,6 +1,6 @@
 import { type HostKeyCheck, parseKnownHosts } from "@nacre/keyfiles";
 import { appendKnownHost, drawRandomart, hostName } from "@nacre/keyfiles/internal";
-import { type SignatureAlgorithm, sha256Fingerprint } from "@nacre/keys";
+import { defaultKeyFormats, readPublicKey, type SignatureAlgorithm, sha256Fingerprint } from "@nacre/keys";
 import { escapeText } from "@nacre/wire";
 import { sha256 } from "@noble/hashes/sha2.js";
 import type { HostKey } from "nacre";
@@ -16,13 +16,17 @@ export async function knownHost(
   options: ConnectOptions,
   offered: readonly SignatureAlgorithm[],
 ): Promise<KnownHostDecision> {
-  const { host, port = 22, hostKey, unknownHost, knownHosts: store = indexedDbKnownHosts(), warn = () => {} } = options;
+  const { host, port = 22, hostKey, unknownHost, hostCertificates: certificates } = options;
+  const { knownHosts: store = indexedDbKnownHosts(), warn = () => {} } = options;
   const known = parse(await store.read());
   for (const { line, problem } of known.problems) warn(`${NAME}:${line} is ignored: ${problem}`);
+  if (certificates === undefined && known.hasAuthority(host, port))
+    warn("an authority of the host is ignored; pass `hostCertificates` to judge its certificate");
   return decideByKnownHosts({
     host,
     port,
     known,
+    certificates,
     offered,
     fingerprint: sha256Fingerprint,
     unknownHost:
@@ -67,5 +71,5 @@ function parse(text: string): ReturnType<typeof parseKnownHosts> {
 }
 
 function sha256Randomart(blob: Uint8Array): string {
-  return drawRandomart(blob, "sha256", sha256(blob));
+  return drawRandomart(readPublicKey(blob, defaultKeyFormats), "sha256", sha256(blob));
 }

@@ -1,12 +1,18 @@
 import { checkLimit, SshError } from "@nacre/wire";
+import { defaultAlgorithms } from "nacre/defaults";
 import {
+  type HostCertificates as CertificateJudge,
+  type CryptoProvider,
+  hostCertificates as certificateJudge,
   checkForwardPort,
   checkSignal,
   type HostKeyOption,
+  type LoginIdentity,
   type OptionRows,
   type PresentedHostKey,
   CONNECT_OPTIONS as STREAM_CONNECT_OPTIONS,
   type ConnectOptions as StreamConnectOptions,
+  type WithKeys,
 } from "nacre/extend";
 import type { KnownHostsStore } from "./known-hosts-store.ts";
 import type { WebSocketConstructor, WebSocketLike } from "./web-socket.ts";
@@ -84,8 +90,23 @@ export interface UnknownHostKey extends PresentedHostKey {
   readonly randomart: string;
 }
 
+/** Judges certificates of hosts, and has the algorithms that a client offers to get them. */
+export interface HostCertificates extends CertificateJudge {
+  readonly algorithms: CryptoProvider["algorithms"];
+}
+
+/** Accepts certificates of hosts by `@cert-authority` lines of known hosts. A bundle carries their code only if it names this value. */
+export const hostCertificates: HostCertificates = /* @__PURE__ */ Object.assign(
+  { algorithms: defaultAlgorithms },
+  certificateJudge,
+);
+
 /** Options of `connect`. */
-export interface ConnectOptions extends WebSocketDuplexOptions, Omit<StreamConnectOptions, "hostKey" | "signal"> {
+export interface ConnectOptions
+  extends WebSocketDuplexOptions,
+    Omit<StreamConnectOptions, "hostKey" | "identities" | "signal"> {
+  /** Keys to log in with, tried in this order. `{ certificate, key }` presents a certificate in the place of its key. */
+  readonly identities?: readonly LoginIdentity[] | undefined;
   /**
    * Host-key verification. By default `knownHosts` decides, and an unknown host is rejected with `host-key-unknown`. `"accept-new"` accepts
    * and stores unknown hosts. One or more fingerprints (`"SHA256:…"`) pin the key, and a function decides alone; neither reads known hosts.
@@ -95,13 +116,18 @@ export interface ConnectOptions extends WebSocketDuplexOptions, Omit<StreamConne
   readonly unknownHost?: ((hostKey: UnknownHostKey) => boolean | Promise<boolean>) | undefined;
   /** Store of known hosts; default `indexedDbKnownHosts()`. */
   readonly knownHosts?: KnownHostsStore | undefined;
+  /**
+   * Judges certificates by `@cert-authority` lines of `knownHosts`: pass the export `hostCertificates`. Without it, certificates are
+   * neither offered nor judged: hosts are known by their plain keys.
+   */
+  readonly hostCertificates?: HostCertificates | undefined;
   /** Called with one printable line for each skipped entry and each failed update. */
   readonly warn?: ((text: string) => void) | undefined;
 }
 
-export const CONNECT_OPTIONS: OptionRows<ConnectOptions> = /* @__PURE__ */ Object.assign(
+export const CONNECT_OPTIONS: OptionRows<WithKeys<ConnectOptions>> = /* @__PURE__ */ Object.assign(
   {},
   STREAM_CONNECT_OPTIONS,
   DUPLEX_OPTIONS,
-  { hostKey: true, unknownHost: true, knownHosts: true, warn: true } as const,
+  { hostKey: true, unknownHost: true, knownHosts: true, hostCertificates: "object", warn: true } as const,
 );

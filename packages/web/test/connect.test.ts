@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
-import { fingerprint } from "@nacre/keys";
+import { fingerprint, generateEd25519, issueCertificate, parseCertificate } from "@nacre/keys";
 import { hostKey, userKey } from "@nacre/testing/nacre/host";
 import { code, failure, text } from "@nacre/testing/nacre/outcomes";
+import { seededRandom } from "@nacre/testing/random";
 import { SshError } from "@nacre/wire";
+import { certificateAuthority } from "nacre";
 import { describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { type ConnectOptions, connect, WEB_SOCKET_SUBPROTOCOLS } from "../src/index.ts";
@@ -66,6 +68,26 @@ describe.each(["binary", "nacre.v1"] as const)("connect through a gateway that p
     await ssh.close();
     const wrong = { ...visitor(gateway), algorithms: { ciphers: "aes256-cbc" } };
     expect(await failure(connect(wrong))).toMatchObject({ code: "usage", message: /unknown name "aes256-cbc"/ });
+  });
+
+  it("logs in with a certificate", async () => {
+    const random = seededRandom(23);
+    const authority = generateEd25519(random);
+    const blob = issueCertificate(authority, {
+      publicKey: userKey.publicKey,
+      type: "user",
+      keyId: "alice",
+      principals: ["alice"],
+      validBefore: "forever",
+      random,
+    });
+    const authenticate = certificateAuthority([authority.publicKey]);
+    await using gateway = await TestGateway.start({ protocol, serve: { ...shell, authenticate } });
+    const identities = [{ certificate: parseCertificate(blob), key: userKey }];
+    const ssh = await connect(visitor(gateway, { identities }));
+    expect((await ssh.exec("5")).stdout).toHaveLength(5);
+    await ssh.close();
+    expect(await failure(connect(visitor(gateway)))).toEqual(code("auth-failed"));
   });
 
   it("uses the WebSocket that the caller passes", async () => {

@@ -1,4 +1,11 @@
-import { fingerprint, generateEcdsa, generateEd25519 } from "@nacre/keys";
+import {
+  certifiedPrivateKey,
+  fingerprint,
+  generateEcdsa,
+  generateEd25519,
+  issueCertificate,
+  parseCertificate,
+} from "@nacre/keys";
 import { hostKey, userKey } from "@nacre/testing/nacre/host";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { seededRandom } from "@nacre/testing/random";
@@ -11,6 +18,7 @@ import {
   type ConnectOptions,
   connect,
   forgetHost,
+  hostCertificates,
   indexedDbKnownHosts,
   type KnownHostsStore,
   type UnknownHostKey,
@@ -105,6 +113,38 @@ describe("the host key of a host", () => {
   it("that is revoked is refused, although it is known", async () => {
     const store = await withText(`${line("example.org", blob)}@revoked ${line("*", blob)}`);
     expect(await failure(visit(store))).toEqual(code("host-key-revoked"));
+  });
+
+  it("counts by its certificate if `hostCertificates` is passed", async () => {
+    const authority = generateEd25519(seededRandom(6));
+    const certificate = issueCertificate(authority, {
+      publicKey: hostKey.publicKey,
+      type: "host",
+      keyId: "h",
+      principals: ["example.org"],
+      validBefore: "forever",
+      random: seededRandom(7),
+    });
+    const certified = certifiedPrivateKey(hostKey, parseCertificate(certificate));
+    await using gateway = await TestGateway.start({ serve: { hostKeys: [hostKey, certified] } });
+    const text = `@cert-authority ${line("example.org", authority.publicKey.blob)}`;
+    const warnings: string[] = [];
+    const options = {
+      url: gateway.url,
+      host: "example.org",
+      user: "alice",
+      identities: [userKey],
+      WebSocket,
+      knownHosts: await withText(text),
+      warn: (warning: string) => warnings.push(warning),
+    };
+    const ssh = await connect({ ...options, hostCertificates });
+    expect(ssh.info.hostKey.algorithm).toBe("ssh-ed25519-cert-v01@openssh.com");
+    await ssh.close();
+    expect(await options.knownHosts.read()).toBe(text);
+    expect(warnings).toEqual([]);
+    expect(await failure(connect(options))).toEqual(code("host-key-unknown"));
+    expect(warnings).toEqual([expect.stringContaining("pass `hostCertificates`")]);
   });
 
   it("is requested with the algorithm of the known key", async () => {

@@ -6,6 +6,7 @@ import { AgentConnection } from "./connection.ts";
 import { KeyStore } from "./key-store.ts";
 import { AGENT_LIMITS, type AgentLimits } from "./limits.ts";
 import { Lock } from "./lock.ts";
+import type { Time } from "./session-binds.ts";
 import type { AgentCrypto, SharedAgent } from "./shared-agent.ts";
 
 /** Options of `Agent`. */
@@ -13,6 +14,11 @@ export interface AgentOptions {
   readonly crypto: AgentCrypto;
   /** Source of salts, and of the blinding of RSA keys. */
   readonly random: RandomSource;
+  /**
+   * Returns the time in milliseconds since 1970, by which hosts' certificates are valid. Without it, a key that is restricted to hosts of
+   * an authority cannot be used.
+   */
+  readonly time?: Time;
   /** Limits; missing ones have their defaults. */
   readonly limits?: Overrides<AgentLimits> | undefined;
 }
@@ -43,11 +49,12 @@ export class Agent {
   readonly #shared: SharedAgent;
 
   /** Throws `usage` if a limit is out of range. */
-  constructor({ crypto, random, limits }: AgentOptions) {
+  constructor({ crypto, random, time, limits }: AgentOptions) {
     const complete = completeLimits(AGENT_LIMITS, limits);
     this.#shared = {
       crypto,
       random,
+      time,
       limits: complete,
       keys: new KeyStore(complete.maxKeys),
       lock: new Lock(crypto.hash, random),

@@ -8,7 +8,7 @@ import { Output } from "../output.ts";
 import type { HeldKey } from "./key-store.ts";
 import { readLoginRequest } from "./login-request.ts";
 import { isVisible, maySign, type SessionBinds, withBind } from "./session-binds.ts";
-import { isSigned, type SharedAgent } from "./shared-agent.ts";
+import { type SharedAgent, verifyBind } from "./shared-agent.ts";
 
 /** Event of an `AgentConnection`. */
 export type AgentConnectionEvent =
@@ -236,7 +236,7 @@ export class AgentConnection {
   }
 
   #sees(held: HeldKey): boolean {
-    return isVisible(held.destinations, this.#binds);
+    return isVisible(held.destinations, this.#binds, this.#shared.time);
   }
 
   #bind(data: Uint8Array): AgentAnswer {
@@ -249,7 +249,7 @@ export class AgentConnection {
     this.#binds =
       bind === undefined
         ? { kind: "failed" }
-        : withBind(this.#binds, bind, (one) => isSigned(one, this.#shared.crypto));
+        : withBind(this.#binds, bind, (one) => verifyBind(one, this.#shared.crypto));
     return this.#binds.kind === "failed" ? { type: "extension-failure" } : SUCCESS;
   }
 
@@ -296,7 +296,7 @@ export class AgentConnection {
   }
 
   #maySign({ destinations, publicKey }: HeldKey, { data }: SignRequest): boolean {
-    return maySign(destinations, publicKey, data, this.#binds);
+    return maySign(destinations, publicKey, data, this.#binds, this.#shared.time);
   }
 
   #signature({ data, flags }: SignRequest, { privateKey }: HeldKey): AgentAnswer {

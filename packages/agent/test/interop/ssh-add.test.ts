@@ -2,11 +2,12 @@ import { execFile } from "node:child_process";
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { type KeyFile, type KeyType, makeKey, useFolder } from "@nacre/testing/interop/keys";
+import { generateEd25519 } from "@nacre/keys";
+import { type KeyFile, type KeyType, makeKey, readKey, useFolder } from "@nacre/testing/interop/keys";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Agent } from "../../src/index.ts";
-import { newAgent } from "../support.ts";
-import { serveAgent } from "./sockets.ts";
+import { bindOf, certifiedHost, newAgent, random } from "../support.ts";
+import { ClientSocket, serveAgent } from "./sockets.ts";
 
 const folder = useFolder();
 let agent: Agent;
@@ -109,6 +110,25 @@ describe("ssh-add at our agent", () => {
     // A local program sees the key, but no signature leaves an unbound connection.
     expect((await run("ssh-add", "-L")).output).toBe(`${file.publicKeyLine}\n`);
     expect(await status("-T", `${file.path}.pub`)).not.toBe(0);
+  });
+
+  test("restricts a key to hosts of an authority", async () => {
+    const authority = await makeKey(folder, "host-authority", "ed25519");
+    const [name, blob] = authority.publicKeyLine.split(" ");
+    const known = join(folder.path, "known_hosts_ca");
+    await writeFile(known, `@cert-authority bastion ${name} ${blob}\n`);
+    const file = await makeKey(folder, "to-certified", "ed25519");
+    expect(await run("ssh-add", "-q", "-H", known, "-h", "alice@bastion", file.path)).toMatchObject({ status: 0 });
+    const host = generateEd25519(random);
+    const certified = certifiedHost(host, { validBefore: "forever" }, await readKey(authority));
+    for (const [one, listed] of [
+      [certified, 1],
+      [host, 0],
+    ] as const) {
+      using client = await ClientSocket.open(server.path);
+      expect(await client.type((to, waiter) => to.bindSession(bindOf(one, "first", false), waiter))).toBe("success");
+      expect(await client.one((to, waiter) => to.list(waiter))).toMatchObject({ identities: { length: listed } });
+    }
   });
 
   test("is refused smart cards and their libraries", async () => {

@@ -6,10 +6,12 @@ import { type KeyType, makeKey, readKey, useFolder } from "@nacre/testing/intero
 import { type Agent as SshAgent, startAgent } from "@nacre/testing/interop/ssh-agent";
 import { base64Decode, Reader, utf8Encode, Writer } from "@nacre/wire";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { AddedKey } from "../../src/index.ts";
+import type { AddedKey, Destination } from "../../src/index.ts";
 import {
+  authority,
   bastion,
   bindOf,
+  certifiedHost,
   inner,
   key,
   type Login,
@@ -18,6 +20,7 @@ import {
   other,
   stranger,
   toBastion,
+  toCertified,
   toInner,
 } from "../support.ts";
 import { type Answer, ClientSocket, serveAgent } from "./sockets.ts";
@@ -243,12 +246,56 @@ const SCRIPTS: readonly (readonly [string, readonly Step[]])[] = [
   ["17 binds", Array.from({ length: 17 }, (_, i): Step => ["bind", bastion, `${i}`, true])],
 ];
 
+const forever = { validBefore: "forever" } as const;
+const certified = certifiedHost(bastion, forever);
+const beyond = certifiedHost(inner, { ...forever, principals: ["inner"] });
+
+/** Logins at hosts with certificates. The key may go to the same hosts as in `SCRIPTS`, which are known by their authority. */
+const CERTIFIED: readonly (readonly [string, readonly Step[]])[] = [
+  [
+    "one hop",
+    [["bind", certified, "first", false], ["list"], ["sign", "first"], ["sign", "first", { host: certified }]],
+  ],
+  [
+    "the plain key in the login",
+    [
+      ["bind", certified, "first", false],
+      ["sign", "first", { host: bastion }],
+    ],
+  ],
+  [
+    "two hops",
+    [
+      ["bind", certified, "first", true],
+      ["list"],
+      ["bind", beyond, "second", false],
+      ["list"],
+      ["sign", "second", { host: beyond }],
+    ],
+  ],
+  ["beyond the last hop", [["bind", certified, "first", true], ["bind", beyond, "second", true], ["list"]]],
+  ["a certificate by another signer", [["bind", certified, "first", false, stranger], ["list"]]],
+  ...Object.entries({
+    "the plain key": bastion,
+    "the authority's own key": authority,
+    "another authority": certifiedHost(bastion, forever, stranger),
+    "another name": beyond,
+    "a user's certificate": certifiedHost(bastion, { ...forever, type: "user" }),
+    "an expired certificate": certifiedHost(bastion, { validBefore: 1n }),
+    "a certificate that is not valid yet": certifiedHost(bastion, { ...forever, validAfter: 1n << 62n }),
+    "a critical option": certifiedHost(bastion, { ...forever, criticalOptions: { "force-command": "x" } }),
+  }).map(([what, host]) => [what, [["bind", host, "first", false], ["list"], ["sign", "first", { host }]]] as const),
+];
+
 /** Runs the steps on one connection to an agent with a free and a restricted key. */
-async function run(path: string, steps: readonly Step[]): Promise<(string | string[])[]> {
+async function run(
+  path: string,
+  steps: readonly Step[],
+  destinations: readonly Destination[] = [toBastion, toInner],
+): Promise<(string | string[])[]> {
   using setup = await ClientSocket.open(path);
   await setup.one((to, waiter) => to.removeAll(waiter));
   await setup.one((to, waiter) => to.add(plain(other), "free", {}, waiter));
-  const destinations = [toBastion, toInner];
   expect(await setup.type((to, waiter) => to.add(plain(key), "restricted", { destinations }, waiter))).toBe("success");
   using client = await ClientSocket.open(path);
   const outcomes: (string | string[])[] = [];
@@ -272,9 +319,20 @@ describe("ssh-agent and our agent decide alike", () => {
     expect(await run(agent.path, steps)).toEqual(outcomes);
   });
 
+  test.each(CERTIFIED)("at hosts with certificates: %s", async (_, steps) => {
+    await using ours = await serveAgent(newAgent(), folder, () => false);
+    for (const destinations of [toCertified, [toBastion, toInner]]) {
+      const outcomes = await run(ours.path, steps, destinations);
+      expect(await run(agent.path, steps, destinations)).toEqual(outcomes);
+    }
+  });
+
   test("and permit what the destinations permit", async () => {
     const steps: readonly Step[] = [first, second, ["list"], ["sign", "second", { host: inner }], ["remove"]];
     const outcomes = ["success", "success", ["free", "restricted"], "signature", "success"];
     expect(await run(agent.path, steps)).toEqual(outcomes);
+    const [, certifiedSteps] = CERTIFIED.find(([what]) => what === "two hops")!;
+    const permitted = ["success", ["free", "restricted"], "success", ["free", "restricted"], "signature"];
+    expect(await run(agent.path, certifiedSteps, toCertified)).toEqual(permitted);
   });
 });

@@ -60,9 +60,13 @@ function decodeRequest(methodData: Uint8Array, methodName: string): UserauthPubl
   return (methodName === HOST_BOUND ? userauthHostBound : userauthPublickey).decode(methodData);
 }
 
-function describeRequest(methodData: Uint8Array, methodName: string): string {
-  const { algorithm, signature } = decodeRequest(methodData, methodName);
-  return `${algorithm} ${signature === undefined ? "query" : "signed"}`;
+function describeRequest(
+  methodData: Uint8Array,
+  methodName: string,
+  describeCertificate: (publicKey: Uint8Array) => string,
+): string {
+  const { algorithm, publicKey, signature } = decodeRequest(methodData, methodName);
+  return `${algorithm} ${signature === undefined ? "query" : "signed"}${describeCertificate(publicKey)}`;
 }
 
 /**

@@ -3,6 +3,7 @@ import {
   type CertificateOptions,
   defaultCertificateAlgorithms,
   defaultSignatureAlgorithms,
+  ed25519,
   fingerprint,
   generateEd25519,
   hostCertificateProblem,
@@ -14,7 +15,7 @@ import {
 import { seededRandom } from "@nacre/testing/random";
 import { base64Encode } from "@nacre/wire";
 import type { HostKey } from "nacre";
-import { certificateNote, decideByKnownHosts } from "nacre/extend";
+import { certificateNote, decideByKnownHosts, type HostCertificates, hostCertificates } from "nacre/extend";
 import { describe, expect, test } from "vitest";
 
 const random = seededRandom(23);
@@ -63,6 +64,7 @@ interface Known {
   readonly authorityAlgorithms?: readonly string[];
   readonly offered?: readonly SignatureAlgorithm[];
   readonly lines?: readonly string[];
+  readonly certificates?: HostCertificates | undefined;
 }
 
 const TRUSTED = `@cert-authority example.org ${keyOf(authority)}`;
@@ -78,6 +80,7 @@ function decide({ lines = [TRUSTED], host: name = "example.org", port = 22, now 
     fingerprint: (blob: Uint8Array) => fingerprint(blob, "sha256"),
     remember: async (key: HostKey) => void remembered.push(key),
     remedies: { add: "add it", remove: "remove it" },
+    certificates: hostCertificates,
     ...options,
   };
   return {
@@ -212,6 +215,18 @@ test("a certificate that counts is accepted without a question, and is not remem
   const { asking, asked, remembered } = decide({ lines: [TRUSTED, `example.org ${keyOf(other)}`] });
   expect(await asking.verify(presented())).toBe(true);
   expect([asked, remembered]).toEqual([[], []]);
+});
+
+test("without `hostCertificates`, a certificate counts as the plain key in it", async () => {
+  const without = { certificates: undefined };
+  expect(await verdict({}, without)).toMatch(/^host-key-unknown: /);
+  expect(await verdict({}, { ...without, lines: [TRUSTED, `example.org ${keyOf(host)}`] })).toBe(true);
+  const revoked = `@revoked * ${keyOf(authority)}`;
+  expect(await verdict({}, { ...without, lines: [revoked, `example.org ${keyOf(host)}`] })).toMatch(
+    /^host-key-revoked: /,
+  );
+  const ordered = decide(without).strict.order([ed25519, ...defaultCertificateAlgorithms]);
+  expect(ordered[0]).toBe(ed25519);
 });
 
 test("algorithms of certificates come first for a host with an authority, else after those of known keys", () => {

@@ -1,6 +1,6 @@
 import { type AuthorizedKeyCheck, parseAuthorizedKeys } from "@nacre/keyfiles/internal";
 import { escapeText } from "@nacre/wire";
-import type { Authenticate, LoginDecision, PublickeyLogin } from "nacre/extend";
+import type { Authenticate, CertificateLogin, LoginDecision, PublickeyLogin } from "nacre/extend";
 import { grant, localTime, ProblemLog, readLoginFile } from "./login-files.ts";
 import { RevocationFile } from "./revocation-file.ts";
 import { certificateText, checkPrincipalsPath, decideByAuthority } from "./trusted-authorities.ts";
@@ -54,6 +54,11 @@ export interface AuthorizedKeysOptions {
    * again when it changes.
    */
   readonly revokedKeys?: string | undefined;
+  /**
+   * True demands of every security key that it verified the user, such as by a PIN, like `verify-required` of sshd's PubkeyAuthOptions.
+   * Default: only where the line or the certificate says so.
+   */
+  readonly verifyRequired?: boolean | undefined;
   /** Called with a one-line description of each ignored file or line. Safe to display. */
   readonly warn?: ((text: string) => void) | undefined;
   /** Returns the current time in milliseconds since 1970; default `Date.now`. */
@@ -74,11 +79,13 @@ export function authorizedKeys(files: AuthorizedKeysFiles, options: AuthorizedKe
   const { revokedKeys, home } = options;
   const revocation = revokedKeys === undefined ? undefined : new RevocationFile(revokedKeys, home, problems);
   return async (login) => {
-    if (login.method !== "publickey") return false;
+    if (login.method !== "publickey" && login.method !== "certificate") return false;
     // rule: revoked-user-key
     if (await revocation?.refuses(login)) return false;
-    const byAuthority = await decideByAuthority(login, options, problems);
-    if (byAuthority !== false) return byAuthority;
+    if (login.method === "certificate") {
+      const byAuthority = await decideByAuthority(login, options, problems);
+      if (byAuthority !== false) return byAuthority;
+    }
     const paths = typeof files === "function" ? await files(login.user) : files;
     for (const path of typeof paths === "string" ? [paths] : (paths ?? [])) {
       const decision = await decide(path, login, options, problems);
@@ -90,11 +97,11 @@ export function authorizedKeys(files: AuthorizedKeysFiles, options: AuthorizedKe
 
 async function decide(
   path: string,
-  login: PublickeyLogin,
+  login: PublickeyLogin | CertificateLogin,
   options: AuthorizedKeysOptions,
   problems: ProblemLog,
 ): Promise<LoginDecision> {
-  const { warn = () => {}, now = Date.now, permitUserEnvironment = false, owner, home, maxFileBytes } = options;
+  const { warn = () => {}, now = Date.now, owner, home, maxFileBytes } = options;
   const found = await readLoginFile(
     path,
     { owner: typeof owner === "function" ? owner(login.user) : owner, home, maxBytes: maxFileBytes },
@@ -103,9 +110,12 @@ async function decide(
   if (found === undefined) return false;
   const { text, version } = found;
   // rule: offered-key-only
-  const file = parseAuthorizedKeys(text, login.certificate?.authority.blob ?? login.publicKey);
+  const file = parseAuthorizedKeys(
+    text,
+    login.method === "certificate" ? login.certificate.authority.blob : login.publicKey,
+  );
   for (const { line, problem } of file.problems) problems.report(path, version, `:${line} is ignored: ${problem}`);
-  const check = file.check(login.certificate ?? login.publicKey, {
+  const check = file.check(login.method === "certificate" ? login.certificate : login.publicKey, {
     user: login.user,
     address: login.remoteAddress,
     now: now(),
@@ -113,23 +123,23 @@ async function decide(
   });
   if (!check.allowed) {
     for (const { line, reason, detail } of check.reasons) {
-      const refusal = `:${line} does not accept ${certificateText(login)}: ${detail ?? REASONS[reason](login)}`;
+      const what = login.method === "certificate" ? certificateText(login.certificate) : login.fingerprint;
+      const refusal = `:${line} does not accept ${what}: ${detail ?? REASONS[reason](login.remoteAddress)}`;
       if (reason === "problem") problems.report(path, version, refusal);
       else warn(`${escapeText(path)}${refusal}`);
     }
     return false;
   }
-  return grant(check.key.restrictions, { path, version, line: check.key.line }, permitUserEnvironment, problems);
+  return grant(check.key.restrictions, { path, version, line: check.key.line }, options, problems);
 }
 
 const REASONS: Readonly<
   Record<
     Extract<AuthorizedKeyCheck, { allowed: false }>["reasons"][number]["reason"],
-    (login: PublickeyLogin) => string
+    (address: string | undefined) => string
   >
 > = {
-  from: ({ remoteAddress }) =>
-    `its \`from\` option does not match the client's address (${remoteAddress ?? "unknown"})`,
+  from: (address) => `its \`from\` option does not match the client's address (${address ?? "unknown"})`,
   expired: () => "its `expiry-time` has passed",
   problem: () => "the line is invalid",
   certificate: () => "the certificate does not count",

@@ -1,32 +1,7 @@
 import { parsePublicKeyFile } from "@nacre/keyfiles/internal";
-import {
-  type Certificate,
-  certificateKey,
-  certifiedPrivateKey,
-  defaultKeyFormats,
-  isCertified,
-  isPrivateKey,
-  type PrivateKey,
-  plainAlgorithm,
-  readCertificate,
-} from "@nacre/keys/internal";
+import { type Certificate, defaultKeyFormats, isCertified, readCertificate } from "@nacre/keys/internal";
 import { escapeText, utf8DecodeLossy } from "@nacre/wire";
-import type { RemoteIdentity } from "nacre/extend";
 import { fingerprint } from "../crypto/fingerprint.ts";
-
-/** Returns a key that presents the certificate in its place. The certificate must be that of the key. */
-export function certifiedIdentity(
-  identity: PrivateKey | RemoteIdentity,
-  certificate: Certificate,
-): PrivateKey | RemoteIdentity {
-  if (isPrivateKey(identity)) return certifiedPrivateKey(identity, certificate);
-  const remote: RemoteIdentity = {
-    publicKey: certificateKey(certificate),
-    comment: identity.comment,
-    sign: (algorithm, data, signal) => identity.sign(plainAlgorithm(certificate, algorithm), data, signal),
-  };
-  return remote;
-}
 
 /**
  * Parses a certificate of a user's. Its authority's signature is not verified: servers do that, and here it decides nothing. Throws

@@ -141,6 +141,7 @@ class MemoryAgent implements SshAgent {
         hash: (data) => hash("sha256", data, "buffer"),
       },
       random: nodeRandom,
+      time: Date.now,
       limits,
     });
   }

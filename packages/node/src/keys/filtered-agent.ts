@@ -5,13 +5,13 @@ import {
   decodeRequest,
   encodeAnswer,
   FrameReader,
-  isSigned,
   MAX_MESSAGE_LENGTH,
   SESSION_BIND,
   type SessionBind,
   type SessionBinds,
   SIGN_FLAGS,
   sessionBind,
+  verifyBind,
   withBind,
 } from "@nacre/agent";
 import { equalBytes, Reader, SshError, Writer } from "@nacre/wire";
@@ -135,7 +135,7 @@ export class FilteredAgent implements AgentSide {
       return FAILURE;
     }
     const algorithms = { signatureAlgorithms: nodeAlgorithms.hostKeys };
-    this.#binds = withBind(this.#binds, bind, (one) => isSigned(one, algorithms));
+    this.#binds = withBind(this.#binds, bind, (one) => verifyBind(one, algorithms));
     const isBound = await this.#link.bind(bind, { timeout: LIST_TIMEOUT });
     // An agent that knows no binds has no restricted keys either.
     return isBound && this.#binds.kind === "bound" ? { type: "success" } : FAILURE;

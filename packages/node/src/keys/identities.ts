@@ -1,10 +1,13 @@
-import type { Certificate, PrivateKey } from "@nacre/keys/internal";
+import type { PrivateKey } from "@nacre/keys/internal";
 import { equalBytes, SshError } from "@nacre/wire";
 import {
   abortedError,
+  certifiedIdentity,
+  checkCertifiedIdentity,
   checkKey,
   type FindIdentities,
-  isBytes,
+  isCertifiedIdentity,
+  type LoginIdentity,
   onAbort,
   type RemoteIdentity,
   unlessAborted,
@@ -14,23 +17,15 @@ import { LIST_TIMEOUT, linkTo } from "./agent.ts";
 import type { AgentLink } from "./agent-link.ts";
 import { agentLogin } from "./agent-login.ts";
 import { defaultAgent } from "./agent-path.ts";
-import { certifiedIdentity, describeCertificate, isPresentable } from "./certified-identity.ts";
+import { describeCertificate, isPresentable } from "./certified-identity.ts";
 import { expandHome, isFileText } from "./files.ts";
 import { type Candidate, type FileOptions, isSameKey, openDefaultFile, openNamedFile } from "./identity-file.ts";
-
-/** A certificate, and the key to log in with it. */
-export interface CertifiedIdentity {
-  /** Certificate, from `parseCertificate` of `@nacre/keys`. */
-  readonly certificate: Certificate;
-  /** Its private key: one in memory or elsewhere. */
-  readonly key: PrivateKey | RemoteIdentity;
-}
 
 /**
  * A login key: an object that signs synchronously or asynchronously, such a key with its certificate, or the path of a file: of a private
  * key, or of a certificate beside it. A leading `~/` is the account's home folder.
  */
-export type IdentitySource = PrivateKey | RemoteIdentity | CertifiedIdentity | string;
+export type IdentitySource = LoginIdentity | string;
 
 /** Login keys, in order. A promise may stand for one or several, such as those of `agentIdentities`. */
 export type IdentitySources = readonly (IdentitySource | Promise<IdentitySource | readonly IdentitySource[]>)[];
@@ -127,8 +122,7 @@ export async function loadIdentities(options: IdentityOptions): Promise<LoginKey
 }
 
 function keyInMemory(source: Exclude<IdentitySource, string>, warn: (text: string) => void): Candidate[] {
-  const { key, certificate } =
-    "certificate" in source && "key" in source ? source : { key: source, certificate: undefined };
+  const { key, certificate } = isCertifiedIdentity(source) ? source : { key: source, certificate: undefined };
   if (certificate !== undefined && !isPresentable(certificate, warn)) return [];
   if (certificate !== undefined && !isSameKey(certificate.publicKey, key.publicKey))
     throw new SshError("usage", `${describeCertificate(certificate)} is not that of its \`key\``);
@@ -184,11 +178,8 @@ function checkSource(source: unknown): void {
   if (source instanceof Uint8Array || (typeof source === "string" && isFileText(source)))
     throw new SshError("usage", "an identity is the text of a key; pass `await privateKey(text)`");
   if (typeof source === "string") return;
-  const { certificate, key } = (source ?? {}) as Partial<CertifiedIdentity>;
-  if (certificate === undefined || key === undefined) return checkKey(source, "an identity");
-  checkKey(key, "the `key` of an identity");
-  if (!isBytes((certificate as Partial<Certificate>).publicKey?.blob) || typeof certificate.type !== "string")
-    throw new SshError("usage", "the `certificate` of an identity must be parsed; use `parseCertificate`");
+  if (isCertifiedIdentity(source)) checkCertifiedIdentity(source);
+  else checkKey(source, "an identity");
 }
 
 /** Returns the path of the agent; `undefined` for none. */

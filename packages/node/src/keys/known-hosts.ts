@@ -13,7 +13,13 @@ import {
 } from "@nacre/keyfiles/internal";
 import type { SignatureAlgorithm } from "@nacre/keys/internal";
 import { escapeText, SshError } from "@nacre/wire";
-import { decideByKnownHosts, type HostKey, type KnownHostDecision, type PresentedHostKey } from "nacre/extend";
+import {
+  decideByKnownHosts,
+  type HostKey,
+  hostCertificates,
+  type KnownHostDecision,
+  type PresentedHostKey,
+} from "nacre/extend";
 import { nodeRandom } from "../crypto/bytes.ts";
 import { fingerprint } from "../crypto/fingerprint.ts";
 import type { CommandEnd } from "../net/run-command.ts";
@@ -83,6 +89,7 @@ export async function knownHost(options: HostOptions): Promise<HostDecision> {
     port,
     alias,
     offered,
+    certificates: hostCertificates,
     authorityAlgorithms,
     known: {
       formats: () => known.formats(...lookedUp(options)),

@@ -1,6 +1,7 @@
 import type { KeyRestrictions } from "@nacre/keyfiles/internal";
 import { escapeText, SshError } from "@nacre/wire";
 import { keyDecision, type LoginDecision } from "nacre/extend";
+import type { AuthorizedKeysOptions } from "./authorized-keys.ts";
 import { expandHome } from "./files.ts";
 import { type OwnedFileOptions, readOwned } from "./owned-file.ts";
 
@@ -74,7 +75,7 @@ export function localTime(time: {
 export function grant(
   restrictions: KeyRestrictions,
   { path, version, line }: { readonly path: string; readonly version: string; readonly line: number | undefined },
-  permitUserEnvironment: boolean | ((name: string) => boolean),
+  { permitUserEnvironment = false, verifyRequired }: AuthorizedKeysOptions,
   problems: ProblemLog,
 ): LoginDecision {
   const isPermitted = (name: string): boolean =>
@@ -86,6 +87,6 @@ export function grant(
       problems.report(path, version, `:${line} does not set ${name}: \`permitUserEnvironment\` does not permit it`);
     return permitted;
   });
-  const { permissions, ...demands } = keyDecision(restrictions);
+  const { permissions, ...demands } = keyDecision(restrictions, verifyRequired);
   return { permissions: { ...permissions, environment: Object.fromEntries(environment) }, ...demands };
 }

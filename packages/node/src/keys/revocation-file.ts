@@ -1,6 +1,6 @@
 import type { RevokedKeys } from "@nacre/keyfiles";
 import { SshError, utf8Encode } from "@nacre/wire";
-import type { PublickeyLogin } from "nacre/extend";
+import type { CertificateLogin, PublickeyLogin } from "nacre/extend";
 import { expandHome } from "./files.ts";
 import type { ProblemLog } from "./login-files.ts";
 import { type OwnedFile, readOwned } from "./owned-file.ts";
@@ -23,11 +23,12 @@ export class RevocationFile {
   }
 
   /** Returns whether the key of a login must be refused. A list that is missing or not understood might name any key. */
-  async refuses({ publicKey, certificate }: PublickeyLogin): Promise<boolean> {
+  async refuses(login: PublickeyLogin | CertificateLogin): Promise<boolean> {
     const list = await this.#current();
     // rule: revocation-list-unusable
     if (list === undefined) return true;
-    if (certificate === undefined) return list.isRevoked({ plainBlob: publicKey });
+    if (login.method === "publickey") return list.isRevoked({ plainBlob: login.publicKey });
+    const { certificate } = login;
     const { serial, keyId, authority } = certificate;
     return list.isRevoked({
       plainBlob: certificate.publicKey.blob,

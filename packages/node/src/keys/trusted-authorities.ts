@@ -1,7 +1,8 @@
 import { findPrincipal, holdsKey, judgeCertificate, type PrincipalsLine } from "@nacre/keyfiles/internal";
 import type { Certificate } from "@nacre/keys/internal";
 import { cutText, escapeText } from "@nacre/wire";
-import { type LoginDecision, type PublickeyLogin, usage } from "nacre/extend";
+import { type CertificateLogin, type LoginDecision, usage } from "nacre/extend";
+import { fingerprint } from "../crypto/fingerprint.ts";
 import { accountHome } from "./account.ts";
 import type { AuthorizedKeysOptions } from "./authorized-keys.ts";
 import { grant, type LoginFile, localTime, type ProblemLog, readLoginFile } from "./login-files.ts";
@@ -17,13 +18,13 @@ export function checkPrincipalsPath(path: string | undefined): void {
 
 /** Decides about a certificate by the files of trusted authorities and of principals (sshd_config(5), TrustedUserCAKeys). */
 export async function decideByAuthority(
-  login: PublickeyLogin,
+  login: CertificateLogin,
   options: AuthorizedKeysOptions,
   problems: ProblemLog,
 ): Promise<LoginDecision> {
   const { certificate, user } = login;
   const { trustedUserCAKeys, authorizedPrincipalsFile, home, maxFileBytes, warn = () => {}, now = Date.now } = options;
-  if (certificate === undefined || trustedUserCAKeys === undefined) return false;
+  if (trustedUserCAKeys === undefined) return false;
   const trusted = await readLoginFile(trustedUserCAKeys, { home, maxBytes: maxFileBytes }, problems);
   if (trusted === undefined) problems.report(trustedUserCAKeys, "", " cannot be used: no authority is trusted");
   // rule: trusted-authority-file
@@ -31,7 +32,7 @@ export async function decideByAuthority(
   const place: Place =
     authorizedPrincipalsFile === undefined
       ? { principals: [user], file: trusted, found: undefined }
-      : await principalsOf(login, certificate, { ...options, authorizedPrincipalsFile }, problems);
+      : await principalsOf(login, { ...options, authorizedPrincipalsFile }, problems);
   const { file, found } = place;
   const verdict = judgeCertificate(certificate, {
     principals: place.principals,
@@ -43,23 +44,17 @@ export async function decideByAuthority(
   if (verdict.restrictions === undefined) {
     const at = found === undefined ? "" : `:${found.line}`;
     warn(
-      `${escapeText(file?.path ?? trusted.path)}${at} does not accept ${certificateText(login)}: ${verdict.problem}`,
+      `${escapeText(file?.path ?? trusted.path)}${at} does not accept ${certificateText(certificate)}: ${verdict.problem}`,
     );
     return false;
   }
   const { path, version } = file ?? trusted;
-  return grant(
-    verdict.restrictions,
-    { path, version, line: found?.line },
-    options.permitUserEnvironment ?? false,
-    problems,
-  );
+  return grant(verdict.restrictions, { path, version, line: found?.line }, options, problems);
 }
 
-/** Names a login's certificate in a log, escaped. */
-export function certificateText({ certificate, fingerprint }: PublickeyLogin): string {
-  if (certificate === undefined) return fingerprint;
-  return `the certificate "${escapeText(cutText(certificate.keyId, 200))}" (serial ${certificate.serial}) of ${fingerprint}`;
+/** Names a certificate in a log, escaped. */
+export function certificateText({ keyId, serial, publicKey }: Certificate): string {
+  return `the certificate "${escapeText(cutText(keyId, 200))}" (serial ${serial}) of ${fingerprint(publicKey.blob)}`;
 }
 
 /** The principals that may log in as the user, the file that says so, and its line. */
@@ -71,8 +66,7 @@ interface Place {
 
 /** Finds the certificate in the user's principals file. Where there is such a file, the user's name counts no more. */
 async function principalsOf(
-  { user }: PublickeyLogin,
-  certificate: Certificate,
+  { user, certificate }: CertificateLogin,
   options: AuthorizedKeysOptions & { readonly authorizedPrincipalsFile: string },
   problems: ProblemLog,
 ): Promise<Place> {

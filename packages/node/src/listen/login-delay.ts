@@ -37,7 +37,7 @@ export function delayRefusals(
   };
   return {
     authenticate: (login) => {
-      if (login.method === "publickey" && !login.signed) return authenticate(login);
+      if ("signed" in login && !login.signed) return authenticate(login);
       try {
         const answer = authenticate(login);
         // An immediate answer stays one: the reply then leaves with SERVICE_ACCEPT, in one write.

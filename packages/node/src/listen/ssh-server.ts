@@ -5,6 +5,7 @@ import { completeLimits, escapeText, SshError } from "@nacre/wire";
 import {
   checkOptions,
   chooseAlgorithms,
+  describeCertificate,
   offeredAlgorithms,
   type ServeOptions,
   type ServerConnection,
@@ -73,7 +74,7 @@ async function withServerProvider(options: ListenOptions): Promise<ListenOptions
     random,
     fingerprint,
     loginMethods: serverMethods,
-    trace: withDescriptions(options.trace),
+    trace: withDescriptions(options.trace, describeCertificate),
   };
 }
 

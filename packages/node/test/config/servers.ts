@@ -46,7 +46,6 @@ export async function started(options: Partial<ListenOptions> = {}): Promise<Sta
     hostKeys: [hostKey],
     authenticate: (login) => {
       if (login.method !== "publickey" || login.fingerprint !== userFingerprint) return false;
-      if (login.certificate !== undefined) return false;
       users.push(login.user);
       return { permissions: { channels: ["direct-tcpip"] } };
     },

@@ -1,5 +1,5 @@
 import { fingerprint } from "@nacre/keys";
-import type { ByteStreams, Client, ConnectOptions, ServeOptions, ServerConnection, Session } from "nacre";
+import type { ByteStreams, Client, ConnectOptions, LoginOptions, ServeOptions, ServerConnection, Session } from "nacre";
 import { connect, serve } from "nacre";
 import { hostKey, userKey } from "../protocol/pair.ts";
 
@@ -32,4 +32,8 @@ export async function served(
 }
 
 /** Client options to log in with the test key. */
-export const visitor: ConnectOptions = { user: "alice", hostKey: () => true, identities: [userKey] };
+export const visitor: ConnectOptions & Pick<LoginOptions, "identities"> = {
+  user: "alice",
+  hostKey: () => true,
+  identities: [userKey],
+};

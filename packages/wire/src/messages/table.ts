@@ -39,8 +39,15 @@ export interface LoginMessages {
   /** Further names in SSH_MSG_USERAUTH_REQUEST. They count as `name` in lists of methods. */
   readonly variants?: readonly string[];
   readonly messages: readonly LoginMessage[];
-  /** Returns the main method-specific fields of a request on one line, for the trace. Must not contain secrets. */
-  describeRequest?(methodData: Uint8Array, methodName: string): string;
+  /**
+   * Returns the main method-specific fields of a request on one line, for the trace. Must not contain secrets. `describeCertificate`
+   * returns the fields of a certificate, and `""` for a plain key.
+   */
+  describeRequest?(
+    methodData: Uint8Array,
+    methodName: string,
+    describeCertificate: (publicKey: Uint8Array) => string,
+  ): string;
 }
 
 /**

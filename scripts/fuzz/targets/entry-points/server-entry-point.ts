@@ -85,7 +85,7 @@ export class ServerEntryPoint extends EntryPoint {
       if (code !== "right") return { next: ["publickey"] };
     }
     // An unsigned query for a key is not a login.
-    if (login.method !== "publickey" || login.signed) this.#granted.add(login.user);
+    if (!("signed" in login) || login.signed) this.#granted.add(login.user);
     return true;
   }
 

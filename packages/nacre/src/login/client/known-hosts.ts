@@ -1,14 +1,8 @@
 import type { HostKeyCheck, KnownHostEntry } from "@nacre/keyfiles/internal";
-import {
-  formatName,
-  type HostCertificateProblem,
-  hostCertificateProblem,
-  isCertified,
-  type SignatureAlgorithm,
-} from "@nacre/keys/internal";
+import { formatName, type HostCertificateProblem, isCertified, type SignatureAlgorithm } from "@nacre/keys/internal";
 import { escapeText, SshError } from "@nacre/wire";
 import type { HostKey } from "../../users/client/client.ts";
-import { certificateNote } from "./certificate-note.ts";
+import type { HostCertificates } from "./host-certificates.ts";
 import type { HostKeyVerifier, PresentedHostKey } from "./options.ts";
 
 /** What is known of hosts: `KnownHosts` of `@nacre/keyfiles`, or the same with a check that takes time. */
@@ -26,6 +20,8 @@ export interface KnownHostOptions {
   readonly host: string;
   readonly port: number;
   readonly known: KnownHostKeys;
+  /** Judges certificates by the host's authorities: `hostCertificates`. Without it, a certificate counts as the plain key in it. */
+  readonly certificates?: HostCertificates | undefined;
   /** Algorithms that the client offers for host keys; default any. A certificate counts as its plain key only if they have one for it. */
   readonly offered?: readonly SignatureAlgorithm[] | undefined;
   /** Name that takes the place of the host's in certificates. */
@@ -67,7 +63,7 @@ export interface KnownHostDecision {
 export function decideByKnownHosts(options: KnownHostOptions): KnownHostDecision {
   const { host, port, known } = options;
   const formats = known.formats(host, port);
-  const hasAuthority = known.hasAuthority(host, port);
+  const hasAuthority = options.certificates !== undefined && known.hasAuthority(host, port);
   const rank = ({ keyFormat }: SignatureAlgorithm): number => {
     if (hasAuthority && isCertified(keyFormat)) return 0;
     return formats.includes(keyFormat) ? 1 : 2;
@@ -80,11 +76,12 @@ export function decideByKnownHosts(options: KnownHostOptions): KnownHostDecision
 }
 
 async function verify(options: KnownHostOptions, check: HostKeyCheck, hostKey: HostKey): Promise<boolean> {
-  const { host, port, unknownHost, remember, remedies } = options;
+  const { host, port, certificates, unknownHost, remember, remedies } = options;
   const problem = problemOf(options, check, hostKey);
   // rule: host-certificate
   if (check.status !== "revoked" && hostKey.certificate !== undefined && problem === undefined) return true;
-  const presented = `${describe(options, hostKey.blob)}${certificateNote(hostKey.certificate, problem)}`;
+  const note = certificates?.note(hostKey.certificate, problem) ?? "";
+  const presented = `${describe(options, hostKey.blob)}${note}`;
   const ofHost = `the host key of ${placeOf(options)}`;
   const format = formatName(hostKey.blob);
   const isOffered = options.offered?.some(({ keyFormat }) => keyFormat === format) ?? true;
@@ -127,15 +124,16 @@ async function verify(options: KnownHostOptions, check: HostKeyCheck, hostKey: H
 
 /** Returns why the certificate, if there is one, does not count. */
 function problemOf(
-  { host, alias = host, now = Date.now, authorityAlgorithms }: KnownHostOptions,
+  { host, alias = host, now = Date.now, authorityAlgorithms, certificates }: KnownHostOptions,
   { authorities }: HostKeyCheck,
   { certificate }: HostKey,
 ): HostCertificateProblem | undefined {
   if (certificate === undefined) return undefined;
+  if (certificates === undefined) return { reason: "authority" };
   // rule: host-certificate-authority
   if (authorities.length === 0) return { reason: "authority" };
   const seconds = BigInt(Math.floor(now() / 1000));
-  return hostCertificateProblem(certificate, { host: alias, now: seconds, authorityAlgorithms });
+  return certificates.problem(certificate, { host: alias, now: seconds, authorityAlgorithms });
 }
 
 function placeOf({ host, port }: KnownHostOptions): string {

@@ -3,6 +3,7 @@ import { isPrivateKey } from "@nacre/keys/internal";
 import { whenKnown } from "../../mux/engine.ts";
 import { type ClientLoginMethod, identityOf } from "../client/method.ts";
 import type { ServerLoginMethod } from "../server/method.ts";
+import type { LoginProof } from "../server/options.ts";
 
 /** Keys (RFC 4252 §7), from the option `identities` or from `findIdentities`. */
 export const clientPublickey: ClientLoginMethod = {
@@ -30,18 +31,17 @@ export const serverPublickey: ServerLoginMethod = {
       // A method gets only its own asks.
       const { type, algorithm, publicKey, certificate, flags, counter, origin } = ask as ServerKeyAsk;
       const signed = type === "publickey";
-      const fingerprint = login.fingerprint(certificate?.publicKey.blob ?? publicKey);
-      const proof = {
-        method: "publickey" as const,
+      const facts = {
         algorithm,
-        publicKey,
-        fingerprint,
         signed,
-        ...(certificate !== undefined && { certificate }),
         ...(flags !== undefined && { flags }),
         ...(counter !== undefined && { counter }),
         ...(origin !== undefined && { origin }),
       };
+      const proof: LoginProof =
+        certificate !== undefined
+          ? /* rule: certificate-login */ { method: "certificate", certificate, ...facts }
+          : { method: "publickey", publicKey, fingerprint: login.fingerprint(publicKey), ...facts };
       return whenKnown(login.decide(ask, proof), (decision) =>
         signed ? login.verdict(ask, decision) : decision !== false,
       );

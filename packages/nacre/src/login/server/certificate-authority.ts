@@ -21,6 +21,8 @@ export interface CertificateAuthorityOptions {
    * is demanded of all.
    */
   readonly noTouchRequired?: boolean | undefined;
+  /** True demands that a security key verified the user, such as by a PIN. Default: only if the certificate says so. */
+  readonly verifyRequired?: boolean | undefined;
   /** Returns the current time in milliseconds since 1970; default `Date.now`. */
   readonly now?: (() => number) | undefined;
 }
@@ -29,6 +31,7 @@ const OPTIONS: OptionRows<CertificateAuthorityOptions> = {
   principals: "function",
   isRevoked: "function",
   noTouchRequired: "boolean",
+  verifyRequired: "boolean",
   now: "function",
 };
 
@@ -48,26 +51,32 @@ export function certificateAuthority(
   );
   if (authorities.some(({ format }) => isCertified(format)))
     throw usage("a certificate cannot be an authority; pass the authority's own key");
-  const { principals = (user) => [user], isRevoked = () => false, noTouchRequired, now = Date.now } = options;
+  const { principals = (user) => [user], isRevoked = () => false, noTouchRequired, verifyRequired, now } = options;
   return async (login) => {
-    if (login.method !== "publickey" || login.certificate === undefined) return false;
+    if (login.method !== "certificate") return false;
     const { certificate, user, remoteAddress } = login;
     // rule: trusted-certificate
     if (!authorities.some(({ blob }) => equalBytes(blob, certificate.authority.blob))) return false;
     const verdict = judgeCertificate(certificate, {
       principals: (await principals(user)) ?? [],
       address: remoteAddress && plainAddress(remoteAddress),
-      now: now(),
+      now: (now ?? Date.now)(),
       noTouchRequired,
     });
     if (verdict.restrictions === undefined) return false;
     // rule: revoked-user-certificate
-    return (await isRevoked(certificate)) ? false : keyDecision(verdict.restrictions);
+    return (await isRevoked(certificate)) ? false : keyDecision(verdict.restrictions, verifyRequired);
   };
 }
 
-/** Returns the decision that grants what a line of authorized_keys or a certificate permits, without the environment. */
-export function keyDecision(restrictions: KeyRestrictions): KeyDemands & { readonly permissions: Permissions } {
+/**
+ * Returns the decision that grants what a line of authorized_keys or a certificate permits, without the environment. `verifyRequired`:
+ * the server demands of all security keys that they verified the user.
+ */
+export function keyDecision(
+  restrictions: KeyRestrictions,
+  verifyRequired = false,
+): KeyDemands & { readonly permissions: Permissions } {
   // A server of Nacre has no tunnel devices and no ~/.ssh/rc, so `tunnel=` and `user-rc` have no effect.
   const { command, pty, permitOpen, permitListen, portForwarding, agentForwarding, x11Forwarding } = restrictions;
   const forwarding = { portForwarding, agentForwarding, x11Forwarding };
@@ -84,6 +93,6 @@ export function keyDecision(restrictions: KeyRestrictions): KeyDemands & { reado
     },
     ...(!restrictions.touchRequired && { noTouchRequired: true }),
     // rule: line-verify-required
-    ...(restrictions.verifyRequired && { verifyRequired: true }),
+    .../* rule: server-verify-required */ ((verifyRequired || restrictions.verifyRequired) && { verifyRequired: true }),
   };
 }

@@ -81,15 +81,14 @@ export class Logins {
   /** Asks the application. An exception or an invalid decision refuses the login. */
   #decide(login: Login, mayChangePassword: boolean): LoginDecision | Promise<LoginDecision> {
     const { engine, authenticate, log } = this.#context;
-    const method = login.method === "other" ? login.name : login.method;
+    const method = login.method === "other" ? login.name : login.method === "certificate" ? "publickey" : login.method;
     const refuse = (error?: unknown): false => {
       if (engine.over !== undefined) return false;
       log({
         type: "login-refused",
         user: login.user,
         method,
-        ...("signed" in login && { fingerprint: login.fingerprint, signed: login.signed }),
-        ...("certificate" in login && { certificate: login.certificate }),
+        ...this.#keyOf(login),
         ...(error !== undefined && { error }),
       });
       return false;
@@ -107,6 +106,16 @@ export class Logins {
     } catch (error) {
       return refuse(error);
     }
+  }
+
+  /** Returns what the log says about the key of a login. */
+  #keyOf(
+    login: Login,
+  ): Pick<Extract<ServerEvent, { type: "login-refused" }>, "fingerprint" | "signed" | "certificate"> {
+    if (login.method === "publickey") return { fingerprint: login.fingerprint, signed: login.signed };
+    if (login.method !== "certificate") return {};
+    const { certificate, signed } = login;
+    return { fingerprint: this.#context.fingerprint(certificate.publicKey.blob), signed, certificate };
   }
 
   /**
@@ -170,7 +179,7 @@ function isFlag(value: unknown): value is boolean | undefined {
 
 /** Returns why a security key's signature is not enough for the decision; `undefined` if it is, and for other keys. */
 function lackingFlag(decision: LoginDecision, login: Login): SshError | undefined {
-  if (login.method !== "publickey" || login.flags === undefined) return undefined;
+  if (!("signed" in login) || login.flags === undefined) return undefined;
   const { noTouchRequired = false, verifyRequired = false }: KeyDemands =
     typeof decision === "object" && !("changePassword" in decision) ? decision : {};
   // rule: security-key-touch

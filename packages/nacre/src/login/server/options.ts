@@ -52,24 +52,34 @@ export interface LoginFacts {
   readonly remoteAddress: string | undefined;
 }
 
-/**
- * A login with a key. `certificate` is set if the key is in one, whose authority's signature is verified: `authenticate` decides whether
- * the authority is trusted, as that of `certificateAuthority` does. `flags`, `counter` and `origin` are those of a security key's
- * signature.
- */
-export interface PublickeyLogin extends LoginFacts, SignatureFacts {
-  readonly method: "publickey";
+/** What a login with a key or a certificate tells. `flags`, `counter` and `origin` are those of a security key's signature. */
+export interface SignedLogin extends LoginFacts, Omit<SignatureFacts, "certificate"> {
   /** Signature algorithm, such as `"rsa-sha2-512"`. */
   readonly algorithm: string;
-  /** Blob of the public key (RFC 4253 §6.6), or of the certificate. */
-  readonly publicKey: Bytes;
-  /** Fingerprint of the public key, also of one in a certificate: `"SHA256:…"`, as `ssh-keygen -l` prints it. */
-  readonly fingerprint: string;
   /**
    * True if the client's signature is verified: it holds the private key. False if the client only asks whether this key would be accepted.
    * Accepting such a query does not log the client in; the signed login is decided separately.
    */
   readonly signed: boolean;
+}
+
+/** A login with a key that is not in a certificate. */
+export interface PublickeyLogin extends SignedLogin {
+  readonly method: "publickey";
+  /** Blob of the public key (RFC 4253 §6.6). */
+  readonly publicKey: Bytes;
+  /** Fingerprint of the public key: `"SHA256:…"`, as `ssh-keygen -l` prints it. */
+  readonly fingerprint: string;
+}
+
+/**
+ * A login with a key in a certificate, whose authority's signature is verified. `authenticate` decides whether the authority is trusted and
+ * what the certificate is good for, as that of `certificateAuthority` does. A function that only knows keys refuses it: the certificate may
+ * have expired, or permit less than the key.
+ */
+export interface CertificateLogin extends SignedLogin {
+  readonly method: "certificate";
+  readonly certificate: Certificate;
 }
 
 /** A login with a password. */
@@ -108,8 +118,14 @@ export interface OtherLogin extends LoginFacts {
   readonly details: unknown;
 }
 
-/** A login attempt for the application to decide. A public key login has a verified signature only if `signed` is true. */
-export type Login = PublickeyLogin | PasswordLogin | ChangePasswordLogin | KeyboardInteractiveLogin | OtherLogin;
+/** A login attempt for the application to decide. One with a key or a certificate has a verified signature only if `signed` is true. */
+export type Login =
+  | PublickeyLogin
+  | CertificateLogin
+  | PasswordLogin
+  | ChangePasswordLogin
+  | KeyboardInteractiveLogin
+  | OtherLogin;
 
 /** What a login method has proved about a client: a login without the facts that every login has. */
 export type LoginProof<L extends Login = Login> = L extends Login ? Omit<L, keyof LoginFacts> : never;
@@ -159,6 +175,7 @@ export type ServerEvent =
       readonly user: string;
       /** Name of the login method, or "change-password". */
       readonly method: string;
+      /** Fingerprint of the key, also of one in a certificate. */
       readonly fingerprint?: string;
       readonly signed?: boolean;
       readonly certificate?: Certificate;

@@ -138,6 +138,11 @@ export const AGENT_PROTOCOL: readonly Row[] = [
     remove("agent-negated-user"),
     patch("agent-ca-key", "true"),
   ),
+  restrictedRow(
+    "agent: certificates of hosts that a restricted key may not reach",
+    patch("agent-plain-authority", "true"),
+    patch("agent-host-certificate", "return true;"),
+  ),
   {
     title: "agent: a confirmation by a value that is not true",
     client: heldBy(

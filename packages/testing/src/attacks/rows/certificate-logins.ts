@@ -108,6 +108,18 @@ export const CERTIFICATE_LOGINS: readonly Row[] = [
     ],
   },
   {
+    title: "a certificate in the place of a known key",
+    client: "not touched",
+    server: heldBy(
+      NACRE,
+      "a function that knows a key refuses every certificate of it",
+      patch(
+        "certificate-login",
+        '{ method: "publickey", publicKey, fingerprint: login.fingerprint(certificate.publicKey.blob), ...facts }',
+      ),
+    ),
+  },
+  {
     title: "revoked keys and authorities at a server",
     client: "not touched",
     server: [
@@ -138,6 +150,11 @@ export const CERTIFICATE_LOGINS: readonly Row[] = [
     server: [
       heldBy(NACRE, "that nobody touched is refused, and logged with the reason", remove("security-key-touch")),
       heldBy(NACRE, "that did not verify the user is refused if that is demanded", remove("security-key-verified")),
+      heldBy(
+        NODE,
+        "verifyRequired demands of every key and certificate that the user was verified",
+        patch("server-verify-required", "false"),
+      ),
       heldBy(
         LINES,
         "waives the touch only if the server does, too",

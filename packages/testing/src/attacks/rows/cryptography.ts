@@ -50,7 +50,7 @@ const CERTIFICATES: readonly Held[] = [
     "a certificate is no authority",
     patch(
       "certificate-authority",
-      "const authority = readPublicKey(authorityBlob, [...formats, ...formats.map(certified)]);",
+      "const ofAuthority = findKeyFormat([...formats, ...formats.map(certified)], formatName(authorityBlob));",
     ),
   ),
   certificate(
@@ -132,6 +132,11 @@ export const CRYPTOGRAPHY: readonly Row[] = [
         "node/test/certified-identities",
         "is skipped with a warning if it is for a host or of another key",
         patch("own-host-certificate", "return true;"),
+      ),
+      heldBy(
+        "nacre/test/certified-identities",
+        "refuses a certificate for a host and one of another key",
+        remove("own-user-certificate"),
       ),
     ],
     server: CERTIFICATES,

@@ -1,5 +1,21 @@
-import type { Certificate, HostCertificateProblem } from "@nacre/keys/internal";
+import {
+  type Certificate,
+  type HostCertificateProblem,
+  type HostCertificateUse,
+  hostCertificateProblem,
+} from "@nacre/keys/internal";
 import { escapeText } from "@nacre/wire";
+
+/** Judges certificates of hosts by the authorities in known hosts. A value, so that a small bundle can do without. */
+export interface HostCertificates {
+  /** Returns why a certificate by a trusted authority does not count; `undefined` if it does. */
+  problem(this: void, certificate: Certificate, use: HostCertificateUse): HostCertificateProblem | undefined;
+  /** Returns a text to follow the fingerprint of a host key. */
+  note(this: void, certificate: Certificate | undefined, problem: HostCertificateProblem | undefined): string;
+}
+
+/** Accepts the certificates of a host's authorities: `@cert-authority` lines of known_hosts. */
+export const hostCertificates: HostCertificates = { problem: hostCertificateProblem, note: certificateNote };
 
 /** Returns a text to follow the fingerprint of a host key: why its certificate, if any, did not count. Escapes the certificate's texts. */
 export function certificateNote(
