@@ -1,14 +1,15 @@
 const KEYGEN_USAGE = `nacre keygen -t ed25519|rsa|ecdsa [-b BITS] [-f FILE] [-N PASSPHRASE] [-C COMMENT]
+                    [-m RFC4716|PKCS8|PEM|PPK] [-a ROUNDS] [-Z CIPHER] [-q]
        nacre keygen -l [-v] [-E sha256|md5] -f FILE
        nacre keygen -e [-m RFC4716|PKCS8|PEM] [-P PASSPHRASE] -f FILE
        nacre keygen -i [-m RFC4716|PKCS8|PEM] -f FILE
        nacre keygen -y [-P PASSPHRASE] -f FILE
-       nacre keygen -p [-P OLD] [-N NEW] [-m RFC4716|PKCS8|PEM|PPK] -f FILE
-       nacre keygen -c [-P PASSPHRASE] [-C COMMENT] -f FILE
+       nacre keygen -p [-P OLD] [-N NEW] [-m RFC4716|PKCS8|PEM|PPK] [-a ROUNDS] [-Z CIPHER] -f FILE
+       nacre keygen -c [-P PASSPHRASE] [-C COMMENT] [-a ROUNDS] [-Z CIPHER] -f FILE
        nacre keygen -r NAME [-g] [-O hashalg=sha1|sha256] [-f FILE]
        nacre keygen -F HOST [-lvHq] [-E sha256|md5] [-f KNOWN_HOSTS]
        nacre keygen -H|-R HOST [-q] [-f KNOWN_HOSTS]
-       nacre keygen -s AUTHORITY [-h] [-U] -I ID -n NAMES [-V VALIDITY] [-z [+]SERIAL] [-O OPTION]… [-t rsa-sha2-256|rsa-sha2-512]
+       nacre keygen -s AUTHORITY [-h] [-U] -I ID [-n NAMES] [-V VALIDITY] [-z [+]SERIAL] [-O OPTION]… [-t rsa-sha2-256|rsa-sha2-512]
                     [-P PASSPHRASE] [-q] FILE…
        nacre keygen -L [-E sha256|md5] -f FILE
        nacre keygen -Y sign -n NAMESPACE -f KEY [-O hashalg=sha256|sha512] [-P PASSPHRASE] [-qU] [FILE…]
@@ -204,10 +205,12 @@ Defaults are in parentheses.
   -f FILE             file to write (~/.ssh/id_TYPE); with -l, -e, -i, -y, -p, -c and -r, key file; with -F, -H and -R, known_hosts file
                       (~/.ssh/known_hosts)
   -N PASSPHRASE       passphrase to encrypt the key with, '' for none (asked for at the terminal)
-  -P PASSPHRASE       passphrase of the key file (asked for at the terminal)
+  -P PASSPHRASE       passphrase of the key file (asked for at the terminal, or by the program of SSH_ASKPASS as ssh-keygen does)
   -C COMMENT          comment of the key (user@host); with -c, the new one (asked for at the terminal)
   -m FORMAT           format of the private key: RFC4716 (OpenSSH's own), PKCS8, PEM, or PPK for PuTTY; with -p, PPK stays PPK (RFC4716). With -e
                       and -i, format of the public key (RFC4716).
+  -a ROUNDS           rounds of bcrypt, 1 to 1024, for a passphrase in OpenSSH's format: more of them make guesses slower (24)
+  -Z CIPHER           cipher that encrypts a key in OpenSSH's format: AES or chacha20-poly1305@openssh.com (aes256-ctr)
   -e                  print the public key of a file for other programs
   -i                  print the public key of another program as a line
   -y                  print the public key of a private key as a line
@@ -226,7 +229,8 @@ Defaults are in parentheses.
   -h                  with -s: certificates of hosts (of users)
   -U                  with -s and -Y sign: the key is in the agent
   -I ID               with -s: name of the certificate, for logs and revocation lists
-  -n NAMES            with -s: users who may log in with it, or hosts that it is good for, separated by commas
+  -n NAMES            with -s: users who may log in with it, or hosts that it is good for, separated by commas (none: Nacre and OpenSSH 10.3
+                      refuse the certificate)
   -V VALIDITY         with -s: +52w, or FROM:TO with always, forever, YYYYMMDD[HHMM[SS]][Z], 0x… seconds, +1d or -1d (always:forever)
   -z SERIAL           with -s: number of the certificate; +SERIAL counts up (0: none); with -k, version of the list
   -O OPTION           with -s: clear, [no-]permission such as no-pty, force-command=…, source-address=…, verify-required, no-touch-required,

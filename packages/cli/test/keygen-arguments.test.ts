@@ -18,6 +18,10 @@ describe("parseKeygenArguments", () => {
     [["-tecdsa", "-N", "", "-C", "a b"], { ...GENERATE, type: "ecdsa", passphrase: "", comment: "a b" }],
     [["-qt", "ssh-ed25519", "-m", "pkcs8"], { ...GENERATE, type: "ed25519", format: "pkcs8", quiet: true }],
     [["-t", "ssh-rsa", "-m", "PPK"], { ...GENERATE, type: "rsa", format: "ppk" }],
+    [
+      ["-t", "rsa-sha2-512", "-a", "100", "-Zaes128-ctr"],
+      { ...GENERATE, type: "rsa", rounds: 100, cipher: "aes128-ctr" },
+    ],
     [["-t", "ecdsa-sha2-nistp384"], { ...GENERATE, type: "ecdsa", bits: 384 }],
     [["-t", "ecdsa-sha2-nistp384", "-b", "521"], { ...GENERATE, type: "ecdsa", bits: 521 }],
     [["-ef", "k"], { action: "export", file: "k", format: "rfc4716", passphrase: undefined }],
@@ -33,6 +37,10 @@ describe("parseKeygenArguments", () => {
       { action: "change-passphrase", file: "k", passphrase: "old", newPassphrase: undefined, format: undefined },
     ],
     [["-cCx", "-f", "k"], { action: "change-comment", file: "k", passphrase: undefined, comment: "x" }],
+    [
+      ["-c", "-a1024", "-Z", "x", "-f", "k"],
+      { action: "change-comment", file: "k", passphrase: undefined, comment: undefined, rounds: 1024, cipher: "x" },
+    ],
     [["-rh"], { action: "sshfp", name: "h", file: undefined, hashes: ["sha1", "sha256"], generic: false }],
     [
       ["-gr", "h", "-Ohashalg=SHA256", "-f", "k"],
@@ -60,6 +68,11 @@ describe("parseKeygenArguments", () => {
     [["-e", "-m", "PPK", "-f", "k"], 'unknown format "PPK"; expected RFC4716, PKCS8 or PEM'],
     [["-p", "-m", "x", "-f", "k"], 'unknown format "x"; expected RFC4716, PKCS8, PEM or PPK'],
     [["-r", "h", "-O", "hashalg=md5"], "-O of -r must be hashalg=sha1 or hashalg=sha256"],
+    [["-p", "-a", "0", "-f", "k"], 'invalid number of rounds "0"; expected 1 to 1024'],
+    [["-t", "rsa", "-a", "1025"], 'invalid number of rounds "1025"'],
+    [["-t", "rsa", "-a", "1e2"], 'invalid number of rounds "1e2"'],
+    [["-y", "-a", "1", "-f", "k"], "-a cannot be combined with -y"],
+    [["-l", "-Z", "x", "-f", "k"], "-Z cannot be combined with -l"],
     [["-t", "rsa", "-P", "x"], "-P cannot be combined with -t"],
     [["-l", "-f", "key", "-E", "sha1"], 'unknown hash "sha1"; expected sha256 or md5'],
   ])("rejects %j: %s", (words, message) => {

@@ -55,8 +55,16 @@ describe("-s", () => {
     expect(said).toBe("");
   });
 
+  test("warns of a certificate without names", async () => {
+    expect(await run("-s @ca -I me -V +1d @key.pub")).toBe(0);
+    expect(said).toMatch(/^Signed user key \S+: id "me" serial 0 valid from .*\nWarning: \S+ names no user, .* -n\n$/);
+    expect(await run("-L -f @key-cert.pub")).toBe(0);
+    expect(printed).toContain("Principals: (none)");
+    expect(await run("-qhs @ca -I me @key.pub")).toBe(0);
+    expect(said).toBe("");
+  });
+
   test.each([
-    ["-s @ca -I me @key.pub", "without names"],
     ["-s @ca -I me -n a, @key.pub", "Empty principal name"],
     ["-s @ca -n a @key.pub", "Must specify key id"],
     ["-s @ca -I me -n a", "Too few arguments"],

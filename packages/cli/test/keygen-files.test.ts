@@ -1,8 +1,8 @@
 import { chmod, lstat, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { formatPrivateKey, formatPublicKeyLine, openPrivateKey } from "@nacre/keyfiles";
-import { finish, keyOf, PASSPHRASE, ppkVectors, textOf, unlock } from "@nacre/testing/keyfiles";
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { bodyOf, finish, keyOf, PASSPHRASE, ppkVectors, textOf, unlock } from "@nacre/testing/keyfiles";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { random } from "../src/keygen/key-files.ts";
 import { keygen } from "../src/keygen/keygen.ts";
 import { openTerminal } from "../src/terminal/terminal.ts";
@@ -24,6 +24,8 @@ beforeEach(async () => {
     return true;
   });
 });
+
+afterEach(() => vi.unstubAllEnvs());
 
 /** Makes each call of `openTerminal` return a terminal with these answers. */
 function personAt(...answers: string[]): void {
@@ -76,6 +78,18 @@ describe("keygen -p", () => {
     expect(await readFile(file, "utf8")).toContain("BEGIN OPENSSH PRIVATE KEY");
     await keygen(["-p", "-N", "", "-m", "PKCS8", "-f", file]);
     expect(await readFile(file, "utf8")).toContain("BEGIN PRIVATE KEY");
+  });
+
+  test("-a and -Z choose the rounds and the cipher", async () => {
+    await keygen(["-qt", "ed25519", "-N", "secret", "-a", "1", "-f", file]);
+    unlock(await readFile(file, "utf8"), "secret", { maxBcryptRounds: 1 });
+    await keygen(["-p", "-P", "secret", "-N", "other", "-a", "2", "-Z", "aes128-gcm@openssh.com", "-f", file]);
+    const text = await readFile(file, "utf8");
+    expect(Buffer.from(bodyOf(text)).toString("latin1")).toContain("aes128-gcm@openssh.com");
+    expect(() => openPrivateKey(text, { maxBcryptRounds: 1 })).toThrow("2 bcrypt rounds");
+    unlock(text, "other");
+    const unknown = keygen(["-p", "-P", "other", "-N", "last!", "-Z", "aes", "-f", file]);
+    await expect(unknown).rejects.toThrow('unknown cipher "aes"');
   });
 
   test("replaces the file behind a link", async () => {
@@ -150,6 +164,17 @@ describe("a printed public key", () => {
     printed = "";
     await keygen(["-l", "-f", file]);
     expect(printed).toMatch(/^256 SHA256:\S+ no comment \(ED25519\)\n$/);
+  });
+
+  test("-y gets the passphrase from the program of SSH_ASKPASS", async () => {
+    await writeFile(file, ppk.text, { mode: 0o600 });
+    const program = join(folder, "askpass");
+    await writeFile(program, `#!/bin/sh\necho '${PASSPHRASE}'\n`, { mode: 0o755 });
+    vi.stubEnv("SSH_ASKPASS", program);
+    vi.stubEnv("SSH_ASKPASS_REQUIRE", "force");
+    await keygen(["-y", "-f", file]);
+    expect(printed).toBe(line);
+    await expect(keygen(["-p", "-P", PASSPHRASE, "-f", file])).rejects.toThrow("no terminal");
   });
 
   test("-e needs no passphrase if the file or a .pub file beside it has the key", async () => {

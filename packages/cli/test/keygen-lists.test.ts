@@ -50,6 +50,9 @@ describe("-Y", () => {
     expect(printed).toBe("");
     expect(await run("-Y match-principals -f @signers -I eve")).toBe(210);
     expect(said).toBe("No principal matched.\n");
+    await write("spoilt", "eve octopus\n");
+    expect(await run("-Y match-principals -f @spoilt -I bob")).toBe(210);
+    expect(await run("-Y match-principals -f @spoilt -I eve")).toBe(252);
     expect(await run("-Y verify -n file -f @signers -I bob")).toBe(1);
     expect(await run("-Y dance")).toBe(1);
   });

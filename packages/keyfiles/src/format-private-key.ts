@@ -26,6 +26,8 @@ export interface FormatPrivateKeyOptions {
    * Unused for `"pem"`.
    */
   readonly rounds?: number | undefined;
+  /** Cipher for `"openssh"`, by its name in `ssh -Q cipher`: AES, or chacha20-poly1305@openssh.com. Default `"aes256-ctr"`. */
+  readonly cipher?: string | undefined;
   /** Random source for check integers, salts and IVs. */
   readonly random: RandomSource;
 }
@@ -38,7 +40,7 @@ const PBKDF2_ITERATIONS = 600_000;
  * options.
  */
 export function* formatPrivateKey(key: PrivateKey, options: FormatPrivateKeyOptions): Generator<void, string> {
-  const { format, passphrase = "", comment = "", random } = options;
+  const { format, passphrase = "", comment = "", cipher = "aes256-ctr", random } = options;
   const rounds = options.rounds ?? (format === "openssh" ? BCRYPT_ROUNDS : PBKDF2_ITERATIONS);
   if (!(Number.isInteger(rounds) && rounds >= 1 && rounds <= 0xffff_ffff))
     throw new SshError("usage", `\`rounds\` must be an integer from 1 to 4294967295, got ${rounds}`);
@@ -48,8 +50,10 @@ export function* formatPrivateKey(key: PrivateKey, options: FormatPrivateKeyOpti
     throw new SshError("usage", `format ${format} does not support a comment; use format openssh or omit \`comment\``);
   const encryption = passphrase === "" ? undefined : { passphrase, rounds };
   switch (format) {
-    case "openssh":
-      return formatPem("OPENSSH PRIVATE KEY", yield* writeOpensshKey(key, comment, random, encryption), 70);
+    case "openssh": {
+      const body = yield* writeOpensshKey(key, comment, random, encryption && { ...encryption, cipher });
+      return formatPem("OPENSSH PRIVATE KEY", body, 70);
+    }
     case "pkcs8": {
       const body = writePkcs8(key.fields);
       if (encryption === undefined) return formatPem("PRIVATE KEY", body, 64);

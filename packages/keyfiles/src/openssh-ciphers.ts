@@ -10,6 +10,8 @@ export interface FileCipher {
   readonly blockSize: number;
   /** Length in bytes of the tag that follows the ciphertext, outside its `string`. */
   readonly tagLength: number;
+  /** Returns the ciphertext in a new array, with the tag after it. `plaintext` is aligned to words. */
+  encrypt(key: Uint8Array, iv: Uint8Array, plaintext: Uint8Array): Uint8Array;
   /** Returns the plaintext in a new array, or `undefined` if the tag is invalid: the key is wrong or the data is damaged. */
   decrypt(key: Uint8Array, iv: Uint8Array, ciphertext: Uint8Array, tag: Uint8Array): Uint8Array | undefined;
 }
@@ -27,7 +29,7 @@ export const FILE_CIPHERS: ReadonlyMap<string, FileCipher> = new Map([
   ["chacha20-poly1305@openssh.com", chacha20Poly1305()],
 ]);
 
-// All functions copy their input, since noble refuses arrays that are not word-aligned. Bundlers that see no side effects drop an unused
+// `decrypt` copies its input, since noble refuses arrays that are not word-aligned. Bundlers that see no side effects drop an unused
 // FILE_CIPHERS, with noble's AES.
 
 // @__NO_SIDE_EFFECTS__
@@ -37,6 +39,7 @@ function aesCtr(keyLength: number): FileCipher {
     ivLength: 16,
     blockSize: 16,
     tagLength: 0,
+    encrypt: (key, iv, plaintext) => ctr(key, iv).encrypt(plaintext),
     decrypt: (key, iv, ciphertext) => ctr(key, iv).decrypt(ciphertext.slice()),
   };
 }
@@ -48,6 +51,7 @@ function aesCbc(keyLength: number): FileCipher {
     ivLength: 16,
     blockSize: 16,
     tagLength: 0,
+    encrypt: (key, iv, plaintext) => cbc(key, iv, { disablePadding: true }).encrypt(plaintext),
     decrypt: (key, iv, ciphertext) => cbc(key, iv, { disablePadding: true }).decrypt(ciphertext.slice()),
   };
 }
@@ -59,6 +63,7 @@ function aesGcm(keyLength: number): FileCipher {
     ivLength: 12,
     blockSize: 16,
     tagLength: 16,
+    encrypt: (key, iv, plaintext) => gcm(key, iv).encrypt(plaintext),
     decrypt(key, iv, ciphertext, tag) {
       try {
         return gcm(key, iv).decrypt(concatBytes(ciphertext, tag));
@@ -72,17 +77,21 @@ function aesGcm(keyLength: number): FileCipher {
 /** OpenSSH PROTOCOL.chacha20poly1305 with sequence number 0. A file has no packet length, so only the first of the two keys is used. */
 // @__NO_SIDE_EFFECTS__
 function chacha20Poly1305(): FileCipher {
+  const nonce = new Uint8Array(8);
+  const crypt = (key: Uint8Array, bytes: Uint8Array): Uint8Array =>
+    chacha20orig(key.slice(0, 32), nonce, bytes, undefined, 1);
+  const tagOf = (key: Uint8Array, ciphertext: Uint8Array): Uint8Array =>
+    poly1305(ciphertext, chacha20orig(key.slice(0, 32), nonce, new Uint8Array(32)));
   return {
     keyLength: 64,
     ivLength: 0,
     blockSize: 8,
     tagLength: 16,
-    decrypt(key, _iv, ciphertext, tag) {
-      const main = key.slice(0, 32);
-      const nonce = new Uint8Array(8);
-      const macKey = chacha20orig(main, nonce, new Uint8Array(32));
-      if (!equalBytes(poly1305(ciphertext, macKey), tag)) return undefined;
-      return chacha20orig(main, nonce, ciphertext.slice(), undefined, 1);
+    encrypt(key, _iv, plaintext) {
+      const ciphertext = crypt(key, plaintext);
+      return concatBytes(ciphertext, tagOf(key, ciphertext));
     },
+    decrypt: (key, _iv, ciphertext, tag) =>
+      equalBytes(tagOf(key, ciphertext), tag) ? crypt(key, ciphertext.slice()) : undefined,
   };
 }

@@ -1,10 +1,9 @@
 import { type PrivateKey, privateKeyFromFields } from "@nacre/keys";
 import { defaultKeyFormats, findKeyFormat } from "@nacre/keys/internal";
 import { equalBytes, type RandomSource, SshError, utf8Encode, Writer } from "@nacre/wire";
-import { ctr } from "@noble/ciphers/aes.js";
 import { bcryptPbkdf } from "./bcrypt-pbkdf.ts";
 import { type KeyFileLimits, overLimit } from "./limits.ts";
-import { FILE_CIPHERS } from "./openssh-ciphers.ts";
+import { FILE_CIPHERS, type FileCipher } from "./openssh-ciphers.ts";
 import { MAGIC, type OpensshContainer, readPrivateSection } from "./openssh-container.ts";
 import type { EncryptedKeyFile } from "./private-key-file.ts";
 
@@ -59,21 +58,23 @@ export function openOpensshKey(
   };
 }
 
-/** Passphrase and cost for encrypting the private section. */
+/** How the private section is encrypted. */
 export interface OpensshEncryption {
   readonly passphrase: string;
   /** bcrypt-pbkdf rounds. */
   readonly rounds: number;
+  readonly cipher: string;
 }
 
-/** Encodes the body of "OPENSSH PRIVATE KEY": unencrypted, or with aes256-ctr and bcrypt-pbkdf like `ssh-keygen`. */
+/** Encodes the body of "OPENSSH PRIVATE KEY": unencrypted, or with bcrypt-pbkdf like `ssh-keygen`. Throws `usage` for an unknown cipher. */
 export function* writeOpensshKey(
   key: PrivateKey,
   comment: string,
   random: RandomSource,
   encryption: OpensshEncryption | undefined,
 ): Generator<void, Uint8Array> {
-  const blockSize = encryption === undefined ? 8 : 16;
+  const cipher = encryption && cipherOf(encryption.cipher);
+  const blockSize = cipher?.blockSize ?? 8;
   const check = random(4);
   const section = new Writer(4096).raw(check).raw(check);
   const { format } = key.fields;
@@ -85,19 +86,28 @@ export function* writeOpensshKey(
   const plain = section.finish();
 
   const writer = new Writer(4096).raw(MAGIC);
-  if (encryption === undefined)
+  if (encryption === undefined || cipher === undefined)
     return writer.string("none").string("none").string("").uint32(1).string(key.publicKey.blob).string(plain).finish();
   const salt = random(16);
-  const secret = yield* bcryptPbkdf(utf8Encode(encryption.passphrase), salt, encryption.rounds, 32 + 16);
-  const ciphertext = ctr(secret.slice(0, 32), secret.slice(32)).encrypt(plain);
+  const { keyLength, ivLength } = cipher;
+  const secret = yield* bcryptPbkdf(utf8Encode(encryption.passphrase), salt, encryption.rounds, keyLength + ivLength);
+  const sealed = cipher.encrypt(secret.slice(0, keyLength), secret.slice(keyLength), plain);
   secret.fill(0);
   plain.fill(0);
   return writer
-    .string("aes256-ctr")
+    .string(encryption.cipher)
     .string("bcrypt")
     .string(new Writer().string(salt).uint32(encryption.rounds).finish())
     .uint32(1)
     .string(key.publicKey.blob)
-    .string(ciphertext)
+    .string(sealed.subarray(0, plain.length))
+    .raw(sealed.subarray(plain.length))
     .finish();
+}
+
+function cipherOf(name: string): FileCipher {
+  const cipher = FILE_CIPHERS.get(name);
+  if (cipher === undefined)
+    throw new SshError("usage", `unknown cipher "${name}"; expected one of ${[...FILE_CIPHERS.keys()].join(", ")}`);
+  return cipher;
 }

@@ -34,7 +34,7 @@ function algorithmOf(format: string): number | undefined {
  */
 export function formatSshfp(
   name: string,
-  { format, blob }: PublicKey,
+  { format, blob }: Pick<PublicKey, "format" | "blob">,
   hash: SshfpHash,
   { generic = false }: { readonly generic?: boolean | undefined } = {},
 ): string {

@@ -1,3 +1,4 @@
+import { expectError } from "@nacre/testing/errors";
 import { vectors } from "@nacre/testing/keyfiles";
 import { describe, expect, test } from "vitest";
 import { parseAllowedSigners, parsePublicKeyLine, type SignerCertificate } from "../src/index.ts";
@@ -36,6 +37,10 @@ describe("a list of signers", () => {
     expect(signers.matchPrincipals("bob@a.org")).toEqual(["*@a.org,!eve@a.org", "*@a.org"]);
     expect(signers.matchPrincipals("eve@a.org")).toEqual(["*@a.org"]);
     expect(signers.matchPrincipals("!eve@a.org")).toEqual(["*@a.org,!eve@a.org", "*@a.org"]);
+    const spoilt = parseAllowedSigners(`${text}bob octopus ${bob.line}\neve\n`);
+    expect(spoilt.matchPrincipals("alice")).toEqual(["alice"]);
+    for (const name of ["bob", "eve"]) expectError("file-malformed", () => spoilt.matchPrincipals(name));
+    expectError("file-malformed", () => parseAllowedSigners(`${text}"eve`).matchPrincipals("alice"));
   });
 
   test("counts times as local unless they end in Z", () => {
@@ -132,6 +137,10 @@ test("SSHSIG: certificates of allowed signers · client", () => {
   // The line of an authority does not stand for its key, nor a plain line for what its key certifies.
   expect(ask(list, "alice@a.org", authority.blob)).toEqual([]);
   expect(certified("alice@a.org", {}, { text: `* ${authority.line}` })).toEqual([]);
+  // The line of the certificate itself needs no more than that of a plain key.
+  expect(certified("bob", { type: "host", validBefore: 0n }, { text: `bob ${alice.line}` })).toBe(true);
+  const own = parseAllowedSigners(`bob,carol ${alice.line}`);
+  expect(own.findPrincipals({ publicKey: alice.blob, certificate }, use.time)).toBe("bob,carol");
   const found = parseAllowedSigners(list).findPrincipals({ publicKey: alice.blob, certificate }, use.time);
   expect(found).toBe("alice@a.org");
   const expired = parseAllowedSigners(list).findPrincipals({ publicKey: alice.blob, certificate }, Number(late));

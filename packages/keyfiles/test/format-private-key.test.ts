@@ -30,6 +30,29 @@ describe("a written file opens to the same key", () => {
     expect(again(format(key, { format: "pem", passphrase: "päss" }), "päss")).toBe("");
   });
 
+  test.each([
+    "aes128-ctr",
+    "aes192-ctr",
+    "aes256-ctr",
+    "aes128-cbc",
+    "aes192-cbc",
+    "aes256-cbc",
+    "aes128-gcm@openssh.com",
+    "aes256-gcm@openssh.com",
+    "chacha20-poly1305@openssh.com",
+  ])("encrypted with %s", (cipher) => {
+    const key = keyOf("ed25519-plain");
+    const text = format(key, { format: "openssh", passphrase: "p", comment: "c", rounds: 1, cipher });
+    const { privateKey, comment } = unlock(text, "p");
+    expect([privateKey.fields, comment]).toEqual([key.fields, "c"]);
+    expectError("passphrase-wrong", () => unlock(text, "q"));
+  });
+
+  test("but not with an unknown cipher", () => {
+    const options = { format: "openssh", passphrase: "p", cipher: "aes512-ctr" } as const;
+    expectError("usage", () => format(keyOf("ed25519-plain"), options));
+  });
+
   test("with comments of different lengths, and so with every padding", () => {
     const key = keyOf("ed25519-plain");
     for (let length = 0; length <= 16; length++) {

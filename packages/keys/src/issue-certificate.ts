@@ -10,8 +10,12 @@ export interface CertificateOptions {
   readonly type: CertificateType;
   /** Name for logs and revocation lists, such as the person's. */
   readonly keyId: string;
-  /** Users who may log in with it, or names of the host; for a host also patterns. At least one, at most 256. */
-  readonly principals: readonly string[];
+  /**
+   * Users who may log in with it, or names of the host; for a host also patterns. At least one, at most 256. With `"none"` Nacre and
+   * OpenSSH 10.3 refuse the certificate, but earlier versions of OpenSSH accept it for any host, and for any user whose authorized_keys
+   * has the authority.
+   */
+  readonly principals: readonly string[] | "none";
   /** Number for revocation lists. Default: 0, none. */
   readonly serial?: bigint | undefined;
   /** First second of its validity, in seconds since 1970. Default: 0, from the beginning. */
@@ -65,9 +69,15 @@ export function prepareCertificate(
   algorithm?: string,
 ): UnsignedCertificate {
   const names = signingNames(authority, algorithm);
-  const { publicKey, type, keyId, principals, serial = 0n, validAfter = 0n, random } = options;
+  const { publicKey, type, keyId, serial = 0n, validAfter = 0n, random } = options;
+  const principals = principalsOf(options);
   const validBefore = options.validBefore === "forever" ? FOREVER : options.validBefore;
-  check(options, validAfter, validBefore);
+  if (isCertified(publicKey.format))
+    throw new SshError("key-unsupported", "a certificate cannot be certified; pass the plain key in it");
+  if ([keyId, ...principals].some((text) => text.includes("\0")))
+    throw new SshError("usage", "`keyId` and `principals` must not contain NUL characters");
+  if (validBefore <= validAfter)
+    throw new SshError("usage", "`validBefore` must be after `validAfter`; the certificate would never be valid");
   const principalList = new Writer();
   for (const principal of principals) principalList.string(principal);
   const plain = keyReader(publicKey.blob, publicKey.format);
@@ -105,17 +115,16 @@ function signingNames({ format, algorithms }: PublicKey, algorithm: string | und
   return names;
 }
 
-function check({ publicKey, principals, keyId }: CertificateOptions, validAfter: bigint, validBefore: bigint): void {
-  if (isCertified(publicKey.format))
-    throw new SshError("key-unsupported", "a certificate cannot be certified; pass the plain key in it");
+function principalsOf({ principals }: CertificateOptions): readonly string[] {
+  if (principals === "none") return [];
   if (principals.length === 0 || principals.includes(""))
-    throw new SshError("usage", "a certificate needs names; one without principals is accepted by no server");
+    throw new SshError(
+      "usage",
+      'missing names in `principals`; pass users or hosts, or "none" for a certificate without names',
+    );
   if (principals.length > MAX_PRINCIPALS)
     throw new SshError("usage", `\`principals\` has ${principals.length} names, but the maximum is ${MAX_PRINCIPALS}`);
-  if ([keyId, ...principals].some((text) => text.includes("\0")))
-    throw new SshError("usage", "`keyId` and `principals` must not contain NUL characters");
-  if (validBefore <= validAfter)
-    throw new SshError("usage", "`validBefore` must be after `validAfter`; the certificate would never be valid");
+  return principals;
 }
 
 /** Encodes options sorted by their names' bytes, as the draft demands. A value is a string in a string. */

@@ -294,6 +294,11 @@ describe("issuing", () => {
     expectError("usage", () => issueCertificate(authority, { ...options, ...changes }));
   });
 
+  test('has no names for the principals "none"', () => {
+    const blob = issueCertificate(authority, { ...options, principals: "none" });
+    expect(parseCertificate(blob)).toMatchObject({ isVerified: true, principals: [] });
+  });
+
   test("refuses a certificate as the key, and another algorithm than the authority's", () => {
     const { publicKey } = certifiedPrivateKey(key, parseCertificate(certificate()));
     expectError("key-unsupported", () => issueCertificate(authority, { ...options, publicKey }));

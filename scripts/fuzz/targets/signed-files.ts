@@ -48,7 +48,7 @@ const allowedSigners: Target = {
     );
     signers.check("alice", signer, { namespace: "file", time: 1_700_000_000_000 });
     signers.findPrincipals(signer, 1_700_000_000_000);
-    signers.matchPrincipals("alice");
+    attempt(() => signers.matchPrincipals("alice"));
   },
 };
 

@@ -14,24 +14,16 @@ export async function changePassphrase(parsed: Arguments<"change-passphrase">): 
   const file = await existing(parsed.file);
   const loaded = await loadPrivateKey(file, parsed.passphrase, "Enter old passphrase: ");
   if (hasComment(loaded)) process.stdout.write(`Key has comment '${escapeText(loaded.comment)}'\n`);
-  const passphrase = parsed.newPassphrase ?? (await newPassphrase());
+  const passphrase = parsed.newPassphrase ?? (await askNewPassphrase(NEW_PASSPHRASE));
   const format = parsed.format ?? keptFormat(loaded);
-  const text = await privateKeyText(loaded.privateKey, { format, passphrase, comment: loaded.comment });
+  const { rounds, cipher } = parsed;
+  const { privateKey, comment } = loaded;
+  const text = await privateKeyText(privateKey, { format, passphrase, comment, rounds, cipher });
   await replaceFiles([{ path: file, text, mode: 0o600 }]);
   process.stdout.write("Your identification has been saved with the new passphrase.\n");
 }
 
-async function newPassphrase(): Promise<string> {
-  const terminal = openTerminal();
-  try {
-    return await askNewPassphrase(terminal, [
-      "Enter new passphrase (empty for no passphrase): ",
-      "Enter same passphrase again: ",
-    ]);
-  } finally {
-    terminal?.close();
-  }
-}
+const NEW_PASSPHRASE = ["Enter new passphrase (empty for no passphrase): ", "Enter same passphrase again: "] as const;
 
 /** Runs `-c`: changes the comment in a private key and in the `.pub` file beside it. */
 export async function changeComment(parsed: Arguments<"change-comment">): Promise<void> {
@@ -42,7 +34,9 @@ export async function changeComment(parsed: Arguments<"change-comment">): Promis
   const comment = parsed.comment ?? (await newComment());
   if (hasComment(loaded) && comment === old) return void process.stdout.write("No change to comment\n");
   if (/[\r\n\0]/.test(comment)) throw usage("the comment must be a single line");
-  const text = await privateKeyText(privateKey, { format: keptFormat(loaded), passphrase, comment });
+  const { rounds, cipher } = parsed;
+  const format = keptFormat(loaded);
+  const text = await privateKeyText(privateKey, { format, passphrase, comment, rounds, cipher });
   const line = `${formatPublicKeyLine(privateKey.publicKey)} ${comment}\n`;
   await replaceFiles([
     { path: file, text, mode: 0o600 },

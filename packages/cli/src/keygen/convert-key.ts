@@ -1,6 +1,5 @@
 import { hostname } from "node:os";
 import {
-  type CommentedPublicKey,
   formatPublicKey,
   formatPublicKeyLine,
   formatSshfp,
@@ -9,7 +8,7 @@ import {
 } from "@nacre/keyfiles";
 import { keyLabel, type PublicKey } from "@nacre/keys";
 import { account, expandHome } from "@nacre/node";
-import { SshError, utf8DecodeLossy } from "@nacre/wire";
+import { base64Decode, SshError, utf8DecodeLossy } from "@nacre/wire";
 import type { KeyFileArguments } from "./key-file-arguments.ts";
 import { inFile, loadPrivateKey, loadPublicKey, readKeyFile } from "./key-files.ts";
 
@@ -49,17 +48,30 @@ export async function printPublicKey({ file, passphrase }: Arguments<"print-publ
 
 /** Returns what `-r` prints: SSHFP records of a key, or of the host keys of this machine. */
 export async function sshfpRecords({ name, file, hashes, generic }: Arguments<"sshfp">): Promise<string> {
-  const keys = file === undefined ? await hostKeys() : [await loadPublicKey(expandHome(file))];
-  return keys
-    .flatMap(({ publicKey }) => hashes.map((hash) => `${formatSshfp(name, publicKey, hash, { generic })}\n`))
-    .join("");
+  const keys = file === undefined ? await hostKeys() : [await keyToPublish(expandHome(file))];
+  return keys.flatMap((key) => hashes.map((hash) => `${formatSshfp(name, key, hash, { generic })}\n`)).join("");
 }
 
-async function hostKeys(): Promise<CommentedPublicKey[]> {
-  const keys: CommentedPublicKey[] = [];
+type KeyToPublish = Parameters<typeof formatSshfp>[1];
+
+/** Returns a key for a record, also one that is too short to be used. */
+async function keyToPublish(path: string): Promise<KeyToPublish> {
+  try {
+    return (await loadPublicKey(path)).publicKey;
+  } catch (error) {
+    if (!(error instanceof SshError) || error.code !== "key-weak") throw error;
+    const [, format, base64] = /^[ \t]*(ssh-rsa)[ \t]+(\S+)/m.exec(utf8DecodeLossy(await readKeyFile(path))) ?? [];
+    const blob = base64Decode(base64 ?? "");
+    if (format === undefined || blob === undefined) throw error;
+    return { format, blob };
+  }
+}
+
+async function hostKeys(): Promise<KeyToPublish[]> {
+  const keys: KeyToPublish[] = [];
   for (const path of HOST_KEYS) {
     try {
-      keys.push(await loadPublicKey(`${path}.pub`));
+      keys.push(await keyToPublish(`${path}.pub`));
     } catch (error) {
       if (!(error instanceof SshError) || error.code !== "file-unreadable") throw error;
     }

@@ -6,6 +6,13 @@ export type PrivateFormat = FormatPrivateKeyOptions["format"] | "ppk";
 /** Format of a public key file of other programs. */
 export type PublicFormat = FormatPublicKeyOptions["format"];
 
+/** How a private key is encrypted in OpenSSH's format. `undefined`: as ssh-keygen does by default. */
+export interface FileEncryption {
+  /** bcrypt rounds. */
+  readonly rounds: number | undefined;
+  readonly cipher: string | undefined;
+}
+
 /** What `-e`, `-i`, `-y`, `-p`, `-c` and `-r` do with a key file. */
 export type KeyFileArguments =
   | {
@@ -16,7 +23,7 @@ export type KeyFileArguments =
     }
   | { readonly action: "import"; readonly file: string; readonly format: PublicFormat }
   | { readonly action: "print-public"; readonly file: string; readonly passphrase: string | undefined }
-  | {
+  | ({
       readonly action: "change-passphrase";
       readonly file: string;
       readonly passphrase: string | undefined;
@@ -24,13 +31,13 @@ export type KeyFileArguments =
       readonly newPassphrase: string | undefined;
       /** `undefined`: PuTTY's file keeps its format, others get OpenSSH's. */
       readonly format: PrivateFormat | undefined;
-    }
-  | {
+    } & FileEncryption)
+  | ({
       readonly action: "change-comment";
       readonly file: string;
       readonly passphrase: string | undefined;
       readonly comment: string | undefined;
-    }
+    } & FileEncryption)
   | {
       readonly action: "sshfp";
       readonly name: string;
@@ -40,15 +47,31 @@ export type KeyFileArguments =
       readonly generic: boolean;
     };
 
-type Option = "-e" | "-i" | "-y" | "-p" | "-c" | "-r" | "-m" | "-P" | "-O" | "-g" | "-f" | "-N" | "-C" | "-q";
+type Option =
+  | "-e"
+  | "-i"
+  | "-y"
+  | "-p"
+  | "-c"
+  | "-r"
+  | "-m"
+  | "-P"
+  | "-O"
+  | "-g"
+  | "-f"
+  | "-N"
+  | "-C"
+  | "-q"
+  | "-a"
+  | "-Z";
 
 /** Options that each action takes, besides `-f` and `-q`. */
 const TAKES = {
   "-e": ["-m", "-P"],
   "-i": ["-m"],
   "-y": ["-P"],
-  "-p": ["-m", "-P", "-N"],
-  "-c": ["-P", "-C"],
+  "-p": ["-m", "-P", "-N", "-a", "-Z"],
+  "-c": ["-P", "-C", "-a", "-Z"],
   "-r": ["-O", "-g"],
 } as const satisfies Partial<Record<Option, readonly Option[]>>;
 
@@ -89,9 +112,10 @@ export function parseKeyFileArguments(
         passphrase,
         newPassphrase: values.last("-N"),
         format: format === undefined ? undefined : privateFormat(format),
+        ...fileEncryption(values),
       };
     case "-c":
-      return { action: "change-comment", file, passphrase, comment: values.last("-C") };
+      return { action: "change-comment", file, passphrase, comment: values.last("-C"), ...fileEncryption(values) };
   }
 }
 
@@ -105,6 +129,18 @@ function sshfpHashes(options: readonly string[]): readonly SshfpHash[] {
 function publicFormat(name = "rfc4716"): PublicFormat {
   const format = (["rfc4716", "pkcs8", "pem"] as const).find((one) => one === name.toLowerCase());
   return format ?? unknownFormat(name, "RFC4716, PKCS8 or PEM");
+}
+
+/** More bcrypt rounds make a file that Nacre does not read by default. */
+const MAX_ROUNDS = 1024;
+
+/** Parses `-a` and `-Z`. */
+export function fileEncryption(values: OptionValues<"-a" | "-Z">): FileEncryption {
+  const text = values.last("-a");
+  const rounds = text === undefined ? undefined : Number(text);
+  if (rounds !== undefined && !(/^\d+$/.test(text!) && rounds >= 1 && rounds <= MAX_ROUNDS))
+    throw usage(`invalid number of rounds "${text}"; expected 1 to ${MAX_ROUNDS}`);
+  return { rounds, cipher: values.last("-Z") };
 }
 
 /** Returns the format of private keys that ssh-keygen means: RFC4716 stands for OpenSSH's own. */

@@ -15,8 +15,9 @@ import { escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
 import { inSlices } from "nacre/extend";
 import { usage } from "../options.ts";
 import { unwritable } from "../ssh/unwritable.ts";
-import { openTerminal, type Terminal } from "../terminal/terminal.ts";
-import type { PrivateFormat } from "./key-file-arguments.ts";
+import { openAsker } from "../terminal/asker.ts";
+import { openTerminal } from "../terminal/terminal.ts";
+import type { FileEncryption, PrivateFormat } from "./key-file-arguments.ts";
 
 export const random = (length: number): Uint8Array => randomFillSync(new Uint8Array(length));
 
@@ -42,7 +43,7 @@ export async function loadPrivateKey(file: string, given: string | undefined, pr
   return inFile(file, async () => {
     const opened = openPrivateKey(bytes);
     if (!opened.encrypted) return { ...opened, passphrase: "" };
-    const passphrase = given ?? (await ask(prompt));
+    const passphrase = await passphraseOf(given, prompt);
     return { ...(await inSlices(opened.decrypt(passphrase))), format: opened.format, passphrase };
   });
 }
@@ -62,7 +63,7 @@ export async function loadPublicKey(file: string, given?: string, prompt?: strin
     if (beside !== undefined) return parsePublicKeyFile(beside);
     if (prompt === undefined)
       throw new SshError("passphrase-needed", "the private key is encrypted, and its .pub file is missing");
-    const { privateKey, comment } = await inSlices(opened.decrypt(given ?? (await ask(prompt))));
+    const { privateKey, comment } = await inSlices(opened.decrypt(await passphraseOf(given, prompt)));
     return { publicKey: privateKey.publicKey, comment };
   });
 }
@@ -88,38 +89,59 @@ export async function inFile<T>(file: string, read: () => Promise<T>): Promise<T
   }
 }
 
-/** Asks one question at the terminal, without echo. Throws `usage` if there is no terminal. */
-async function ask(prompt: string): Promise<string> {
-  const terminal = openTerminal();
-  if (terminal === undefined) throw usage("no terminal to ask for the passphrase; give it with -P");
+async function passphraseOf(given: string | undefined, prompt: string): Promise<string> {
+  const passphrase = given ?? (await askPassphrase(prompt));
+  if (passphrase === undefined) throw usage("no terminal to ask for the passphrase; give it with -P");
+  return passphrase;
+}
+
+/**
+ * Asks for the passphrase of a key file, at the terminal or by the program of SSH_ASKPASS. Resolves with `undefined` if neither may ask.
+ */
+export async function askPassphrase(prompt: string): Promise<string | undefined> {
+  const asker = openAsker();
   try {
-    return await terminal.ask(prompt, { echo: false });
+    return await asker?.ask(prompt, { echo: false });
+  } finally {
+    asker?.close();
+  }
+}
+
+/**
+ * Asks for a new passphrase at the terminal until both entries match. The program of SSH_ASKPASS is not used: if it fails, its answer is
+ * empty, and the key would not be encrypted. Throws `usage` if there is no terminal.
+ */
+export async function askNewPassphrase(prompts: readonly [first: string, again: string]): Promise<string> {
+  const terminal = openTerminal();
+  if (terminal === undefined) throw usage("no terminal to ask for a passphrase; give it with -N (-N '' for none)");
+  try {
+    for (;;) {
+      const passphrase = await terminal.ask(prompts[0], { echo: false });
+      if ((await terminal.ask(prompts[1], { echo: false })) === passphrase) return passphrase;
+      terminal.show("The passphrases do not match.\n");
+    }
   } finally {
     terminal.close();
   }
 }
 
-/** Asks for a new passphrase until both entries match. Throws `usage` if there is no terminal. */
-export async function askNewPassphrase(
-  terminal: Terminal | undefined,
-  prompts: readonly [first: string, again: string],
-): Promise<string> {
-  if (terminal === undefined) throw usage("no terminal to ask for a passphrase; give it with -N (-N '' for none)");
-  for (;;) {
-    const passphrase = await terminal.ask(prompts[0], { echo: false });
-    if ((await terminal.ask(prompts[1], { echo: false })) === passphrase) return passphrase;
-    terminal.show("The passphrases do not match.\n");
-  }
+/** Content of a new private key file, besides the key. */
+interface NewKeyFile extends Partial<FileEncryption> {
+  readonly format: PrivateFormat;
+  /** `""`: not encrypted. */
+  readonly passphrase: string;
+  readonly comment: string;
 }
 
 /** Returns the text of a private key file. Like ssh-keygen, writes what a format cannot hold, an Ed25519 key in PEM, in OpenSSH's. */
 export async function privateKeyText(
   key: PrivateKey,
-  { format: wanted, passphrase, comment }: { format: PrivateFormat; passphrase: string; comment: string },
+  { format: wanted, passphrase, comment, rounds, cipher }: NewKeyFile,
 ): Promise<string> {
   if (wanted === "ppk") return inSlices(formatPpk(key, { passphrase, comment, random }));
   const format = wanted === "pem" && key.publicKey.format === "ssh-ed25519" ? "openssh" : wanted;
-  if (format === "openssh") return inSlices(formatPrivateKey(key, { format, passphrase, comment, random }));
+  if (format === "openssh")
+    return inSlices(formatPrivateKey(key, { format, passphrase, comment, rounds, cipher, random }));
   if (passphrase !== "" && passphrase.length < 5) throw usage("passphrase is too short (minimum five characters)");
   return inSlices(formatPrivateKey(key, { format, passphrase, random }));
 }

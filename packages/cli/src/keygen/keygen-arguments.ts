@@ -1,5 +1,7 @@
 import { parseOptions, usage, valuesOf } from "../options.ts";
 import {
+  type FileEncryption,
+  fileEncryption,
   type KeyFileArguments,
   type PrivateFormat,
   parseKeyFileArguments,
@@ -8,7 +10,7 @@ import {
 
 /** Parsed command line of `nacre keygen`. */
 export type KeygenArguments =
-  | {
+  | ({
       readonly action: "generate";
       readonly type: KeyType;
       /** Key size in bits; `undefined` selects the default of the type. */
@@ -19,7 +21,7 @@ export type KeygenArguments =
       readonly comment: string | undefined;
       readonly format: PrivateFormat;
       readonly quiet: boolean;
-    }
+    } & FileEncryption)
   | KeyFileArguments
   | ({ readonly action: "list"; readonly file: string } & Listing)
   | ({
@@ -44,10 +46,12 @@ interface Listing {
 export type KeyType = (typeof KEY_TYPES)[number];
 
 const KEY_TYPES = ["ed25519", "rsa", "ecdsa"] as const;
-/** Key formats, which name a type too, and for ECDSA a size. */
+/** Names of formats and signature algorithms, which name a type too, and for ECDSA a size. */
 const KEY_FORMATS: ReadonlyMap<string, { readonly type: KeyType; readonly bits?: number }> = new Map([
   ["ssh-ed25519", { type: "ed25519" }],
   ["ssh-rsa", { type: "rsa" }],
+  ["rsa-sha2-256", { type: "rsa" }],
+  ["rsa-sha2-512", { type: "rsa" }],
   ["ecdsa-sha2-nistp256", { type: "ecdsa", bits: 256 }],
   ["ecdsa-sha2-nistp384", { type: "ecdsa", bits: 384 }],
   ["ecdsa-sha2-nistp521", { type: "ecdsa", bits: 521 }],
@@ -77,12 +81,14 @@ export const KEYGEN_OPTIONS = {
   "-P": "value",
   "-O": "value",
   "-g": "flag",
+  "-a": "value",
+  "-Z": "value",
 } as const;
 
 type Option = keyof typeof KEYGEN_OPTIONS;
 
 /** Options valid for only one action. `-f` is valid for all. */
-const FOR_GENERATE: readonly Option[] = ["-t", "-b", "-N", "-C", "-m"];
+const FOR_GENERATE: readonly Option[] = ["-t", "-b", "-N", "-C", "-m", "-a", "-Z"];
 const FOR_LIST: readonly Option[] = ["-v", "-E"];
 
 /** Parses the words after `nacre keygen`. Throws `usage` if they are invalid. */
@@ -146,6 +152,7 @@ export function parseKeygenArguments(words: readonly string[]): KeygenArguments 
     comment: last("-C"),
     format: privateFormat(last("-m") ?? "RFC4716"),
     quiet: last("-q") !== undefined,
+    ...fileEncryption(values),
   };
 }
 

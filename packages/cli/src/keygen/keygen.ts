@@ -7,7 +7,7 @@ import { escapeText, SshError } from "@nacre/wire";
 import { inSlices } from "nacre/extend";
 import { KEYGEN_HELP } from "../help.ts";
 import { parseOptions, usage, valuesOf } from "../options.ts";
-import { openTerminal, type Terminal } from "../terminal/terminal.ts";
+import { openTerminal } from "../terminal/terminal.ts";
 import { changeComment, changePassphrase } from "./change-key.ts";
 import { exportKey, importKey, printPublicKey, sshfpRecords } from "./convert-key.ts";
 import { askNewPassphrase, privateKeyText, random, replaceFiles } from "./key-files.ts";
@@ -86,30 +86,26 @@ async function run(parsed: Exclude<KeygenArguments, { action: "known-hosts" }>):
 
 async function generate(parsed: Extract<KeygenArguments, { action: "generate" }>): Promise<void> {
   const file = expandHome(parsed.file ?? `~/.ssh/id_${parsed.type}`);
-  const terminal = openTerminal();
-  try {
-    for (const path of [file, `${file}.pub`]) await confirmOverwrite(path, terminal);
-    const passphrase =
-      parsed.passphrase ?? (await askNewPassphrase(terminal, ["Passphrase (empty for none): ", "Repeat passphrase: "]));
-    if (passphrase !== "" && passphrase.length < 5)
-      throw usage(`passphrase of ${passphrase.length} characters is too short; use at least 5, or none`);
-    const comment = parsed.comment ?? `${account().username}@${hostname()}`;
+  for (const path of [file, `${file}.pub`]) await confirmOverwrite(path);
+  const passphrase =
+    parsed.passphrase ?? (await askNewPassphrase(["Passphrase (empty for none): ", "Repeat passphrase: "]));
+  if (passphrase !== "" && passphrase.length < 5)
+    throw usage(`passphrase of ${passphrase.length} characters is too short; use at least 5, or none`);
+  const comment = parsed.comment ?? `${account().username}@${hostname()}`;
 
-    const key = await makeKey(parsed.type, parsed.bits);
-    const text = await privateKeyText(key, { format: parsed.format, passphrase, comment });
-    await replaceFiles([
-      { path: file, text, mode: 0o600 },
-      { path: `${file}.pub`, text: `${formatPublicKeyLine(key.publicKey, comment)}\n`, mode: 0o644 },
-    ]);
+  const key = await makeKey(parsed.type, parsed.bits);
+  const { format, rounds, cipher } = parsed;
+  const text = await privateKeyText(key, { format, passphrase, comment, rounds, cipher });
+  await replaceFiles([
+    { path: file, text, mode: 0o600 },
+    { path: `${file}.pub`, text: `${formatPublicKeyLine(key.publicKey, comment)}\n`, mode: 0o644 },
+  ]);
 
-    if (parsed.quiet) return;
-    const { blob } = key.publicKey;
-    process.stdout.write(
-      `private key: ${escapeText(file)}\npublic key: ${escapeText(file)}.pub\n${keyLine(key.publicKey, comment, "sha256")}\n${randomart(blob)}\n`,
-    );
-  } finally {
-    terminal?.close();
-  }
+  if (parsed.quiet) return;
+  const { blob } = key.publicKey;
+  process.stdout.write(
+    `private key: ${escapeText(file)}\npublic key: ${escapeText(file)}.pub\n${keyLine(key.publicKey, comment, "sha256")}\n${randomart(blob)}\n`,
+  );
 }
 
 async function makeKey(type: KeyType, bits: number | undefined): Promise<PrivateKey> {
@@ -129,16 +125,18 @@ async function makeKey(type: KeyType, bits: number | undefined): Promise<Private
 }
 
 /** Asks before overwriting an existing file. Throws `usage` if the answer is not yes, or if there is no terminal. */
-async function confirmOverwrite(path: string, terminal: Terminal | undefined): Promise<void> {
+async function confirmOverwrite(path: string): Promise<void> {
   try {
     await access(path);
   } catch {
     return;
   }
-  const answer = await terminal?.ask(`${escapeText(path)} already exists. Overwrite it (yes, no)? `, { echo: true });
-  if (answer !== "yes" && answer !== "y")
-    throw new SshError(
-      "usage",
-      `${escapeText(path)} already exists and was not overwritten; give another file with -f`,
-    );
+  const terminal = openTerminal();
+  try {
+    const answer = await terminal?.ask(`${escapeText(path)} already exists. Overwrite it (yes, no)? `, { echo: true });
+    if (answer === "yes" || answer === "y") return;
+  } finally {
+    terminal?.close();
+  }
+  throw new SshError("usage", `${escapeText(path)} already exists and was not overwritten; give another file with -f`);
 }

@@ -55,12 +55,16 @@ export async function signCertificates(values: Values, files: readonly string[])
     const text = `${formatPublicKeyLine(certificateKey(certificate), comment)}\n`;
     await replaceFiles([{ path: expandHome(path), text, mode: 0o644 }]);
     if (!values.has("-q")) {
-      const names = escapeText(principals.join(","));
+      const shown = escapeText(path);
+      const names = principals === "none" ? "" : ` for ${escapeText(principals.join(","))}`;
       sayLine(
-        `Signed ${type} key ${escapeText(path)}: id "${escapeText(keyId)}" serial ${serial} for ${names} valid ${formatValidity(validity)}`,
+        `Signed ${type} key ${shown}: id "${escapeText(keyId)}" serial ${serial}${names} valid ${formatValidity(validity)}`,
       );
-      if (validity.validBefore === FOREVER)
-        sayLine(`Warning: ${escapeText(path)} never expires; give it an end, such as -V +52w`);
+      if (principals === "none")
+        sayLine(
+          `Warning: ${shown} names no ${type}, and OpenSSH before 10.3 may accept it for every ${type}; give names with -n`,
+        );
+      if (validity.validBefore === FOREVER) sayLine(`Warning: ${shown} never expires; give it an end, such as -V +52w`);
     }
     if (counts === "+") serial = (serial + 1n) & MAX_SERIAL;
   }
@@ -92,9 +96,8 @@ function algorithmOf({ format, algorithms }: PublicKey, named: string | undefine
   throw new KeygenFailure(`CA key type ${format} doesn't match specified ${escapeText(named)}`);
 }
 
-function principalsOf(names: string | undefined): readonly string[] {
-  if (names === undefined)
-    throw new KeygenFailure("a certificate without names is accepted by no server; give users or hosts with -n");
+function principalsOf(names: string | undefined): CertificateOptions["principals"] {
+  if (names === undefined) return "none";
   const principals = names.split(",");
   if (principals.includes("")) throw new KeygenFailure("Empty principal name");
   if (principals.length > MAX_PRINCIPALS) throw new KeygenFailure("Too many certificate principals specified");

@@ -211,16 +211,22 @@ async function findPrincipals(values: Values): Promise<number> {
   }
 }
 
-/** Status of `-Y match-principals` without a match. */
+/** Statuses of `-Y match-principals` without a match, and with a malformed line that has the identity. */
 const NO_MATCH = 210;
+const MALFORMED_MATCH = 252;
 
 async function matchPrincipals(values: Values): Promise<number> {
   detailsOf(values, []);
   const { signers } = await readSigners(values);
-  const found = signers.matchPrincipals(values.last("-I")!);
-  process.stdout.write(found.map((one) => `${one}\n`).join(""));
-  if (found.length === 0) throw new KeygenFailure("No principal matched.", NO_MATCH);
-  return 0;
+  try {
+    const found = signers.matchPrincipals(values.last("-I")!);
+    process.stdout.write(found.map((one) => `${one}\n`).join(""));
+    if (found.length > 0) return 0;
+  } catch (error) {
+    if (!(error instanceof SshError)) throw error;
+    throw new KeygenFailure("No principal matched.", MALFORMED_MATCH);
+  }
+  throw new KeygenFailure("No principal matched.", NO_MATCH);
 }
 
 /** Reads the list of signers. Says which lines are not used. */

@@ -12,7 +12,7 @@ import { plainAlgorithm } from "@nacre/keys/internal";
 import { agentIdentities, expandHome, privateKey } from "@nacre/node";
 import { equalBytes, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
 import type { RemoteIdentity } from "nacre/extend";
-import { openTerminal } from "../terminal/terminal.ts";
+import { askPassphrase } from "./key-files.ts";
 import { KeygenFailure, readOrFail, reasonOf } from "./keygen-system.ts";
 import { readKeys } from "./list-keys.ts";
 
@@ -92,15 +92,7 @@ async function unlocked(file: string, text: string, passphrase: string | undefin
     if (error.code === "passphrase-wrong") throw failure("incorrect passphrase supplied to decrypt private key");
     if (error.code !== "passphrase-needed" || passphrase !== undefined) throw failure(error.message);
   }
-  const terminal = openTerminal();
-  if (terminal === undefined) throw failure("no terminal to ask for the passphrase; give it with -P");
-  try {
-    return await unlocked(
-      file,
-      text,
-      await terminal.ask(`Enter passphrase for ${escapeText(file)}: `, { echo: false }),
-    );
-  } finally {
-    terminal.close();
-  }
+  const asked = await askPassphrase(`Enter passphrase for ${escapeText(file)}: `);
+  if (asked === undefined) throw failure("no terminal to ask for the passphrase; give it with -P");
+  return unlocked(file, text, asked);
 }

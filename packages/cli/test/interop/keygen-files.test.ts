@@ -85,7 +85,8 @@ describe.each(TYPES)("%s %s", (type, bits) => {
       ...formats
         .slice(1)
         .map((format) => ({ words: ["-p", "-P", "first", "-N", "first", "-m", format], passphrase: "first" })),
-      { words: ["-p", "-P", "first", "-N", ""], passphrase: "" },
+      { words: ["-p", "-P", "first", "-N", "other", "-a", "2", "-Z", "aes128-gcm@openssh.com"], passphrase: "other" },
+      { words: ["-p", "-P", "other", "-N", ""], passphrase: "" },
       { words: ["-c", "-C", "last"], passphrase: "" },
       { words: ["-c", "-C", ""], passphrase: "" },
     ];
@@ -120,6 +121,8 @@ test.each([
   ["-e", "-f", "/nonexistent/key"],
   ["-e", "-m", "other", "-f", "/nonexistent/key"],
   ["-p", "-N", "", "-f", "/nonexistent/key"],
+  ["-p", "-a", "0", "-f", "/nonexistent/key"],
+  ["-p", "-Z", "aes512-ctr", "-f", "/nonexistent/key"],
   ["-r", "host", "-f", "/nonexistent/key"],
 ])("%j %j %j fails with the status of ssh-keygen", async (...words) => {
   expect(await nacreKeygen(...words)).toEqual(sshKeygen(...words));

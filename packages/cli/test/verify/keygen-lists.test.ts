@@ -38,6 +38,7 @@ beforeAll(() => {
     `git namespaces="git" ${line("carol")}`,
     `ca cert-authority ${line("alice")}`,
   );
+  write("half-spoilt", `alice ${line("alice")}`, `al* octopus ${line("alice")}`, `bob ${line("bob")}`, "eve");
   write("spoilt", `alice octopus ${line("alice")}`, `alice namespaces="git",,restrict ${line("alice")}`);
   write("serials", "serial: 1-4", "serial: 10 # ten", "  serial: 0x20", "serial:010", "serial: 700-800", "", "# end");
   write("ids", "id: an id  # x", "id: b", "ID:a");
@@ -123,8 +124,14 @@ const VERIFY: readonly Line[] = [
   ["-Y match-principals -f signers -I x@a.org", "", "same"],
   ["-Y match-principals -f signers -I alice@example.org", "", "same"],
   ["-Y match-principals -f signers -I eve@a.org", "", "same"],
+  ["-Y match-principals -f spoilt -I alice"],
+  ["-Y match-principals -f spoilt -I bob"],
+  ["-Y match-principals -f half-spoilt -I bob"],
+  ["-Y match-principals -f half-spoilt -I alice"],
+  ["-Y match-principals -f half-spoilt -I eve"],
   ["-Y match-principals -f signers", "", "same"],
   ["-Y match-principals -I x", "", "same"],
+  ["-Y match-principals -f missing -I x"],
 ];
 
 const LISTS: readonly Line[] = [

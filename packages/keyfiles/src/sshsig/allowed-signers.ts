@@ -1,4 +1,4 @@
-import { type Bytes, cutText, equalBytes, escapeText, matchPattern } from "@nacre/wire";
+import { type Bytes, cutText, equalBytes, escapeText, matchPattern, SshError } from "@nacre/wire";
 import { OPTIONS } from "../authorized-keys.ts";
 import { type CivilTime, parseExpiryTime, utcTime } from "../expiry-time.ts";
 import { OPTION } from "../key-options.ts";
@@ -62,7 +62,10 @@ export interface AllowedSigners {
    * of a certificate that they match. `undefined` if no line does. A pattern does not say who signed, so {@link check} must follow.
    */
   findPrincipals(signer: Signer, time: number): string | undefined;
-  /** Returns the patterns, as written, of each line that matches an identity. */
+  /**
+   * Returns the patterns, as written, of each line that matches an identity. Throws `file-malformed` if such a line is malformed, as
+   * ssh-keygen then finds nothing.
+   */
   matchPrincipals(identity: string): readonly string[];
 }
 
@@ -76,6 +79,12 @@ interface Options {
 
 type Line = { readonly principals: string; readonly blob: Bytes } & Options;
 
+/** A malformed line. `principals` are its patterns, or `undefined` if they cannot be read either. */
+interface Malformed {
+  readonly principals: string | undefined;
+  readonly problem: string;
+}
+
 /**
  * Parses a list of signers: in each line patterns of identities, options and a public key. A line that is malformed or has an unknown
  * option is reported and not used. `localTime` converts local time to milliseconds since 1970-01-01 UTC. Without it, all times count as
@@ -83,14 +92,15 @@ type Line = { readonly principals: string; readonly blob: Bytes } & Options;
  */
 export function parseAllowedSigners(text: string, localTime: (time: CivilTime) => number = utcTime): AllowedSigners {
   const lines: (Line & { readonly line: number })[] = [];
-  const problems: { line: number; problem: string }[] = [];
+  const malformed: (Malformed & { readonly line: number })[] = [];
   for (const [index, content] of text.split("\n").entries()) {
     const parsed = parseLine(content.replace(/^[ \t\r]+|\r$/g, ""), localTime);
-    if (typeof parsed === "string") problems.push({ line: index + 1, problem: parsed });
-    else if (parsed !== undefined) lines.push({ ...parsed, line: index + 1 });
+    if (parsed === undefined) continue;
+    if ("problem" in parsed) malformed.push({ ...parsed, line: index + 1 });
+    else lines.push({ ...parsed, line: index + 1 });
   }
   return {
-    problems,
+    problems: malformed.map(({ line, problem }) => ({ line, problem })),
     check(identity, signer, { namespace, time }) {
       const reasons: { line: number; reason: SignerRefusal }[] = [];
       for (const one of lines) {
@@ -98,7 +108,7 @@ export function parseAllowedSigners(text: string, localTime: (time: CivilTime) =
         if (!matchesList(identity, one.principals)) continue;
         if (!holds(one, signer)) continue;
         const reason =
-          certificateRefusal(signer, identity, time) ?? namespaceRefusal(one, namespace) ?? timeRefusal(one, time);
+          certificateRefusal(one, signer, identity, time) ?? namespaceRefusal(one, namespace) ?? timeRefusal(one, time);
         if (reason === undefined) return { allowed: true, line: one.line };
         reasons.push({ line: one.line, reason });
       }
@@ -107,17 +117,21 @@ export function parseAllowedSigners(text: string, localTime: (time: CivilTime) =
     findPrincipals(signer, time) {
       for (const one of lines) {
         if (!holds(one, signer) || timeRefusal(one, time) !== undefined) continue;
-        if (signer.certificate === undefined) return one.principals;
+        if (!one.authority) return one.principals;
         const names = one.principals
           .split(",")
           .flatMap((pattern) => signer.certificate!.principals.filter((name) => matchPattern(name, pattern)))
-          .filter((name) => matchesList(name, one.principals) && certificateRefusal(signer, name, time) === undefined);
+          .filter((name) => matchesList(name, one.principals) && !certificateRefusal(one, signer, name, time));
         if (names.length > 0) return names.join(",");
       }
       return undefined;
     },
-    matchPrincipals: (identity) =>
-      lines.filter(({ principals }) => matchesList(identity, principals)).map(({ principals }) => principals),
+    matchPrincipals(identity) {
+      for (const { principals, line, problem } of malformed)
+        if (principals === undefined || matchesList(identity, principals))
+          throw new SshError("file-malformed", `line ${line}: ${problem}`);
+      return lines.filter(({ principals }) => matchesList(identity, principals)).map(({ principals }) => principals);
+    },
   };
 }
 
@@ -128,8 +142,14 @@ function holds({ authority, blob }: Line, { publicKey, certificate }: Signer): b
   return equalBytes(blob, publicKey);
 }
 
-function certificateRefusal({ certificate }: Signer, identity: string, time: number): SignerRefusal | undefined {
-  if (certificate === undefined) return undefined;
+/** Judges a certificate by its authority's line. The line of the certificate itself allows it as a plain key is allowed. */
+function certificateRefusal(
+  { authority }: Line,
+  { certificate }: Signer,
+  identity: string,
+  time: number,
+): SignerRefusal | undefined {
+  if (!authority || certificate === undefined) return undefined;
   const { type, principals, validAfter, validBefore } = certificate;
   const seconds = BigInt(Math.floor(time / 1000));
   // The certificate must have this very name: its principals are not patterns.
@@ -160,20 +180,22 @@ function matchesList(text: string, list: string): boolean {
   );
 }
 
-/** Parses one line. `undefined` for an empty line or a comment; a string says what is wrong with it. */
-function parseLine(text: string, localTime: (time: CivilTime) => number): Line | string | undefined {
+/** Parses one line. Returns `undefined` for an empty line or a comment. */
+function parseLine(text: string, localTime: (time: CivilTime) => number): Line | Malformed | undefined {
   if (text === "" || text.startsWith("#")) return undefined;
-  const [, quoted, bare, rest] = /^(?:"([^"]*)"|([^ \t"]+))[ \t]+(.*)$/s.exec(text) ?? [];
+  const [, quoted, bare, rest] = /^(?:"([^"]*)"|([^ \t"]+))(?:[ \t]+(.*))?$/s.exec(text) ?? [];
   const principals = quoted ?? bare;
-  if (principals === undefined || rest === undefined) return "expected names, options and a public key";
+  if (principals === undefined || rest === undefined)
+    return { principals, problem: "expected names, options and a public key" };
   const alone = parseKey(rest);
   if (typeof alone !== "string") return { principals, blob: alone, ...NO_OPTIONS };
   const words = OPTIONS.exec(rest)?.[0] ?? "";
   const blob = parseKey(rest.slice(words.length).trimStart());
   // The first problem says more if the line has no options.
-  if (typeof blob === "string") return /^(?:ssh-|ecdsa-|sk-)[^ \t"=,]*$/.test(words) ? alone : blob;
+  if (typeof blob === "string")
+    return { principals, problem: /^(?:ssh-|ecdsa-|sk-)[^ \t"=,]*$/.test(words) ? alone : blob };
   const options = parseSignerOptions(words, localTime);
-  return typeof options === "string" ? options : { principals, blob, ...options };
+  return typeof options === "string" ? { principals, problem: options } : { principals, blob, ...options };
 }
 
 function parseKey(text: string): Bytes | string {

@@ -55,6 +55,8 @@ export const PROGRAMS: readonly Program[] = [
   ...Object.keys(CALLERS).map((name) => caller(name as SshCaller)),
   // The server of the programs that call `ssh`. Debian starts its service on port 22, if nothing else listens there.
   { package: "openssh-server", probe: ["test", "-x", "/usr/sbin/sshd"] },
+  // OpenSSH's own tests.
+  { package: "openssh-tests", probe: ["test", "-f", "/usr/lib/openssh/regress/test-exec.sh"] },
   {
     package: "dropbear-bin",
     probe: ["sh", "-c", "command -v dbclient && command -v dropbearconvert && test -x /usr/sbin/dropbear"],
