@@ -174,7 +174,7 @@ describe("a list in memory", () => {
     ]);
   });
 
-  test("has the strings of its sections in the order of their bytes, whatever the order there", () => {
+  test("has the strings of its sections in the order of their bytes", () => {
     // Few bytes, so that many strings begin alike, end early or are equal.
     const string = fc.array(fc.constantFrom(0, 1, 0x7f, 0xff), { maxLength: 9 }).map((bytes) => Uint8Array.from(bytes));
     const start = fc.constantFrom(new Uint8Array(0), new Uint8Array(7).fill(3), utf8Encode("a longer start"));
@@ -311,7 +311,7 @@ test("KRL: strings, digests and serial numbers that are malformed · client", ()
   refused(certificatesOf(0x21, uint64s(9n, 8n)));
   refused(certificatesOf(0x22, uint64s(9n)));
   refused(certificatesOf(0x22, bitmap(1n, Uint8Array.of(0x80))));
-  // An empty bitmap has no sign, whatever the byte behind it.
+  // An empty bitmap has no sign; the byte after it belongs to something else.
   const empty = new Writer()
     .string(first)
     .string("")

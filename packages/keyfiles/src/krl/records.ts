@@ -75,7 +75,7 @@ export function sortStrings(bytes: Uint8Array, offsets: readonly number[]): Uint
   return order;
 }
 
-/** Returns the number of bytes that strings have in common at their start, of which `known` are known. */
+/** Returns the number of bytes that strings have in common at their start. The first `known` are the same in all of them. */
 function commonLength(bytes: Uint8Array, offsets: Uint32Array, known: number): number {
   const first = offsets[0] ?? 0;
   let common = offsets.length === 0 ? known : readUint32(bytes, first);
