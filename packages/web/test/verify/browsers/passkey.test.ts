@@ -69,16 +69,17 @@ const authenticate: Authenticate = (login) => {
   return authorizedKeys("~/authorized_keys", { home: nacre.folder.path })(login);
 };
 
+const loginAtNacre = (): Login => ({
+  host: "127.0.0.1",
+  port: nacre.port,
+  hostKey: fingerprintsOf({ hostPublicKeys: nacre.hostKeyLines }),
+  passkey: true,
+});
+const authorize = (line: string): Promise<void> =>
+  writeFile(join(nacre.folder.path, "authorized_keys"), `${line}\n`, { mode: 0o600 });
+
 describe("a page in Chromium logs in to a Nacre server", () => {
   const other = useSite(() => [nacre.port]);
-  const loginAtNacre = (): Login => ({
-    host: "127.0.0.1",
-    port: nacre.port,
-    hostKey: fingerprintsOf({ hostPublicKeys: nacre.hostKeyLines }),
-    passkey: true,
-  });
-  const authorize = (line: string): Promise<void> =>
-    writeFile(join(nacre.folder.path, "authorized_keys"), `${line}\n`, { mode: 0o600 });
   beforeEach(() => void seen.splice(0));
 
   test("with a passkey, whose origin and flags the application sees", async () => {

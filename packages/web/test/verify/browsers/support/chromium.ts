@@ -70,7 +70,7 @@ export async function openWithAuthenticator(
       await cdp.send("WebAuthn.setAutomaticPresenceSimulation", { authenticatorId, enabled });
     },
     async visit(other) {
-      const stored = Object.entries(await page.evaluate(() => ({ ...localStorage })));
+      const stored = await page.evaluate(() => Object.entries<string>(localStorage));
       await page.goto(other);
       await page.evaluate((entries) => {
         for (const [name, value] of entries) localStorage.setItem(name, value);
