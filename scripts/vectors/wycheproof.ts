@@ -87,13 +87,19 @@ function blobOf(spki: Uint8Array): Uint8Array {
   const { kty, crv, x, y, n, e } = createPublicKey({ key: Buffer.from(spki), format: "der", type: "spki" }).export({
     format: "jwk",
   });
-  const bytes = (text: string | undefined): Uint8Array => Buffer.from(text!, "base64url");
-  const number = (text: string | undefined): bigint => BigInt(`0x${Buffer.from(text!, "base64url").toString("hex")}`);
   if (kty === "RSA") return new Writer().string("ssh-rsa").mpint(number(e)).mpint(number(n)).finish();
   if (kty === "OKP") return new Writer().string("ssh-ed25519").string(bytes(x)).finish();
   const curve = crv!.replace("P-", "nistp");
   const point = Buffer.concat([Uint8Array.of(4), bytes(x), bytes(y)]);
   return new Writer().string(`ecdsa-sha2-${curve}`).string(curve).string(point).finish();
+}
+
+function bytes(text: string | undefined): Uint8Array {
+  return Buffer.from(text!, "base64url");
+}
+
+function number(text: string | undefined): bigint {
+  return BigInt(`0x${Buffer.from(text!, "base64url").toString("hex")}`);
 }
 
 /** Returns the two numbers of an ECDSA signature in strict DER as SSH has them, or `undefined` for another encoding. */
