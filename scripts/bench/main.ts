@@ -14,12 +14,17 @@ import { beforeAndAfter } from "./compare/before-after.ts";
 import { checkOut } from "./compare/checkout.ts";
 import { configCase } from "./config/case-config.ts";
 import { connectCase } from "./connect/case-connect.ts";
+import { importsCase } from "./connect/case-imports.ts";
 import { kexCase } from "./connect/case-kex.ts";
 import { manyCase } from "./connect/case-many.ts";
 import { reconnectCase } from "./connect/case-reconnect.ts";
 import { smallCase } from "./connect/case-small.ts";
 import { gatewayCase } from "./gateway/case-gateway.ts";
 import { killWebsockify } from "./gateway/websockify.ts";
+import { certificatesCase } from "./keys/case-certificates.ts";
+import { revocationCase } from "./keys/case-revocation.ts";
+import { signedFilesCase } from "./keys/case-signed-files.ts";
+import { verifyCase } from "./keys/case-verify.ts";
 import { killCommands } from "./measure/measured-command.ts";
 import { buildSsh2Addon } from "./measure/ssh2-addon.ts";
 import { formatTable, type Table } from "./measure/table.ts";
@@ -51,6 +56,11 @@ const cases: readonly Case[] = [
   gatewayCase,
   configCase,
   reconnectCase,
+  certificatesCase,
+  verifyCase,
+  signedFilesCase,
+  revocationCase,
+  importsCase,
 ];
 /** Contenders of a comparison with an earlier commit: Nacre's, as for the option `--clients`. */
 const COMPARED = ["=nacre", "nacre,", "nacre in", "nacre cp", "losses", "main thread"];

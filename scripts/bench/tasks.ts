@@ -222,6 +222,8 @@ export interface ListenTask {
   readonly hostKeyFile: string;
   /** Public key that may log in, such as `"ssh-ed25519 AAAA…"`. */
   readonly userKey: string;
+  /** Public key of the authority whose certificates may log in; `undefined` for none. */
+  readonly authority?: string | undefined;
 }
 
 export interface ListenResult {

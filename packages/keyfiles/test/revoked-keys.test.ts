@@ -2,7 +2,7 @@ import { generateEd25519 } from "@nacre/keys";
 import { expectError } from "@nacre/testing/errors";
 import { flipped } from "@nacre/testing/keyfiles";
 import { seededRandom } from "@nacre/testing/random";
-import { base64Decode, base64Encode, SshError, utf8Encode, Writer } from "@nacre/wire";
+import { base64Decode, base64Encode, concatBytes, SshError, toHex, utf8Encode, Writer } from "@nacre/wire";
 import { sha1 } from "@noble/hashes/legacy.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import fc from "fast-check";
@@ -174,6 +174,57 @@ describe("a list in memory", () => {
     ]);
   });
 
+  test("has the strings of its sections in the order of their bytes", () => {
+    // Few bytes, so that many strings begin alike, end early or are equal.
+    const string = fc.array(fc.constantFrom(0, 1, 0x7f, 0xff), { maxLength: 9 }).map((bytes) => Uint8Array.from(bytes));
+    const start = fc.constantFrom(new Uint8Array(0), new Uint8Array(7).fill(3), utf8Encode("a longer start"));
+    fc.assert(
+      fc.property(fc.array(fc.tuple(start, string), { maxLength: 200 }), fc.array(string), (parts, asked) => {
+        const strings = parts.map((both) => concatBytes(...both));
+        const { keys } = parseKrl(listOf({ others: [[2, field(...strings)]] }));
+        expect(keys.size).toBe(strings.length);
+        // Hexadecimal has the order of the bytes.
+        expect([...keys].map(toHex)).toEqual(strings.map(toHex).sort());
+        const known = new Set(strings.map(toHex));
+        for (const one of [...strings, ...asked]) expect([one, keys.has(one)]).toEqual([one, known.has(toHex(one))]);
+      }),
+    );
+  });
+
+  test("has the serial numbers of its sections, which may overlap in any way", () => {
+    const number = fc.integer({ min: 1, max: 120 }).map(BigInt);
+    const section = fc.oneof(
+      fc.array(number, { maxLength: 6 }).map((all) => ({ type: 0x20, bytes: uint64s(...all), numbers: all })),
+      fc.tuple(number, fc.bigInt(0n, 30n)).map(([from, more]) => ({
+        type: 0x21,
+        bytes: uint64s(from, from + more),
+        numbers: Array.from({ length: Number(more) + 1 }, (_, index) => from + BigInt(index)),
+      })),
+      fc.tuple(number, fc.bigInt(0n, 2n ** 40n - 1n)).map(([from, bits]) => ({
+        type: 0x22,
+        bytes: new Writer().uint64(from).mpint(bits).finish(),
+        numbers: Array.from({ length: 40 }, (_, bit) => BigInt(bit))
+          .filter((bit) => ((bits >> bit) & 1n) === 1n)
+          .map((bit) => from + bit),
+      })),
+    );
+    fc.assert(
+      fc.property(fc.array(section, { maxLength: 12 }), (sections) => {
+        const writer = new Writer().string(first).string("");
+        for (const { type, bytes } of sections) writer.byte(type).string(bytes);
+        const krl = parseKrl(listOf({ certificates: writer.finish() }));
+        const { serials } = krl.certificates.get(base64Encode(first))!;
+        const known = new Set(sections.flatMap(({ numbers }) => numbers));
+        const all = Array.from({ length: 200 }, (_, index) => BigInt(index));
+        expect(all.filter((one) => serials.has(one))).toEqual(all.filter((one) => known.has(one)));
+        const ranges = mergeRanges(serials);
+        expect(all.filter((one) => ranges.some(([from, to]) => from <= one && one <= to))).toEqual(
+          all.filter((one) => known.has(one)),
+        );
+      }),
+    );
+  });
+
   test("is not the caller's: what happens to the bytes later does not matter", () => {
     const list = formatKrl({ version: 1n, date: 0n, keys: [first] });
     const revoked = parseRevokedKeys(list);
@@ -260,6 +311,13 @@ test("KRL: strings, digests and serial numbers that are malformed · client", ()
   refused(certificatesOf(0x21, uint64s(9n, 8n)));
   refused(certificatesOf(0x22, uint64s(9n)));
   refused(certificatesOf(0x22, bitmap(1n, Uint8Array.of(0x80))));
+  // An empty bitmap has no sign; the byte after it belongs to something else.
+  const empty = new Writer()
+    .string(first)
+    .string("")
+    .byte(0x22)
+    .string(bitmap(1n, new Uint8Array(0)));
+  parseKrl(listOf({ certificates: empty.finish(), others: [[255, extension(false)]] }));
   refused(
     certificatesOf(
       0x22,

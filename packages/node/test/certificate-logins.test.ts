@@ -21,6 +21,8 @@ import { describe, expect, it, test } from "vitest";
 import * as nacreNode from "../src/index.ts";
 import { type AuthorizedKeysOptions, authorizedKeys } from "../src/keys/authorized-keys.ts";
 import { hostCertificateFile } from "../src/keys/host-key-file.ts";
+import { ProblemLog } from "../src/keys/login-files.ts";
+import { RevocationFile } from "../src/keys/revocation-file.ts";
 import { counting, temporaryFolder } from "./support.ts";
 
 const NOW = 1_750_000_000n;
@@ -251,6 +253,17 @@ describe("revokedKeys", () => {
       "DIR/revoked cannot be used, so all keys are refused: no such file",
       "DIR/revoked cannot be used, so all keys are refused: line 1: the key is not valid base64",
     ]);
+  });
+
+  it("parses a new list once for all logins that wait for it", async () => {
+    const folder = await Folder.make();
+    const path = await folder.file("revoked", "not a key at all");
+    let parsed = 0;
+    const problems = Object.assign(new ProblemLog(), { report: () => void parsed++ });
+    const list = new RevocationFile(path, undefined, problems);
+    const refused = await Promise.all(Array.from({ length: 20 }, () => list.refuses(login(key))));
+    expect(refused).toEqual(refused.map(() => true));
+    expect(parsed).toBe(1);
   });
 });
 

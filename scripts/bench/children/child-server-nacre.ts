@@ -2,6 +2,7 @@
 import nodeCrypto from "node:crypto";
 import { syncBuiltinESMExports } from "node:module";
 import {
+  certificateAuthority,
   hostKeyFile,
   type ListenOptions,
   listen,
@@ -23,16 +24,17 @@ let logins = 0;
 const parts: Record<string, number> = {};
 
 serverWork({
-  async listen({ hostKeyFile: file, userKey }) {
+  async listen({ hostKeyFile: file, userKey, authority }) {
     const blob = Buffer.from(userKey.split(" ")[1] ?? "", "base64");
     const hostKey = await hostKeyFile(file);
     if (counting !== undefined) countSigning(hostKey);
+    const byCertificate = authority === undefined ? () => false : certificateAuthority([authority]);
     server = await listen({
       port: 0,
       crypto,
       hostKeys: [hostKey],
       ...algorithms(),
-      authenticate: (login) => login.method === "publickey" && blob.equals(login.publicKey),
+      authenticate: (login) => login.method === "publickey" && (blob.equals(login.publicKey) || byCertificate(login)),
       // Allows many unauthenticated connections: the clients connect as fast as possible.
       maxUnauthenticated: { start: 10_000, rate: 1, full: 10_000 },
       // Without this, the limits per source would apply: all clients have one address.

@@ -16,6 +16,8 @@ export interface ServerSetup {
   readonly target: Target;
   readonly hostKeyFile: string;
   readonly userKey: string;
+  /** Public key of the authority whose certificates may log in as well; default none. */
+  readonly authority?: string;
   readonly payloadFile: string;
 }
 
@@ -46,8 +48,8 @@ export async function withServer<T>(
 ): Promise<T> {
   const server = new Child(program);
   try {
-    const { hostKeyFile, userKey } = setup;
-    const { port } = await server.perform({ kind: "listen", hostKeyFile, userKey }, SERVER_TIMEOUT);
+    const { hostKeyFile, userKey, authority } = setup;
+    const { port } = await server.perform({ kind: "listen", hostKeyFile, userKey, authority }, SERVER_TIMEOUT);
     return await use(server, { ...setup.target, port });
   } finally {
     await server.end();

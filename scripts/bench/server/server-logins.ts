@@ -18,13 +18,14 @@ const ROUNDS = 3;
 const VISITORS = 2;
 
 /** A server with the key exchange method that its clients offer; `undefined` for the client's defaults. */
-interface Contest {
+export interface Contest {
   readonly name: string;
   readonly host: Host;
   readonly kex: string | undefined;
 }
 
-interface Rate {
+/** Result of logins in one round. */
+export interface Rate {
   readonly perSecond: number;
   readonly cpuMs: number;
   readonly negotiated: string;
@@ -47,7 +48,7 @@ export async function loginRate(bench: Bench, setup: ServerSetup, samples: Sampl
   for (let round = 1; round <= ROUNDS; round++) {
     for (const contest of contests) {
       bench.progress(`server: logins, ${contest.name}: round ${round} of ${ROUNDS}`);
-      const rate = await measure(setup, contest, contest.host.program, logins);
+      const rate = await measureLogins(setup, contest, contest.host.program, logins);
       results.get(contest)?.push(rate);
       const { perSecond, cpuMs, negotiated } = rate;
       samples.push({ measure: "logins", server: contest.name, logins, perSecond, cpuMs, negotiated });
@@ -100,7 +101,7 @@ async function breakdown(
     bench.progress(`server: parts of logins, ${contest.name}`);
     const { program } = contest.host;
     const counting: Program = { ...program, args: [...(program.args ?? []), "parts"] };
-    const { parts, cpuMs } = await measure(setup, contest, counting, bench.server.logins);
+    const { parts, cpuMs } = await measureLogins(setup, contest, counting, bench.server.logins);
     const unknown = Object.keys(parts).find((part) => !names.includes(part));
     if (unknown !== undefined) throw new Error(`the table has no column for ${unknown}, a part of a login`);
     const times = names.map((name) => parts[name] ?? 0);
@@ -116,7 +117,13 @@ async function breakdown(
   };
 }
 
-async function measure(setup: ServerSetup, contest: Contest, program: Program, logins: number): Promise<Rate> {
+/** Starts a server, and measures as many logins. */
+export async function measureLogins(
+  setup: ServerSetup,
+  contest: Contest,
+  program: Program,
+  logins: number,
+): Promise<Rate> {
   return withServer(setup, program, async (server, target) => {
     const visitors = Array.from({ length: VISITORS }, () => new Child({ file: "child-visitors" }));
     const { kex } = contest;

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { must } from "@nacre/testing/openssh/run";
 import type { Bench, Sample } from "../bench.ts";
 import { Child } from "../children.ts";
+import { cells, inTurn, type Runner } from "../measure/rounds.ts";
 import type { Table } from "../measure/table.ts";
 import { LIBRARY } from "./clients.ts";
-import { cells, inTurn, type Runner } from "./rounds.ts";
 
 const TIMEOUT = 20_000;
 /** Row to compare with. */
@@ -32,7 +32,7 @@ export async function logins(bench: Bench, folder: string, samples: Sample[]): P
       { name: ASKED, run: logIn([target.keyFile, other]) },
       { name: "ssh-agent", run: logIn([], socket) },
     ];
-    const results = await inTurn(bench, "agents", runners, { warmUp: 5, count: bench.connects });
+    const results = await inTurn(bench, "ways: agents", runners, { warmUp: 5, count: bench.connects });
     for (const [row, all] of results) for (const ms of all) samples.push({ what: "login", row, ms });
     return {
       title: "Time of a login with an Ed25519 key, in one warm process",

@@ -1,11 +1,11 @@
 import type { Bench, Sample } from "../bench.ts";
 import { Child } from "../children.ts";
 import { runMeasured } from "../measure/measured-command.ts";
+import { cells, inTurn, type Runner } from "../measure/rounds.ts";
 import type { Table } from "../measure/table.ts";
 import { startSlowPath } from "../path/slow-path.ts";
 import { LIBRARY, nacreCommand } from "./clients.ts";
 import { writeConfig } from "./host-blocks.ts";
-import { cells, inTurn, type Runner } from "./rounds.ts";
 import type { JumpTask } from "./ways-tasks.ts";
 
 const TIMEOUT = 30_000;
@@ -51,7 +51,7 @@ export async function jumps(bench: Bench, folder: string, samples: Sample[]): Pr
       { name: "nacre, warm process, configuration", run: inProcess({ config, host: "target" }) },
       { name: "nacre as a command", run: command(nacreCommand("ssh")) },
     ];
-    const results = await inTurn(bench, "jumps", runners, { warmUp: 2, count: 10 });
+    const results = await inTurn(bench, "ways: jumps", runners, { warmUp: 2, count: 10 });
     for (const [row, all] of results) for (const ms of all) samples.push({ what: "jumps", row, ms });
     return {
       title: `Time to the end of \`echo ok\` behind two jump hosts, with a round-trip time of ${ROUND_TRIP} ms for each hop`,

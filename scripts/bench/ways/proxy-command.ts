@@ -4,10 +4,10 @@ import type { Bench, Sample } from "../bench.ts";
 import { transferTimeout } from "../bench.ts";
 import { Child } from "../children.ts";
 import { runMeasured } from "../measure/measured-command.ts";
+import { inTurn, type Runner } from "../measure/rounds.ts";
 import { sshOptions } from "../measure/ssh-command.ts";
 import { median, spread, type Table } from "../measure/table.ts";
 import { LIBRARY } from "./clients.ts";
-import { inTurn, type Runner } from "./rounds.ts";
 
 /** Measures a download through `socat` as ProxyCommand, beside one over plain TCP. Installs `socat` if it is missing. */
 export async function throughCommand(bench: Bench, samples: Sample[]): Promise<Table> {
@@ -39,7 +39,7 @@ export async function throughCommand(bench: Bench, samples: Sample[]): Promise<T
       { name: "ssh", run: ssh([]) },
       { name: "ssh, socat", run: ssh(["-o", `ProxyCommand=${proxyCommand}`]) },
     ];
-    const results = await inTurn(bench, "ProxyCommand", runners, { warmUp: 1, count: bench.rounds });
+    const results = await inTurn(bench, "ways: ProxyCommand", runners, { warmUp: 1, count: bench.rounds });
     for (const [row, all] of results) for (const speed of all) samples.push({ what: "ProxyCommand", row, speed });
     const row = (client: string): string[] => {
       const [plain = [], through = []] = [results.get(client), results.get(`${client}, socat`)];

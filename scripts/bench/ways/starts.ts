@@ -1,9 +1,9 @@
 import type { Bench, Sample } from "../bench.ts";
 import { runMeasured } from "../measure/measured-command.ts";
+import { cells, inTurn, type Runner } from "../measure/rounds.ts";
 import type { Table } from "../measure/table.ts";
 import { nacreCommand } from "./clients.ts";
 import { writeConfig } from "./host-blocks.ts";
-import { cells, inTurn, type Runner } from "./rounds.ts";
 
 const TIMEOUT = 20_000;
 
@@ -20,7 +20,7 @@ export async function starts(bench: Bench, folder: string, samples: Sample[]): P
     { name: "ssh: echo ok, one block", run: command(["-F", none, "target", "echo", "ok"], ["ssh"]) },
     { name: "ssh: echo ok, 100 blocks", run: command(["-F", file, "target", "echo", "ok"], ["ssh"]) },
   ];
-  const results = await inTurn(bench, "starts", runners, { warmUp: 1, count: bench.connects });
+  const results = await inTurn(bench, "ways: starts", runners, { warmUp: 1, count: bench.connects });
   for (const [row, all] of results) for (const ms of all) samples.push({ what: "start", row, ms });
   const beside = ["nacre --version", "nacre --version", "echo ok, one block", "echo ok, one block"];
   beside.push("ssh: echo ok, one block", "ssh: echo ok, one block");

@@ -1,6 +1,6 @@
 import { base64Encode, copyBytes, equalBytes, Reader, readUint32, SshError, utf8Encode } from "@nacre/wire";
 import { RecordSet } from "./records.ts";
-import { checkSerials, SERIAL_BITMAP, SERIAL_LIST, SERIAL_RANGE, SerialSet } from "./serials.ts";
+import { type FoundSerials, readSerials, SERIAL_BITMAP, SERIAL_LIST, SERIAL_RANGE, SerialSet } from "./serials.ts";
 
 /** First bytes of a key revocation list. */
 export const KRL_MAGIC: Uint8Array = /* @__PURE__ */ utf8Encode("SSHKRL\n\0");
@@ -49,7 +49,13 @@ interface Found {
   readonly keys: number[];
   readonly sha1: number[];
   readonly sha256: number[];
-  readonly certificates: Map<string, { readonly authority: Uint8Array; serials: number[]; keyIds: number[] }>;
+  readonly certificates: Map<string, FoundCertificates>;
+}
+
+interface FoundCertificates {
+  readonly authority: Uint8Array;
+  readonly serials: FoundSerials;
+  readonly keyIds: number[];
 }
 
 /** Returns whether bytes are a key revocation list rather than text. */
@@ -84,12 +90,7 @@ export function parseKrl(list: Uint8Array): Krl {
     keys: new RecordSet(bytes, found.keys),
     sha1: new RecordSet(bytes, found.sha1),
     sha256: new RecordSet(bytes, found.sha256),
-    certificates: new Map(
-      [...found.certificates].map(([name, { authority, serials, keyIds }]) => [
-        name,
-        { authority, serials: new SerialSet(bytes, serials), keyIds: new RecordSet(bytes, keyIds) },
-      ]),
-    ),
+    certificates: new Map([...found.certificates].map(([name, one]) => [name, revokedCertificates(bytes, one)])),
   };
 }
 
@@ -118,11 +119,13 @@ function readSection(bytes: Uint8Array, reader: Reader, found: Found): void {
 }
 
 function readCertificates(bytes: Uint8Array, content: Uint8Array, { certificates }: Found): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const reader = new Reader(content, WHAT, { code: "file-malformed" });
   const authority = reader.string("authority");
   reader.string("reserved");
   const name = base64Encode(authority);
-  const found = certificates.get(name) ?? { authority, serials: [], keyIds: [] };
+  const serials = { firsts: [], lasts: [], bitmaps: [] };
+  const found = certificates.get(name) ?? { authority, serials, keyIds: [] };
   certificates.set(name, found);
   while (reader.remaining > 0) {
     const type = reader.byte("type of certificates");
@@ -131,10 +134,9 @@ function readCertificates(bytes: Uint8Array, content: Uint8Array, { certificates
       case SERIAL_LIST:
       case SERIAL_RANGE:
       case SERIAL_BITMAP: {
-        const at = offsetOf(section, bytes) - 5;
-        const checked = checkSerials(bytes, at);
-        if (typeof checked === "string") throw malformed(`offset ${at} ${checked}`);
-        if (checked) found.serials.push(at);
+        const start = offsetOf(section, bytes);
+        const problem = readSerials(view, type, start, start + section.length, found.serials);
+        if (problem !== undefined) throw malformed(`offset ${start} ${problem}`);
         break;
       }
       case KRL_KEY_IDS:
@@ -148,6 +150,14 @@ function readCertificates(bytes: Uint8Array, content: Uint8Array, { certificates
         throw malformed(`has certificates of the unknown type ${type}`);
     }
   }
+}
+
+function revokedCertificates(bytes: Uint8Array, found: FoundCertificates): RevokedCertificates {
+  const serials = new SerialSet(bytes, found.serials);
+  // A certificate without a number has the number 0, so it would stand for all of them. OpenSSH refuses such a list as well.
+  // rule: krl-serial-0
+  if (serials.has(0n)) throw malformed("revokes the serial number 0, which certificates without a number have");
+  return { authority: found.authority, serials, keyIds: new RecordSet(bytes, found.keyIds) };
 }
 
 /** Collects the offsets of byte strings, all of `length` bytes if it is given. */

@@ -1,5 +1,4 @@
-import { readUint32 } from "@nacre/wire";
-import { sortedOffsets } from "./records.ts";
+import { sortStrings } from "./records.ts";
 
 /** Types of the sections that hold serial numbers (OpenSSH PROTOCOL.krl). */
 export const SERIAL_LIST = 0x20;
@@ -10,173 +9,193 @@ export const SERIAL_BITMAP = 0x22;
 export type SerialRange = readonly [first: bigint, last: bigint];
 
 const MAX_UINT64 = 0xffff_ffff_ffff_ffffn;
-/** Length of a section's head: type and length. */
-const HEAD = 5;
 
-/**
- * Serial numbers that stand in the sections of a revocation list. Keeps the offsets of the sections and expands none: a bitmap of 64 KiB
- * stands for half a million numbers.
- */
+/** Where the serial numbers of an authority are in a revocation list. */
+export interface FoundSerials {
+  /** Offsets of the first number of each range, and of the last in the same order. A number in a list is a range of its own. */
+  readonly firsts: number[];
+  readonly lasts: number[];
+  /** Offsets of the lengths of sections with a bitmap in which a bit is set. */
+  readonly bitmaps: number[];
+}
+
+/** Serial numbers in a revocation list. Bitmaps stay bitmaps: one of 64 KiB can have half a million numbers. */
 export class SerialSet {
-  readonly #bytes: Uint8Array;
-  /** Offsets of the sections, by their first number. */
-  readonly #sections: Uint32Array;
-  /** Greatest number of each section and all before it, since sections may overlap. */
-  readonly #reach: BigUint64Array;
+  readonly #ranges: Ranges;
+  readonly #bitmaps: Bitmaps;
 
-  /** `sections` are the offsets of sections that {@link checkSerials} accepted, in any order. */
-  constructor(bytes: Uint8Array, sections: readonly number[]) {
-    this.#bytes = bytes;
-    this.#sections = sortedOffsets(sections, (a, b) => compareUint64(bytes, a + HEAD, b + HEAD));
-    this.#reach = new BigUint64Array(sections.length);
-    let reach = 0n;
-    this.#sections.forEach((section, index) => {
-      const last = lastSerial(bytes, section);
-      if (last > reach) reach = last;
-      this.#reach[index] = reach;
-    });
+  constructor(bytes: Uint8Array, { firsts, lasts, bitmaps }: FoundSerials) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#ranges = new Ranges(numbersAt(view, firsts), numbersAt(view, lasts));
+    this.#bitmaps = new Bitmaps(view, bitmaps);
   }
 
   /** Returns whether the serial number is in the set. */
   has(serial: bigint): boolean {
-    let low = 0;
-    for (let high = this.#sections.length; low < high; ) {
-      const middle = (low + high) >>> 1;
-      if (readUint64(this.#bytes, this.#sections[middle]! + HEAD) <= serial) low = middle + 1;
-      else high = middle;
-    }
-    for (let index = low - 1; index >= 0 && this.#reach[index]! >= serial; index--)
-      if (sectionHas(this.#bytes, this.#sections[index]!, serial)) return true;
-    return false;
+    return this.#ranges.has(serial) || this.#bitmaps.has(serial);
   }
 
-  /** Yields the numbers as ranges, section by section; ranges of different sections may overlap. */
+  /** Yields the numbers as ranges: those of lists and ranges, then those of bitmaps, which may overlap the former. */
   *[Symbol.iterator](): Generator<SerialRange> {
-    for (const section of this.#sections) yield* sectionRanges(this.#bytes, section);
+    yield* this.#ranges;
+    yield* this.#bitmaps;
   }
 }
 
-/**
- * Checks a section with serial numbers at `section`, and sorts a list in place. Returns whether it has any number, or a description of
- * the problem.
- */
-export function checkSerials(bytes: Uint8Array, section: number): boolean | string {
-  const length = readUint32(bytes, section + 1);
-  const start = section + HEAD;
-  switch (bytes[section]) {
+/** Reads a section of serial numbers into `found`. Returns a description of the problem if it is malformed. */
+export function readSerials(
+  view: DataView,
+  type: typeof SERIAL_LIST | typeof SERIAL_RANGE | typeof SERIAL_BITMAP,
+  start: number,
+  end: number,
+  found: FoundSerials,
+): string | undefined {
+  switch (type) {
     case SERIAL_LIST:
-      if (length % 8 !== 0) return "is a list of serial numbers with a part of one";
-      sortSerials(bytes, start, start + length);
-      break;
-    case SERIAL_RANGE:
-      if (length !== 16) return "is a range of serial numbers with more or less than two of them";
-      // rule: krl-range
-      if (readUint64(bytes, start) > readUint64(bytes, start + 8))
-        return "is a range of serial numbers that ends before it begins";
-      break;
-    default: {
-      if (length < 12 || readUint32(bytes, start + 8) !== length - 12) return "is a malformed bitmap of serial numbers";
-      if (bytes[start + 12]! >= 0x80) return "is a negative bitmap of serial numbers";
-      // rule: krl-bitmap-end
-      if (readUint64(bytes, start) + BigInt(bitCount(bytes, section)) > MAX_UINT64 + 1n)
-        return "is a bitmap that goes on behind the greatest serial number";
-      if (bitCount(bytes, section) === 0) return false;
-      break;
-    }
-  }
-  if (length === 0) return false;
-  // A certificate without a number has the number 0, so it would stand for all of them. OpenSSH refuses such a list as well.
-  // rule: krl-serial-0
-  if (sectionHas(bytes, section, 0n)) return "revokes the serial number 0, which certificates without a number have";
-  return true;
-}
-
-function sectionHas(bytes: Uint8Array, section: number, serial: bigint): boolean {
-  const start = section + HEAD;
-  switch (bytes[section]) {
-    case SERIAL_LIST: {
-      let low = 0;
-      for (let high = readUint32(bytes, section + 1) / 8; low < high; ) {
-        const middle = (low + high) >>> 1;
-        const found = readUint64(bytes, start + 8 * middle);
-        if (found === serial) return true;
-        if (found < serial) low = middle + 1;
-        else high = middle;
+      if ((end - start) % 8 !== 0) return "is a list of serial numbers with a part of one";
+      for (let at = start; at < end; at += 8) {
+        found.firsts.push(at);
+        found.lasts.push(at);
       }
-      return false;
-    }
+      return undefined;
     case SERIAL_RANGE:
-      return readUint64(bytes, start) <= serial && serial <= readUint64(bytes, start + 8);
-    default: {
-      const bit = serial - readUint64(bytes, start);
-      return bit >= 0n && bit < BigInt(bitCount(bytes, section)) && hasBit(bytes, section, Number(bit));
+      if (end - start !== 16) return "is a range of serial numbers with more or less than two of them";
+      // rule: krl-range
+      if (view.getBigUint64(start) > view.getBigUint64(start + 8))
+        return "is a range of serial numbers that ends before it begins";
+      found.firsts.push(start);
+      found.lasts.push(start + 8);
+      return undefined;
+    case SERIAL_BITMAP: {
+      const bits = start + 12;
+      if (bits > end || view.getUint32(start + 8) !== end - bits) return "is a malformed bitmap of serial numbers";
+      if (bits < end && view.getUint8(bits) >= 0x80) return "is a negative bitmap of serial numbers";
+      let highest = bits;
+      while (highest < end && view.getUint8(highest) === 0) highest++;
+      if (highest === end) return undefined;
+      const last = 8 * (end - highest) + 23 - Math.clz32(view.getUint8(highest));
+      // rule: krl-bitmap-end
+      if (view.getBigUint64(start) + BigInt(last) > MAX_UINT64)
+        return "is a bitmap that goes on behind the greatest serial number";
+      found.bitmaps.push(start - 4);
+      return undefined;
     }
   }
 }
 
-function lastSerial(bytes: Uint8Array, section: number): bigint {
-  const end = section + HEAD + readUint32(bytes, section + 1);
-  if (bytes[section] !== SERIAL_BITMAP) return readUint64(bytes, end - 8);
-  return readUint64(bytes, section + HEAD) + BigInt(bitCount(bytes, section) - 1);
-}
+/** Ranges of numbers, which may overlap. */
+class Ranges {
+  /** The first numbers of all ranges in order, and the last ones in their own order: no search needs to know which belong together. */
+  readonly #firsts: BigUint64Array;
+  readonly #lasts: BigUint64Array;
 
-function* sectionRanges(bytes: Uint8Array, section: number): Generator<SerialRange> {
-  const start = section + HEAD;
-  if (bytes[section] === SERIAL_RANGE) return yield [readUint64(bytes, start), readUint64(bytes, start + 8)];
-  let run: [first: bigint, last: bigint] | undefined;
-  for (const serial of bytes[section] === SERIAL_LIST ? listed(bytes, section) : marked(bytes, section)) {
-    if (run !== undefined && serial <= run[1] + 1n) {
-      run[1] = serial;
-    } else {
-      if (run !== undefined) yield run;
-      run = [serial, serial];
+  constructor(firsts: BigUint64Array, lasts: BigUint64Array) {
+    this.#firsts = firsts.sort();
+    this.#lasts = lasts.sort();
+  }
+
+  /** A range has the number if more ranges begin up to it than end before it. */
+  has(number: bigint): boolean {
+    return countBelow(this.#firsts, number + 1n) > countBelow(this.#lasts, number);
+  }
+
+  /** Yields the ranges in order, those that overlap as one. */
+  *[Symbol.iterator](): Generator<SerialRange> {
+    let start = 0;
+    for (const [index, last] of this.#lasts.entries()) {
+      const next = this.#firsts[index + 1];
+      if (next !== undefined && next <= last) continue;
+      // As many ranges have ended as have begun.
+      yield [this.#firsts[start]!, last];
+      start = index + 1;
     }
   }
-  if (run !== undefined) yield run;
 }
 
-function* listed(bytes: Uint8Array, section: number): Generator<bigint> {
-  const length = readUint32(bytes, section + 1);
-  for (let at = 0; at < length; at += 8) yield readUint64(bytes, section + HEAD + at);
+/** Bitmaps, with those that overlap joined into one. A byte of a joined bitmap has eight numbers, the first of them a multiple of eight. */
+class Bitmaps {
+  /** An eighth of the first number of each joined bitmap, in order. */
+  readonly #starts: BigUint64Array;
+  /** Where each of them begins in `#bits`, and where the last ends. */
+  readonly #places: Uint32Array;
+  readonly #bits: Uint8Array;
+
+  constructor(view: DataView, offsets: readonly number[]) {
+    const starts = new BigUint64Array(offsets.length);
+    const places = new Uint32Array(offsets.length + 1);
+    // A bitmap may begin and end within a byte.
+    const bits = new Uint8Array(offsets.reduce((size, offset) => size + view.getUint32(offset) - 11, 0));
+    let count = 0;
+    let end = 0;
+    // Each string begins with the first number of its bitmap. Bit 0 is the last of its last byte.
+    for (const offset of sortStrings(new Uint8Array(view.buffer, view.byteOffset, view.byteLength), offsets)) {
+      const first = view.getBigUint64(offset + 4);
+      const eighth = first >> 3n;
+      let place = count === 0 ? end : places[count - 1]! + Number(eighth - starts[count - 1]!);
+      if (count === 0 || place > end) {
+        place = end;
+        starts[count] = eighth;
+        places[count++] = place;
+      }
+      const shift = Number(first & 7n);
+      for (let at = offset + 3 + view.getUint32(offset); at >= offset + 16; at--, place++) {
+        const shifted = view.getUint8(at) << shift;
+        bits[place]! |= shifted;
+        bits[place + 1]! |= shifted >>> 8;
+        if (shifted !== 0) end = Math.max(end, shifted > 0xff ? place + 2 : place + 1);
+      }
+    }
+    places[count] = end;
+    this.#starts = starts.slice(0, count);
+    this.#places = places.slice(0, count + 1);
+    this.#bits = bits.slice(0, end);
+  }
+
+  has(number: bigint): boolean {
+    const place = this.#placeOf(number);
+    return place !== undefined && ((this.#bits[place]! >>> Number(number & 7n)) & 1) === 1;
+  }
+
+  /** Yields the numbers as ranges, in order. */
+  *[Symbol.iterator](): Generator<SerialRange> {
+    for (const [index, start] of this.#starts.entries()) {
+      const [from, to] = [8 * this.#places[index]!, 8 * this.#places[index + 1]!];
+      const numberOf = (bit: number): bigint => 8n * start + BigInt(bit - from);
+      let first: number | undefined;
+      for (let bit = from; bit <= to; bit++) {
+        const isSet = bit < to && ((this.#bits[bit >>> 3]! >>> (bit & 7)) & 1) === 1;
+        if (isSet) first ??= bit;
+        else if (first !== undefined) {
+          yield [numberOf(first), numberOf(bit - 1)];
+          first = undefined;
+        }
+      }
+    }
+  }
+
+  /** Returns the offset in `#bits` of the byte with a number, or `undefined` if no bitmap reaches it. */
+  #placeOf(number: bigint): number | undefined {
+    const eighth = number >> 3n;
+    const index = countBelow(this.#starts, eighth + 1n) - 1;
+    if (index < 0) return undefined;
+    const place = this.#places[index]! + Number(eighth - this.#starts[index]!);
+    return place < this.#places[index + 1]! ? place : undefined;
+  }
 }
 
-function* marked(bytes: Uint8Array, section: number): Generator<bigint> {
-  const offset = readUint64(bytes, section + HEAD);
-  const count = bitCount(bytes, section);
-  for (let bit = 0; bit < count; bit++) if (hasBit(bytes, section, bit)) yield offset + BigInt(bit);
+/** Returns how many of the numbers, which are in order, are below a limit. */
+function countBelow(numbers: BigUint64Array, limit: bigint): number {
+  let low = 0;
+  for (let high = numbers.length; low < high; ) {
+    const middle = (low + high) >>> 1;
+    if (numbers[middle]! < limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
-/** Returns the number of bits of a bitmap up to the highest that is set. */
-function bitCount(bytes: Uint8Array, section: number): number {
-  const start = section + HEAD + 12;
-  const end = section + HEAD + readUint32(bytes, section + 1);
-  let first = start;
-  while (first < end && bytes[first] === 0) first++;
-  return first === end ? 0 : 8 * (end - first) - Math.clz32(bytes[first]!) + 24;
-}
-
-/** Returns a bit of a bitmap; bit 0 is the last of its last byte. */
-function hasBit(bytes: Uint8Array, section: number, bit: number): boolean {
-  const end = section + HEAD + readUint32(bytes, section + 1);
-  return ((bytes[end - 1 - (bit >>> 3)]! >>> (bit & 7)) & 1) === 1;
-}
-
-function readUint64(bytes: Uint8Array, offset: number): bigint {
-  return (BigInt(readUint32(bytes, offset)) << 32n) | BigInt(readUint32(bytes, offset + 4));
-}
-
-function compareUint64(bytes: Uint8Array, a: number, b: number): number {
-  const high = readUint32(bytes, a) - readUint32(bytes, b);
-  return high !== 0 ? high : readUint32(bytes, a + 4) - readUint32(bytes, b + 4);
-}
-
-/** Sorts big-endian numbers in place, unless they are sorted already. */
-function sortSerials(bytes: Uint8Array, start: number, end: number): void {
-  let at = start + 8;
-  while (at < end && compareUint64(bytes, at - 8, at) <= 0) at += 8;
-  if (at >= end) return;
-  const serials = new BigUint64Array((end - start) / 8);
-  for (const index of serials.keys()) serials[index] = readUint64(bytes, start + 8 * index);
-  const view = new DataView(bytes.buffer, bytes.byteOffset + start, end - start);
-  for (const [index, serial] of serials.sort().entries()) view.setBigUint64(8 * index, serial);
+function numbersAt(view: DataView, offsets: readonly number[]): BigUint64Array {
+  const numbers = new BigUint64Array(offsets.length);
+  for (let index = 0; index < offsets.length; index++) numbers[index] = view.getBigUint64(offsets[index]!);
+  return numbers;
 }

@@ -21,7 +21,7 @@ export interface OwnedFileOptions {
   readonly home?: string | undefined;
   /** Maximum size of the file in bytes; default 4 MiB. */
   readonly maxBytes?: number | undefined;
-  /** The file as it was read before. It is returned, without reading it again, if it has not changed. */
+  /** The file as it was read before. It is returned, without checking or reading it again, if it has not changed. */
   readonly known?: OwnedFile | undefined;
 }
 
@@ -42,6 +42,8 @@ export async function readOwned(path: string, options: OwnedFileOptions = {}): P
   const { owner = process.getuid?.(), home = accountHome(), maxBytes = MAX_BYTES, known } = options;
   let file: FileHandle | undefined;
   try {
+    // The checks below accepted this content. Folders that others can write since then do not change it.
+    if (known !== undefined && versionOf(await stat(path)) === known.version) return known;
     // Without O_NONBLOCK, opening a pipe that has no writer blocks a thread.
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const stats = await file.stat();
@@ -55,10 +57,7 @@ export async function readOwned(path: string, options: OwnedFileOptions = {}): P
     // rule: owned-file-size
     if (stats.size > maxBytes)
       throw new SshError("file-unreadable", `the file has ${stats.size} bytes, but the maximum is ${maxBytes}`);
-    const { dev, ino, size, mtimeMs, ctimeMs, uid, mode } = stats;
-    const version = [dev, ino, size, mtimeMs, ctimeMs].join(" ");
-    if (version === known?.version) return known;
-    return { bytes: await file.readFile(), version, uid, mode };
+    return { bytes: await file.readFile(), version: versionOf(stats), uid: stats.uid, mode: stats.mode };
   } catch (cause) {
     if (cause instanceof SshError) throw cause;
     const { code, message } = cause as NodeJS.ErrnoException;
@@ -67,6 +66,10 @@ export async function readOwned(path: string, options: OwnedFileOptions = {}): P
   } finally {
     await file?.close();
   }
+}
+
+function versionOf({ dev, ino, size, mtimeMs, ctimeMs }: Stats): string {
+  return [dev, ino, size, mtimeMs, ctimeMs].join(" ");
 }
 
 /**

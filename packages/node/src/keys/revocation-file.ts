@@ -15,6 +15,8 @@ export class RevocationFile {
   readonly #problems: ProblemLog;
   /** The file as last read. `list` is missing if it was not understood. */
   #read: { readonly file: OwnedFile; readonly list: RevokedKeys | undefined } | undefined;
+  /** The last look at the file. Looks follow one another, so that all logins that wait for a new list share one reading of it. */
+  #look: Promise<RevokedKeys | undefined> = Promise.resolve(undefined);
 
   constructor(path: string, home: string | undefined, problems: ProblemLog) {
     this.#path = path;
@@ -24,7 +26,8 @@ export class RevocationFile {
 
   /** Returns whether the key of a login must be refused. A list that is missing or not understood might name any key. */
   async refuses(login: PublickeyLogin | CertificateLogin): Promise<boolean> {
-    const list = await this.#current();
+    this.#look = this.#look.then(this.#current, this.#current);
+    const list = await this.#look;
     // rule: revocation-list-unusable
     if (list === undefined) return true;
     if (login.method === "publickey") return list.isRevoked({ plainBlob: login.publicKey });
@@ -37,7 +40,7 @@ export class RevocationFile {
     });
   }
 
-  async #current(): Promise<RevokedKeys | undefined> {
+  readonly #current = async (): Promise<RevokedKeys | undefined> => {
     let file: OwnedFile | undefined;
     try {
       const known = this.#read?.file;
@@ -55,5 +58,5 @@ export class RevocationFile {
       this.#problems.report(this.#path, file?.version ?? "", text);
     }
     return this.#read?.list;
-  }
+  };
 }

@@ -59,7 +59,7 @@ export function useServerOfAllAlgorithms(
 }
 
 /** Returns the fingerprints of a server's host keys. */
-export function fingerprintsOf({ hostPublicKeys }: Sshd): `SHA256:${string}`[] {
+export function fingerprintsOf({ hostPublicKeys }: Pick<Sshd, "hostPublicKeys">): `SHA256:${string}`[] {
   return hostPublicKeys.map(
     (line) => fingerprint(parsePublicKeyLine(line).publicKey.blob, "sha256") as `SHA256:${string}`,
   );

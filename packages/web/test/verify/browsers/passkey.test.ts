@@ -1,17 +1,22 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { SIGNATURE_FLAGS } from "@nacre/keys";
+import { authorizedKeys } from "@nacre/node";
+import { useOurServer } from "@nacre/testing/interop/our-server";
 import { fingerprintsOf, useServer } from "@nacre/testing/interop/server";
 import { authorizeKey } from "@nacre/testing/openssh/sshd";
-import type { CDPSession } from "playwright";
-import { expect, test } from "vitest";
+import type { Authenticate, PublickeyLogin } from "nacre";
+import { beforeEach, describe, expect, test } from "vitest";
 import type { Login } from "./page/connect.ts";
-import { launchChromium, openPage, pageOf } from "./support/chromium.ts";
+import { launchChromium, openWithAuthenticator } from "./support/chromium.ts";
 import { useSite } from "./support/site.ts";
-import type { TestPage } from "./support/test-page.ts";
 import { useBrowser } from "./support/use-browser.ts";
 
 // Chromium's virtual authenticator signs in the place of a security key or a phone.
 
 const server = useServer({ config: ["PubkeyAcceptedAlgorithms +webauthn-sk-ecdsa-sha2-nistp256@openssh.com"] });
-const place = useSite(() => [server.sshd.port]);
+const nacre = useOurServer({ authenticate: (login) => authenticate(login) });
+const place = useSite(() => [server.sshd.port, nacre.port]);
 const running = useBrowser(launchChromium);
 const login = (): Login => ({
   host: "127.0.0.1",
@@ -20,31 +25,8 @@ const login = (): Login => ({
   passkey: true,
 });
 
-/** Opens a page with a virtual authenticator. It confirms prompts until `setPresent(false)`. */
-async function openWithAuthenticator(): Promise<{
-  readonly page: TestPage;
-  readonly setPresent: (isPresent: boolean) => Promise<void>;
-}> {
-  const page = await openPage(running.browser, place.site.origin);
-  const cdp: CDPSession = await page.context().newCDPSession(page);
-  await cdp.send("WebAuthn.enable");
-  const { authenticatorId } = await cdp.send("WebAuthn.addVirtualAuthenticator", {
-    options: {
-      protocol: "ctap2",
-      transport: "internal",
-      hasResidentKey: true,
-      hasUserVerification: true,
-      isUserVerified: true,
-      automaticPresenceSimulation: true,
-    },
-  });
-  const setPresent = async (enabled: boolean): Promise<void> =>
-    void (await cdp.send("WebAuthn.setAutomaticPresenceSimulation", { authenticatorId, enabled }));
-  return { page: pageOf(page), setPresent };
-}
-
 test("a page in Chromium logs in to OpenSSH with a passkey, also after the page was reloaded", async () => {
-  const { page } = await openWithAuthenticator();
+  const { page } = await openWithAuthenticator(running.browser, place.site.origin);
   await authorizeKey("alice", await page.call("makePasskey", "alice's phone"));
   for (let visit = 1; visit <= 2; visit++) {
     const { stdout, kex } = await page.call("run", login(), "whoami");
@@ -55,13 +37,13 @@ test("a page in Chromium logs in to OpenSSH with a passkey, also after the page 
 });
 
 test("a passkey that verifies its user satisfies verify-required", async () => {
-  const { page } = await openWithAuthenticator();
+  const { page } = await openWithAuthenticator(running.browser, place.site.origin);
   await authorizeKey("alice", `verify-required ${await page.call("makePasskey", "verified")}`);
   expect((await page.call("run", login(), "whoami")).stdout).toBe("alice\n");
 });
 
 test("an aborted login closes the browser's prompt, and the next login can prompt", async () => {
-  const { page, setPresent } = await openWithAuthenticator();
+  const { page, setPresent } = await openWithAuthenticator(running.browser, place.site.origin);
   await authorizeKey("alice", await page.call("makePasskey", "left alone"));
   await setPresent(false);
   // The browser rejects the prompt with the reason of the abort: the login's error.
@@ -71,7 +53,58 @@ test("an aborted login closes the browser's prompt, and the next login can promp
 });
 
 test("a passkey that OpenSSH does not know is refused", async () => {
-  const { page } = await openWithAuthenticator();
+  const { page } = await openWithAuthenticator(running.browser, place.site.origin);
   await page.call("makePasskey", "unknown");
   await expect(page.call("run", login(), "whoami")).rejects.toMatchObject({ code: "auth-failed" });
+});
+
+/** Signed logins at the Nacre server. */
+const seen: PublickeyLogin[] = [];
+
+/** Accepts the keys of a file, from pages of the site. Another page of the same domain can use the same passkey. */
+const authenticate: Authenticate = (login) => {
+  if (login.method !== "publickey") return false;
+  if (login.signed) seen.push(login);
+  if (login.signed && login.origin !== place.site.origin) return false;
+  return authorizedKeys("~/authorized_keys", { home: nacre.folder.path })(login);
+};
+
+const loginAtNacre = (): Login => ({
+  host: "127.0.0.1",
+  port: nacre.port,
+  hostKey: fingerprintsOf({ hostPublicKeys: nacre.hostKeyLines }),
+  passkey: true,
+});
+const authorize = (line: string): Promise<void> =>
+  writeFile(join(nacre.folder.path, "authorized_keys"), `${line}\n`, { mode: 0o600 });
+
+describe("a page in Chromium logs in to a Nacre server", () => {
+  const other = useSite(() => [nacre.port]);
+  beforeEach(() => void seen.splice(0));
+
+  test("with a passkey, whose origin and flags the application sees", async () => {
+    const { page } = await openWithAuthenticator(running.browser, place.site.origin);
+    await authorize(`verify-required ${await page.call("makePasskey", "alice's phone")}`);
+    expect((await page.call("run", loginAtNacre(), "echo $((40 + 2))")).stdout).toBe("42\n");
+    const algorithm = "webauthn-sk-ecdsa-sha2-nistp256@openssh.com";
+    expect(seen).toMatchObject([{ user: "alice", algorithm, origin: place.site.origin }]);
+    const { userPresent, userVerified } = SIGNATURE_FLAGS;
+    expect(seen[0]!.flags! & (userPresent | userVerified)).toBe(userPresent | userVerified);
+  });
+
+  test("not with a passkey that its file does not have", async () => {
+    const { page } = await openWithAuthenticator(running.browser, place.site.origin);
+    await authorize(await page.call("makePasskey", "known"));
+    await page.call("makePasskey", "unknown");
+    await expect(page.call("run", loginAtNacre(), "true")).rejects.toMatchObject({ code: "auth-failed" });
+    expect(seen).toEqual([]);
+  });
+
+  test("not from a page of another origin, although the browser lets it use the passkey", async () => {
+    const { page, visit } = await openWithAuthenticator(running.browser, place.site.origin);
+    await authorize(await page.call("makePasskey", "alice's phone"));
+    await visit(other.site.origin);
+    await expect(page.call("run", loginAtNacre(), "true")).rejects.toMatchObject({ code: "auth-failed" });
+    expect(seen).toMatchObject([{ user: "alice", origin: other.site.origin }]);
+  });
 });

@@ -38,3 +38,43 @@ export function pageOf(page: Page): TestPage {
     async () => void (await page.reload()),
   );
 }
+
+/**
+ * Opens a page with a virtual authenticator, which verifies its user and confirms prompts until `setPresent(false)`. `visit` goes to a page
+ * of another origin that has the same passkey.
+ */
+export async function openWithAuthenticator(
+  browser: Browser,
+  url: string,
+): Promise<{
+  readonly page: TestPage;
+  readonly setPresent: (isPresent: boolean) => Promise<void>;
+  readonly visit: (url: string) => Promise<void>;
+}> {
+  const page = await openPage(browser, url);
+  const cdp = await page.context().newCDPSession(page);
+  await cdp.send("WebAuthn.enable");
+  const { authenticatorId } = await cdp.send("WebAuthn.addVirtualAuthenticator", {
+    options: {
+      protocol: "ctap2",
+      transport: "internal",
+      hasResidentKey: true,
+      hasUserVerification: true,
+      isUserVerified: true,
+      automaticPresenceSimulation: true,
+    },
+  });
+  return {
+    page: pageOf(page),
+    async setPresent(enabled) {
+      await cdp.send("WebAuthn.setAutomaticPresenceSimulation", { authenticatorId, enabled });
+    },
+    async visit(other) {
+      const stored = await page.evaluate(() => Object.entries<string>(localStorage));
+      await page.goto(other);
+      await page.evaluate((entries) => {
+        for (const [name, value] of entries) localStorage.setItem(name, value);
+      }, stored);
+    },
+  };
+}

@@ -1,5 +1,5 @@
 import type { Bench } from "../bench.ts";
-import { median, spread } from "../measure/table.ts";
+import { median, spread } from "./table.ts";
 
 /** Something to measure, under the name of its row. */
 export interface Runner {
@@ -18,7 +18,7 @@ export async function inTurn(
   const results = new Map(runners.map(({ name }) => [name, [] as number[]]));
   for (let round = 1; round <= warmUp + count; round++)
     for (const { name, run } of runners) {
-      bench.progress(`ways: ${what}, ${name}: round ${round} of ${warmUp + count}`);
+      bench.progress(`${what}, ${name}: round ${round} of ${warmUp + count}`);
       const value = await run();
       if (round > warmUp) results.get(name)?.push(value);
     }
