@@ -1,6 +1,6 @@
 import { type AuthorizedKeyCheck, parseAuthorizedKeys } from "@nacre/keyfiles/internal";
-import { escapeText } from "@nacre/wire";
 import type { Authenticate, LoginDecision, PublickeyLogin } from "nacre/extend";
+import { showPath } from "../windows/system.ts";
 import { grant, localTime, ProblemLog, readLoginFile } from "./login-files.ts";
 import { RevocationFile } from "./revocation-file.ts";
 import { certificateText, checkPrincipalsPath, decideByAuthority } from "./trusted-authorities.ts";
@@ -115,7 +115,7 @@ async function decide(
     for (const { line, reason, detail } of check.reasons) {
       const refusal = `:${line} does not accept ${certificateText(login)}: ${detail ?? REASONS[reason](login)}`;
       if (reason === "problem") problems.report(path, version, refusal);
-      else warn(`${escapeText(path)}${refusal}`);
+      else warn(`${showPath(path)}${refusal}`);
     }
     return false;
   }

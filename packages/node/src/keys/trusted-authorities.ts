@@ -2,6 +2,7 @@ import { findPrincipal, holdsKey, judgeCertificate, type PrincipalsLine } from "
 import type { Certificate } from "@nacre/keys/internal";
 import { cutText, escapeText } from "@nacre/wire";
 import { type LoginDecision, type PublickeyLogin, usage } from "nacre/extend";
+import { showPath } from "../windows/system.ts";
 import { accountHome } from "./account.ts";
 import type { AuthorizedKeysOptions } from "./authorized-keys.ts";
 import { grant, type LoginFile, localTime, type ProblemLog, readLoginFile } from "./login-files.ts";
@@ -42,9 +43,7 @@ export async function decideByAuthority(
   });
   if (verdict.restrictions === undefined) {
     const at = found === undefined ? "" : `:${found.line}`;
-    warn(
-      `${escapeText(file?.path ?? trusted.path)}${at} does not accept ${certificateText(login)}: ${verdict.problem}`,
-    );
+    warn(`${showPath(file?.path ?? trusted.path)}${at} does not accept ${certificateText(login)}: ${verdict.problem}`);
     return false;
   }
   const { path, version } = file ?? trusted;
