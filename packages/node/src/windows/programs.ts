@@ -3,10 +3,15 @@ import { isWindows, type System, thisSystem, windowsFolder } from "./system.ts";
 
 /** A program to start, its arguments, and the options of `spawn` that it needs. */
 export interface ProgramCall {
+  /** Path of the program. */
   readonly program: string;
+  /** Its arguments. */
   readonly words: readonly string[];
+  /** Options of `spawn`. */
   readonly options: {
+    /** Environment variables; by default those of this process. */
     readonly env?: NodeJS.ProcessEnv;
+    /** Whether the arguments are passed as they are, without quotes; default false. */
     readonly windowsVerbatimArguments?: boolean;
   };
 }

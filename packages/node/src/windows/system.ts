@@ -2,7 +2,9 @@ import { escapeText } from "@nacre/wire";
 
 /** What the places of files and programs depend on. */
 export interface System {
+  /** Name of the system, as in `process.platform`. */
   readonly platform: NodeJS.Platform;
+  /** Environment variables. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
