@@ -159,15 +159,15 @@ describe("nacre cp", () => {
 
   test("expands patterns, which no shell did", async () => {
     for (const name of ["a.bin", "b.bin", "c", "{x}"]) writeFileSync(join(folder, name), "");
-    const expand = (path: string): Promise<readonly string[]> => localSide("windows").expand(path);
+    const local = localSide("windows");
     const at = (...names: string[]): string[] => names.map((name) => join(folder, name));
-    expect(await expand(`${folder}\\*.bin`)).toEqual(at("a.bin", "b.bin"));
-    expect(await expand(`${folder}/[ab].bin`)).toEqual(at("a.bin", "b.bin"));
-    expect(await expand(`${folder}\\{a,c}*`)).toEqual(at("a.bin", "c"));
-    expect(await expand(`${folder}\\..\\*\\c`)).toContain(join(folder, "c"));
+    expect(await local.expand(`${folder}\\*.bin`)).toEqual(at("a.bin", "b.bin"));
+    expect(await local.expand(`${folder}/[ab].bin`)).toEqual(at("a.bin", "b.bin"));
+    expect(await local.expand(`${folder}\\{a,c}*`)).toEqual(at("a.bin", "c"));
+    expect(await local.expand(`${folder}\\..\\*\\c`)).toContain(join(folder, "c"));
     // A file may have the pattern as its name, and a pattern may match nothing.
-    expect(await expand(join(folder, "{x}"))).toEqual(at("{x}"));
-    expect(await expand(join(folder, "*.txt"))).toEqual(at("*.txt"));
+    expect(await local.expand(join(folder, "{x}"))).toEqual(at("{x}"));
+    expect(await local.expand(join(folder, "*.txt"))).toEqual(at("*.txt"));
     expect(await localSide("posix").expand(join(folder, "*.bin"))).toEqual(at("*.bin"));
     onSystem(WINDOWS);
     expect(await cp(join(folder, "*.bin"), "host:/")).toBe(0);
