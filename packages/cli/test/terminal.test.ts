@@ -1,5 +1,10 @@
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { Terminal } from "../src/terminal/terminal.ts";
 import { FakeTerminal } from "./support.ts";
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 const SEEN = { echo: true };
 const HIDDEN = { echo: false };
@@ -55,6 +60,46 @@ describe("a question at the terminal", () => {
     type(fake);
     expect(await fake.terminal.ask("Really? ", SEEN)).toBe("no");
     expect(fake.shown).toBe("Really? no\n");
+  });
+
+  test("ignores input typed before it where the system cannot discard it", async () => {
+    vi.useFakeTimers();
+    const fake = new FakeTerminal();
+    let shown = "";
+    const write = (text: string): void => void (shown += text);
+    const terminal = new Terminal(fake, { write });
+    const asked = terminal.ask("Really? ", SEEN);
+    expect(fake.raw).toBe(true);
+    for (let piece = 0; piece < 5; piece++) {
+      fake.emit("data", Buffer.from("yes\r"));
+      await vi.advanceTimersByTimeAsync(15);
+      expect(shown).toBe("");
+    }
+    await vi.advanceTimersByTimeAsync(15);
+    expect(shown).toBe("Really? ");
+    fake.emit("data", Buffer.from("no\r"));
+    expect(await asked).toBe("no");
+    expect(shown).toBe("Really? no\n");
+  });
+
+  test("does not wait for an end of input that has come before it, or that never comes", async () => {
+    vi.useFakeTimers();
+    const ended = new FakeTerminal();
+    const asked = new Terminal(ended, { write() {} }).ask("Really? ", SEEN);
+    ended.emit("end");
+    await expect(asked).rejects.toMatchObject({ code: "auth-cancelled" });
+    expect(ended.raw).toBe(false);
+
+    const endless = new FakeTerminal();
+    let shown = "";
+    const write = (text: string): void => void (shown += text);
+    void new Terminal(endless, { write }).ask("Really? ", SEEN).catch(() => {});
+    // Beyond 1 MiB, input no longer postpones the question.
+    for (let piece = 0; piece < 12; piece++) {
+      endless.emit("data", Buffer.alloc(100_000, "x"));
+      await vi.advanceTimersByTimeAsync(15);
+    }
+    expect(shown).toMatch(/^Really\? /);
   });
 
   test("ignores input typed together with the previous answer", async () => {

@@ -19,7 +19,8 @@ export function parseForward(
   text: string,
   { dynamic, remote }: { readonly dynamic: boolean; readonly remote: boolean },
 ): Forward | undefined {
-  const fields = splitFields(text.replace(/^[ \t\r\n\f\v]+/, ""));
+  const isWindows = line.context.local.windows !== undefined;
+  const fields = splitFields(text.replace(/^[ \t\r\n\f\v]+/, ""), isWindows);
   if (fields === undefined) return undefined;
   const tcp = (host: Field | undefined, port: Field): Endpoint | undefined => {
     const number = line.port(port.text);
@@ -58,11 +59,20 @@ function isPossible(end: Endpoint, mayBeZero: boolean): boolean {
   return (end.port > 0 || mayBeZero) && (end.host ?? "").length < MAX_HOST;
 }
 
-/** Splits at `:`. Brackets take a field literally, `\` the next character. */
-function splitFields(text: string): Field[] | undefined {
+/** Matches the path of a named pipe, up to the next field. */
+const NAMED_PIPE = /^\\\\[.?]\\pipe\\[^:]*/i;
+
+/** Splits at `:`. Brackets take a field literally, `\` the next character. On Windows the path of a named pipe is taken as it is. */
+function splitFields(text: string, isWindows: boolean): Field[] | undefined {
   const fields: Field[] = [];
   let at = 0;
   while (at < text.length && fields.length < 4) {
+    const [pipe] = (isWindows && NAMED_PIPE.exec(text.slice(at))) || [];
+    if (pipe !== undefined) {
+      fields.push({ text: pipe, isPath: true });
+      at += pipe.length + 1;
+      continue;
+    }
     if (text[at] === "[") {
       const close = text.indexOf("]", at);
       if (close < 0 || !(text[close + 1] === ":" || close + 1 === text.length)) return undefined;

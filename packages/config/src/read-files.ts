@@ -5,7 +5,7 @@ import { Line, type LineContext } from "./line.ts";
 import { knownHost, matchHost, matchLine, type Pass } from "./match.ts";
 import { matchList } from "./patterns.ts";
 import { BadLine, configError, type Origin, place } from "./problems.ts";
-import { type Asking, ask, type ConfigFile } from "./request.ts";
+import { type Asking, ask, type ConfigFile, type LocalFacts } from "./request.ts";
 import { type ConfigState, expandTilde, valueOf } from "./state.ts";
 import { connectionTokens, expandText } from "./tokens.ts";
 import { splitKeyword, splitWords } from "./words.ts";
@@ -163,11 +163,19 @@ function includePath(state: ConfigState, word: string, origin: Origin, { file, p
   }
   if (expanded.startsWith("~") && file.kind === "system")
     throw new BadLine(`${place(origin)}: bad include path ${expanded}.`);
-  if (expanded.startsWith("/")) return expanded;
+  if (isAbsolute(expanded, local)) return expanded;
   if (!expanded.startsWith("~"))
-    return file.kind === "system" ? `/etc/ssh/${expanded}` : `${local.home}/.ssh/${expanded}`;
+    return `${file.kind === "system" ? systemFolder(local) : `${local.home}/.ssh/`}${expanded}`;
   // As with glob(3), the path of an unknown user is taken as written, and matches nothing.
   return expandTilde(expanded, state.request) ?? expanded;
+}
+
+function isAbsolute(path: string, { windows }: LocalFacts): boolean {
+  return path.startsWith("/") || (windows !== undefined && /^(?:[a-z]:[\\/]|\\)/i.test(path));
+}
+
+function systemFolder({ windows }: LocalFacts): string {
+  return windows?.systemFolder ?? "/etc/ssh/";
 }
 
 function* includeFile(state: ConfigState, path: string, at: string, block: Block, where: Where): Asking<void> {

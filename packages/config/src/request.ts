@@ -16,6 +16,11 @@ export interface LocalFacts {
   readonly service: (name: string) => number | undefined;
   /** SHA-1, for the token `%C`. */
   readonly sha1: (data: Uint8Array) => Uint8Array;
+  /** Set on Windows, where paths have drives and backslashes too, and a forward may lead to a named pipe. */
+  readonly windows?: {
+    /** Folder of the system's files, with a separator at its end; `undefined` if it is not known. */
+    readonly systemFolder: string | undefined;
+  };
 }
 
 /** Names of one kind of algorithm. */
@@ -39,7 +44,7 @@ export interface AlgorithmNames {
 /** A configuration file to read. */
 export interface ConfigFile {
   readonly path: string;
-  /** `"system"`: relative includes are in /etc/ssh, and `~` is not allowed in them. */
+  /** `"system"`: relative includes are in /etc/ssh, or in `systemFolder`, and `~` is not allowed in them. */
   readonly kind: "user" | "system";
   /** Whether a missing file is an error, as with `-F`; default false. */
   readonly required?: boolean;

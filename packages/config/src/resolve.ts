@@ -68,6 +68,10 @@ export function* resolveConfig(request: ConfigRequest): Asking<ResolvedConfig> {
 function checkTypedNames(state: ConfigState): void {
   const { host } = state.request;
   const user = state.get("user");
+  // cmd.exe of Windows replaces a name between two % in every word of a command.
+  // rule: config-typed-variable
+  if (state.request.local.windows !== undefined && /%.*%/.test(`${host} ${user ?? ""}`))
+    throw configError(["hostname or username contains invalid characters"], "usage");
   // rule: config-typed-host
   if (!isSafeHost(host)) throw configError(["hostname contains invalid characters"], "usage");
   // rule: config-typed-user

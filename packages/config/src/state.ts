@@ -138,7 +138,7 @@ export class ConfigState {
 /** Replaces `~` or `~user` at the start of a path. Returns `undefined` for an unknown user. */
 export function expandTilde(path: string, { local }: ConfigRequest): string | undefined {
   if (!path.startsWith("~")) return path;
-  const slash = path.indexOf("/");
+  const slash = path.search(local.windows === undefined ? /\// : /[\\/]/);
   const user = path.slice(1, slash < 0 ? undefined : slash);
   const home = user === "" ? local.home : local.homeOf(user);
   if (home === undefined) return undefined;

@@ -24,12 +24,13 @@ export interface Setup extends Partial<Omit<ConfigRequest, "local">> {
   /** Files by path; an answer stands for a file that cannot be read. */
   readonly disk?: Readonly<Record<string, string | ReturnType<ConfigAnswers["file"]>>>;
   readonly environment?: Readonly<Record<string, string>>;
+  readonly windows?: ConfigRequest["local"]["windows"];
   readonly answers?: Partial<ConfigAnswers>;
 }
 
 /** Resolves `host` with a configuration as the user's file. */
 export function resolve(config: string, setup: Setup = {}): ResolvedConfig {
-  const { disk = {}, environment = {}, answers, ...request } = setup;
+  const { disk = {}, environment = {}, windows, answers, ...request } = setup;
   const files: Readonly<Record<string, string | ReturnType<ConfigAnswers["file"]>>> = { "/c": config, ...disk };
   return answerQuestions(
     resolveConfig({
@@ -47,6 +48,7 @@ export function resolve(config: string, setup: Setup = {}): ResolvedConfig {
         homeOf: (user) => (user === "root" ? "/root" : undefined),
         service: (name) => ({ ssh: 22 })[name],
         sha1,
+        ...(windows && { windows }),
       },
     }),
     {

@@ -53,7 +53,7 @@ export type {
   LocalWriter,
   Sha256,
 } from "./local/local-files.ts";
-export { nameProblem } from "./local/names.ts";
+export { nameProblem, WrittenNames } from "./local/names.ts";
 export type { Dir } from "./remote/directory.ts";
 export type { FileHandle, PositionOptions, ReadResult, WriteResult } from "./remote/file-handle.ts";
 export { expandBraces, matchesName } from "./remote/glob.ts";

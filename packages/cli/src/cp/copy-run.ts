@@ -1,5 +1,5 @@
 import { copy, download, upload } from "@nacre/files";
-import { loadNodeFiles, type TransferOptions, type TransferResult } from "@nacre/node";
+import { loadNodeFiles, showPath, type TransferOptions, type TransferResult } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import { explain, say } from "../say.ts";
 import type { CopyArguments } from "./arguments.ts";
@@ -138,14 +138,15 @@ export class CopyRun {
   }
 
   /** Prints what was not copied, not verified, or copied without its attributes. */
-  #report({ from }: Task, { failed, skipped, unverified, unset }: TransferResult): void {
-    const shown = (path: string): string => `"${escapeText(path === "" ? from : `${from}/${path}`)}"`;
+  #report({ from, source }: Task, { failed, skipped, unverified, unset }: TransferResult): void {
+    const show = source === undefined ? showPath : (path: string) => escapeText(path);
+    const shown = (path: string): string => `"${show(path === "" ? from : `${from}/${path}`)}"`;
     for (const { error } of failed) this.#complain(error);
     for (const { path, reason } of skipped)
       if (reason === "special")
         this.#complain(new SshError("usage", `${shown(path)} is a device, pipe or socket, and was not copied`));
-    for (const line of unverifiedLines(from, unverified)) this.#say(line);
-    for (const line of unsetLines(from, unset)) {
+    for (const line of unverifiedLines(from, unverified, show)) this.#say(line);
+    for (const line of unsetLines(from, unset, show)) {
       this.#isComplete = false;
       this.#say(line);
     }

@@ -1,4 +1,5 @@
 import { decodePath } from "@nacre/files";
+import { isWindows } from "@nacre/node";
 import { usage } from "../options.ts";
 import { type Destination, readHostName, readUriPlace } from "../ssh/destination.ts";
 
@@ -23,14 +24,14 @@ export type Place = LocalPlace | RemotePlace;
 
 /**
  * Parses `[user@]host:path`, `ssh://[user@]host[:port][/path]`, the same with `sftp` or `scp`, or a local path. As with scp(1), a word with
- * a colon before its first slash is remote: `./a:b` is local. The path of an address is relative to the user's directory; two slashes
- * make it absolute. Throws `usage` if it is invalid.
+ * a colon before its first slash is remote: `./a:b` is local. On Windows so are `.\a:b` and the path of a drive. The path of an address is
+ * relative to the user's directory; two slashes make it absolute. Throws `usage` if it is invalid.
  */
-export function readPlace(word: string, isWindows: boolean = process.platform === "win32"): Place {
+export function readPlace(word: string, onWindows: boolean = isWindows()): Place {
   const uri = readUriPlace(word);
   if (uri !== undefined) return { ...uri, kind: "remote", path: fromHome(percentDecode(uri.path ?? "")) };
-  const colon = findColon(word);
-  const isDrive = isWindows && colon === 1;
+  const colon = findColon(word, onWindows ? /[\\/]/ : /\//);
+  const isDrive = onWindows && colon === 1;
   if (colon < 0 || isDrive) {
     if (word === "") throw usage("empty path; give a file, or [user@]host:path");
     return { kind: "local", path: word };
@@ -39,11 +40,11 @@ export function readPlace(word: string, isWindows: boolean = process.platform ==
 }
 
 /** Returns the position of the colon between host and path; -1 for a local path. An IPv6 address is in brackets. */
-function findColon(word: string): number {
+function findColon(word: string, separator: RegExp): number {
   const address = /^(?:[^/:]*@)?\[[^\]]*\]:/.exec(word);
   if (address !== null) return address[0].length - 1;
   const colon = word.indexOf(":");
-  const slash = word.indexOf("/");
+  const slash = word.search(separator);
   // A leading colon belongs to a file name.
   return colon > 0 && (slash < 0 || colon < slash) ? colon : -1;
 }

@@ -1,4 +1,4 @@
-import { escapeText, SshError } from "@nacre/wire";
+import { SshError } from "@nacre/wire";
 import type { Found, Side } from "./side.ts";
 
 /** One file or directory to copy. */
@@ -34,7 +34,7 @@ export interface Target {
 export async function findTarget(side: Side, path: string, sources: number): Promise<Target> {
   const [found, linked] = await Promise.all([side.find(path), side.follow(path)]);
   if (sources > 1 && found?.isDirectory !== true)
-    throw new SshError("usage", `"${escapeText(path)}" is not a directory; several sources need one as their target`);
+    throw new SshError("usage", `"${side.show(path)}" is not a directory; several sources need one as their target`);
   return { side, path: isFile(found) && linked !== undefined ? linked : path, found };
 }
 
@@ -50,14 +50,14 @@ function isFile(found: Found | undefined): boolean {
  */
 export async function planStep(side: Side, from: string, target: Target, recursive: boolean): Promise<Step> {
   const found = await side.find(from);
-  if (found === undefined) throw new SshError("file-unreadable", `"${escapeText(from)}" does not exist`);
+  if (found === undefined) throw new SshError("file-unreadable", `"${side.show(from)}" does not exist`);
   if (found.isDirectory && !recursive)
-    throw new SshError("usage", `"${escapeText(from)}" is a directory; copy it with -r`);
+    throw new SshError("usage", `"${side.show(from)}" is a directory; copy it with -r`);
   if (!found.isDirectory && target.path.endsWith("/") && target.found?.isDirectory !== true)
-    throw new SshError("usage", `the target "${escapeText(target.path)}" is not a directory`);
+    throw new SshError("usage", `the target "${target.side.show(target.path)}" is not a directory`);
   const isIntoSpecial = target.found?.isSpecial === true;
   if (isIntoSpecial && found.isDirectory)
-    throw new SshError("usage", `the target "${escapeText(target.path)}" is not a directory`);
+    throw new SshError("usage", `the target "${target.side.show(target.path)}" is not a directory`);
   const name = side.basename(from);
   const isNameless = name === "" || name === "." || name === "..";
   const isTyped = target.found?.isDirectory !== true || isNameless;

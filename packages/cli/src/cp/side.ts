@@ -1,9 +1,10 @@
 import type { Stats } from "node:fs";
-import { lstat, realpath, stat } from "node:fs/promises";
-import { basename, join, posix } from "node:path";
-import { nameProblem, SftpError, SSH_FX } from "@nacre/files";
-import type { Client, Sftp } from "@nacre/node";
+import { lstat, readdir, realpath, stat } from "node:fs/promises";
+import { basename, join, posix, win32 } from "node:path";
+import { nameProblem, SftpError, SSH_FX, WrittenNames } from "@nacre/files";
+import { type Client, isNullDevice, isWindows, type Sftp, showPath } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
+import { glob } from "../glob.ts";
 import { isStandardOutput } from "./special-file.ts";
 
 /** A file or directory that exists. */
@@ -18,6 +19,8 @@ export interface Found {
 
 /** Files of this machine or of a server: what planning a copy needs to know. */
 export interface Side {
+  /** Returns a path of this side as messages show it. */
+  show(path: string): string;
   /** Replaces `~bob` at the start of a path by that user's directory on the server. Resolves with other paths unchanged. */
   resolve(path: string): Promise<string>;
   /** Resolves with the file or directory at a path, following links; `undefined` if nothing is there. Rejects for other errors. */
@@ -32,18 +35,26 @@ export interface Side {
   join(directory: string, name: string): string;
 }
 
-/** Returns the files of this machine. The shell has expanded patterns. `rules` are those of its names. */
-export function localSide(rules: "posix" | "windows" = process.platform === "win32" ? "windows" : "posix"): Side {
+/** Returns the files of this machine. The shell has expanded patterns, but not on Windows. `rules` are those of its names. */
+export function localSide(rules: "posix" | "windows" = isWindows() ? "windows" : "posix"): Side {
+  const written = new Map<string, WrittenNames>();
+  const writtenIn = (directory: string): WrittenNames => {
+    const names = written.get(directory) ?? new WrittenNames();
+    written.set(directory, names);
+    return names;
+  };
   return {
+    show: showPath,
     resolve: async (path) => path,
     async find(name) {
+      if (isNullDevice(name)) return { isDirectory: false, isSpecial: true, size: undefined };
       try {
         const found = foundOf(await stat(name));
         return isStandardOutput(name) ? { ...found, isSpecial: true } : found;
       } catch (cause) {
         const { code, message } = cause as NodeJS.ErrnoException;
         if (code === "ENOENT") return undefined;
-        throw new SshError("file-unreadable", `cannot read ${escapeText(name)}: ${escapeText(message)}`, { cause });
+        throw new SshError("file-unreadable", `cannot read ${showPath(name)}: ${showPath(message)}`, { cause });
       }
     },
     async follow(name) {
@@ -53,15 +64,44 @@ export function localSide(rules: "posix" | "windows" = process.platform === "win
         return undefined;
       }
     },
-    expand: async (name) => [name],
+    expand: rules === "windows" ? expandOnWindows : async (name) => [name],
     basename: (path) => basename(path),
     join(directory, name) {
       // The server chooses the names that a pattern matches.
-      const problem = /* rule: copy-name-local */ nameProblem(name, rules);
+      const problem =
+        /* rule: copy-name-local */ nameProblem(name, rules) ??
+        (rules === "windows" ? writtenIn(directory).problem(name) : undefined);
       if (problem === undefined) return join(directory, name);
       throw new SshError("file-unwritable", `"${escapeText(name)}" cannot be written here: ${problem}`);
     },
   };
+}
+
+/**
+ * Resolves with the files of this machine that match a pattern of `nacre sftp`, sorted. Both separators separate names. A file that has the
+ * pattern as its name comes first, and a pattern that matches nothing stands for itself.
+ */
+async function expandOnWindows(path: string): Promise<readonly string[]> {
+  if (!/[*?[{]/.test(path) || (await exists(path))) return [path];
+  const { root } = win32.parse(path);
+  const below = (path: string): string => root + path;
+  const matches = await glob(path.slice(root.length).replaceAll("\\", "/"), {
+    list: async (directory) =>
+      (await readdir(below(directory) || ".", { withFileTypes: true })).map((entry) => ({
+        name: entry.name,
+        mayBeDirectory: entry.isDirectory() || entry.isSymbolicLink(),
+      })),
+    exists: (path) => exists(below(path)),
+    join,
+  });
+  return matches.length > 0 ? matches.map(below) : [path];
+}
+
+function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Methods of attributes on both sides. */
@@ -88,6 +128,7 @@ function remoteSide(sftp: Sftp, signal: AbortSignal): Side {
     }
   };
   return {
+    show: escapeText,
     resolve: (path) => expandUser(sftp, path, signal),
     find,
     async follow(name) {
@@ -129,6 +170,7 @@ export async function expandUser(sftp: Pick<Sftp, "expandPath">, path: string, s
 
 /** Files of a server that has scp only. A path is taken for a directory if it is written like one; nothing else is known of it. */
 const scpSide: Side = {
+  show: escapeText,
   resolve: async (path) => path,
   find: async (path) => ({ isDirectory: /(?:^|\/)\.{0,2}$/.test(path), isSpecial: false, size: undefined }),
   follow: async () => undefined,

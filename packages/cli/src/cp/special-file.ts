@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import type { TransferSink } from "@nacre/files";
-import { escapeText } from "@nacre/wire";
+import { devicePath, isWindows, showPath } from "@nacre/node";
 import { unwritable } from "../ssh/unwritable.ts";
 
 /** Paths of this process's standard output. If that is redirected to a file, a copy would replace the file while others write to it. */
@@ -9,7 +9,7 @@ const STANDARD_OUTPUT: ReadonlySet<string> = new Set(["/dev/stdout", "/dev/fd/1"
 
 /** Returns whether a path of this machine is that of standard output. */
 export function isStandardOutput(path: string): boolean {
-  return STANDARD_OUTPUT.has(path) && process.platform !== "win32";
+  return STANDARD_OUTPUT.has(path) && !isWindows();
 }
 
 /**
@@ -22,7 +22,7 @@ export function intoSpecial(path: string): TransferSink {
 
 async function intoFile(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
   // Without O_NOCTTY, a terminal could become that of this process.
-  const file = await writing(path, () => open(path, constants.O_WRONLY | (constants.O_NOCTTY ?? 0)));
+  const file = await writing(path, () => open(devicePath(path), constants.O_WRONLY | (constants.O_NOCTTY ?? 0)));
   try {
     for await (const chunk of chunks)
       for (let at = 0; at < chunk.length; )
@@ -47,6 +47,6 @@ async function writing<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    throw unwritable(escapeText(path), cause);
+    throw unwritable(showPath(path), cause);
   }
 }

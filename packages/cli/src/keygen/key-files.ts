@@ -11,9 +11,11 @@ import {
   type UnlockedKey,
 } from "@nacre/keyfiles";
 import type { PrivateKey } from "@nacre/keys";
+import { createSecretFile } from "@nacre/node";
 import { escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
 import { inSlices } from "nacre/extend";
 import { usage } from "../options.ts";
+import { say } from "../say.ts";
 import { unwritable } from "../ssh/unwritable.ts";
 import { openAsker } from "../terminal/asker.ts";
 import { openTerminal } from "../terminal/terminal.ts";
@@ -162,7 +164,8 @@ export async function replaceFiles(files: readonly NewFile[]): Promise<void> {
   try {
     await mkdir(dirname(files[0]!.path), { recursive: true, mode: 0o700 });
     for (const { path, text, mode } of files) {
-      await writeFile(path + suffix, text, { mode, flag: "wx" });
+      if (mode === 0o600) await writeSecret(path + suffix, text);
+      else await writeFile(path + suffix, text, { mode, flag: "wx" });
       const old = await stat(path).catch(() => undefined);
       if (old !== undefined && old.uid !== process.getuid?.()) await chown(path + suffix, old.uid, old.gid);
     }
@@ -171,4 +174,9 @@ export async function replaceFiles(files: readonly NewFile[]): Promise<void> {
     for (const { path } of files) await rm(path + suffix, { force: true }).catch(() => {});
     throw unwritable("the key", cause);
   }
+}
+
+async function writeSecret(path: string, text: string): Promise<void> {
+  const problem = await createSecretFile(path, text);
+  if (problem !== undefined) say(`nacre: other accounts may be able to read the private key: ${problem}`);
 }

@@ -1,27 +1,30 @@
-import { SshError } from "@nacre/wire";
+import { isWindows, type ProgramCall, shellCommand, showPath } from "@nacre/node";
+import { escapeText, SshError } from "@nacre/wire";
 import type { Command } from "./command.ts";
-import { type Session, shown } from "./session.ts";
+import { listOnWindows } from "./list-on-windows.ts";
+import type { Session } from "./session.ts";
 import type { Word } from "./words.ts";
 
-/** Runs the system's `ls` on files of this machine. It takes the options of the system's `ls`. */
+/** Runs the system's `ls` on files of this machine. It takes the options of the system's `ls`, which Windows lacks. */
 async function listLocal(session: Session, words: readonly Word[]): Promise<void> {
+  // There a program named ls in the local directory would run, which the server may have delivered.
+  // rule: windows-ls
+  if (isWindows()) return listOnWindows(session, words);
   const expanded: string[] = [];
   for (const word of words) {
     if (word.isPattern) expanded.push(...(await session.expandLocal(word)));
     else expanded.push(word.text);
   }
-  await run(session, "ls", expanded);
+  await run(session, { program: "ls", words: expanded, options: {} });
 }
 
 /** Runs a line in the user's shell on this machine; "" starts an interactive shell. Rejects with `usage` if it fails. */
 export async function runShell(session: Session, line: string): Promise<void> {
-  const isWindows = process.platform === "win32";
-  const shell = (isWindows ? process.env.ComSpec : process.env.SHELL) || (isWindows ? "cmd.exe" : "/bin/sh");
-  await run(session, shell, line === "" ? [] : [isWindows ? "/c" : "-c", line]);
+  await run(session, shellCommand(line === "" ? undefined : line));
 }
 
-async function run(session: Session, program: string, words: readonly string[]): Promise<void> {
-  const status = await session.output.run(program, words, session.localDirectory);
+async function run(session: Session, call: ProgramCall): Promise<void> {
+  const status = await session.output.run(call, session.localDirectory);
   if (status !== 0) throw new SshError("usage", `the local command ended with status ${status}`);
 }
 
@@ -47,7 +50,7 @@ export const LOCAL_COMMANDS: readonly Command[] = [
     run: async (session, { words: [word] }) => {
       const path = session.localPath(word!.text);
       if (!(await session.files.makeDirectory(path, undefined)))
-        throw new SshError("file-unwritable", `cannot make the directory ${shown(path)}: it exists`);
+        throw new SshError("file-unwritable", `cannot make the directory ${showPath(path)}: it exists`);
     },
   },
   {
@@ -61,7 +64,7 @@ export const LOCAL_COMMANDS: readonly Command[] = [
       if (!/^[0-7]{1,4}$/.test(word!.text) || Number.parseInt(word!.text, 8) > 0o777)
         throw new SshError(
           "usage",
-          `invalid mask "${shown(word!.text)}"; expected up to three octal digits, such as 022`,
+          `invalid mask "${escapeText(word!.text)}"; expected up to three octal digits, such as 022`,
         );
       process.umask(Number.parseInt(word!.text, 8));
       session.print(`Local umask: ${process.umask().toString(8).padStart(3, "0")}`);

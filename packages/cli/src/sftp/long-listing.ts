@@ -31,7 +31,8 @@ function ownerText(id: number | undefined, names: ReadonlyMap<number, string>): 
   return (id === undefined ? "?" : (names.get(id) ?? `${id}`)).padEnd(8);
 }
 
-function timeText(time: Date, now: number): string {
+/** Returns a time as `ls -l` shows it, in this machine's time zone. `now` is in milliseconds. */
+export function timeText(time: Date, now: number): string {
   const calendar = {
     year: time.getFullYear(),
     month: time.getMonth(),

@@ -1,4 +1,5 @@
 import { homedir } from "node:os";
+import { showPath } from "@nacre/node";
 import { SshError } from "@nacre/wire";
 import type { Command } from "./command.ts";
 import { type Session, shown } from "./session.ts";
@@ -60,6 +61,6 @@ export const PLACE_COMMANDS: readonly Command[] = [
     flags: "",
     kinds: [],
     count: [0, 0],
-    run: (session) => session.print(`Local working directory: ${shown(session.localDirectory)}`),
+    run: (session) => session.print(`Local working directory: ${showPath(session.localDirectory)}`),
   },
 ];

@@ -1,10 +1,10 @@
 import { join, resolve } from "node:path";
 import type { LocalFiles } from "@nacre/files";
-import type { Sftp } from "@nacre/node";
+import { devicePath, isNullDevice, type ProgramCall, type Sftp, showPath } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import type { ProgressBar } from "../cp/progress-bar.ts";
+import { type GlobTree, glob } from "../glob.ts";
 import { explain } from "../say.ts";
-import { type GlobTree, glob } from "./glob.ts";
 import type { Word } from "./words.ts";
 
 /** How a session prints and runs programs. */
@@ -18,7 +18,7 @@ export interface SessionOutput {
   /** Shows the progress of transfers; `undefined` shows none. */
   readonly bar: ProgressBar | undefined;
   /** Runs a program of this machine in a directory, with this process's standard streams. Resolves with its exit status. */
-  readonly run: (program: string, words: readonly string[], directory: string) => Promise<number>;
+  readonly run: (call: ProgramCall, directory: string) => Promise<number>;
 }
 
 /** Settings that apply to every command of a session. */
@@ -98,7 +98,7 @@ export class Session {
 
   /** Returns the absolute path of a path on this machine. */
   localPath(path: string): string {
-    return resolve(this.localDirectory, path);
+    return isNullDevice(path) ? devicePath(path) : resolve(this.localDirectory, path);
   }
 
   /** Returns a path as `ls` shows it: relative if it is below the session's directory. */
@@ -125,7 +125,7 @@ export class Session {
     const matches = await glob(word.pattern, this.#localTree());
     if (matches.length === 0) {
       if (await this.#localTree().exists(word.text)) return [this.localPath(word.text)];
-      throw new SshError("file-unreadable", `"${escapeText(word.text)}" matches no file here`);
+      throw new SshError("file-unreadable", `"${showPath(word.text)}" matches no file here`);
     }
     return matches.map((match) => this.localPath(match));
   }

@@ -4,7 +4,7 @@ import { constants } from "node:os";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { SftpError } from "@nacre/files";
-import { type Client, expandHome, loadNodeFiles } from "@nacre/node";
+import { type Client, expandHome, loadNodeFiles, type ProgramCall, showPath } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import { progressOnTerminal } from "../cp/progress-bar.ts";
 import { expandUser } from "../cp/side.ts";
@@ -60,7 +60,7 @@ function openBatch(file: string | undefined): Readable | undefined {
 }
 
 function batchUnreadable(cause: Error): SshError {
-  return new SshError("file-unreadable", `cannot read the batch: ${escapeText(cause.message)}`, { cause });
+  return new SshError("file-unreadable", `cannot read the batch: ${showPath(cause.message)}`, { cause });
 }
 
 async function useConnection(
@@ -141,22 +141,21 @@ function outputOf(isInteractive: boolean, quiet: boolean): SessionOutput {
     say,
     columns: () => stdout.columns || 80,
     bar: quiet ? undefined : progressOnTerminal(),
-    run: (program, words, directory) => runProgram(program, words, directory, isInteractive),
+    run: (call, directory) => runProgram(call, directory, isInteractive),
   };
 }
 
 /** Runs a program. It gets standard input only if that is not the source of the commands. Resolves with its exit status. */
 function runProgram(
-  program: string,
-  words: readonly string[],
+  { program, words, options }: ProgramCall,
   directory: string,
   isInteractive: boolean,
 ): Promise<number> {
   const stdio = [isInteractive ? "inherit" : "ignore", "inherit", "inherit"] as const;
-  const child = spawn(program, words, { cwd: directory, stdio: [...stdio] });
+  const child = spawn(program, words, { ...options, cwd: directory, stdio: [...stdio] });
   return new Promise((resolve, reject) => {
     child.on("error", (cause) =>
-      reject(new SshError("usage", `cannot run ${escapeText(program)}: ${escapeText(cause.message)}`, { cause })),
+      reject(new SshError("usage", `cannot run ${showPath(program)}: ${showPath(cause.message)}`, { cause })),
     );
     child.on("close", (status, signal) => resolve(status ?? 128 + (constants.signals[signal!] ?? 0)));
   });

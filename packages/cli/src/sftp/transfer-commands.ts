@@ -1,5 +1,5 @@
-import { download, type LocalFileType, type LocalPath, nameProblem, upload } from "@nacre/files";
-import type { TransferOptions, TransferResult } from "@nacre/node";
+import { download, type LocalFileType, type LocalPath, nameProblem, upload, WrittenNames } from "@nacre/files";
+import { isNullDevice, showPath, type TransferOptions, type TransferResult } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import { unsetLines, unverifiedLines } from "../cp/result-lines.ts";
 import { intoSpecial, isStandardOutput } from "../cp/special-file.ts";
@@ -22,12 +22,17 @@ interface Direction {
   expand(session: Session, word: Word): Promise<readonly string[]>;
   /** Resolves with the size of a file; `undefined` for a directory. */
   size(session: Session, path: string): Promise<number | undefined>;
-  /** Returns the last name of a source path. Throws `file-unwritable` if the target side does not allow the name. */
-  basename(session: Session, path: string): string;
+  /**
+   * Returns the last name of a source path. Throws `file-unwritable` if the target side does not allow the name, or not beside those that
+   * were `written`.
+   */
+  basename(session: Session, path: string, written: WrittenNames): string;
   /** Returns the absolute path of a target. */
   target(session: Session, path: string): string;
   /** Resolves with the type of the target, following links; `undefined` if it does not exist. */
   targetType(session: Session, path: string): Promise<LocalFileType | undefined>;
+  /** Returns a source path and a target path as they are shown. */
+  readonly show: readonly [from: (path: string) => string, to: (path: string) => string];
   /** Returns the path of a name in a target directory. */
   join(session: Session, directory: string, name: string): string;
   /** Moves a file or directory. */
@@ -41,25 +46,30 @@ const PLACES: ReadonlySet<string> = new Set([".", "..", "/"]);
 
 const DOWN: Direction = {
   verbs: ["Fetching", "Resuming"],
+  show: [shown, showPath],
   expand: (session, word) => session.expandRemote(word),
   size: async ({ sftp, signal }, path) => {
     const stats = await sftp.stat(path, { signal });
     return stats.isDirectory() ? undefined : stats.size;
   },
-  basename({ files }, path) {
+  basename({ files: { nameRules } }, path, written) {
     const name = baseRemote(path);
     if (PLACES.has(name)) return name;
     // The server chooses the names that a pattern matches.
-    const problem = /* rule: sftp-name-local */ nameProblem(name, files.nameRules);
+    const problem =
+      /* rule: sftp-name-local */ nameProblem(name, nameRules) ??
+      (nameRules === "windows" ? written.problem(name) : undefined);
     if (problem === undefined) return name;
     throw new SshError("file-unwritable", `"${escapeText(path)}" cannot be written here: ${problem}`);
   },
   target: (session, path) => session.localPath(path),
-  targetType: ({ files }, path) =>
-    files.stat(path).then(
-      ({ type }) => (isStandardOutput(path) ? "special" : type),
-      () => undefined,
-    ),
+  targetType: async ({ files }, path) =>
+    isStandardOutput(path) || isNullDevice(path)
+      ? "special"
+      : files.stat(path).then(
+          ({ type }) => type,
+          () => undefined,
+        ),
   join: ({ files }, directory, name) => files.join(directory, name),
   move: (session, { from, to }, options) => download(session.sftp, from, localPath(session, to), options),
   moveIntoSpecial: ({ sftp }, { from, to }, options) => download(sftp, from, intoSpecial(to), options),
@@ -67,6 +77,7 @@ const DOWN: Direction = {
 
 const UP: Direction = {
   verbs: ["Uploading", "Resuming"],
+  show: [showPath, shown],
   expand: (session, word) => session.expandLocal(word),
   size: async ({ files }, path) => {
     const { type, size } = await files.stat(path);
@@ -105,17 +116,21 @@ async function transfer(
   const isInto = type === "directory";
   if (paths.length > 1 && !isInto)
     throw new SshError("usage", `"${escapeText(target!.text)}" is not a directory; several files need one`);
-  const { moveIntoSpecial } = direction;
+  const {
+    moveIntoSpecial,
+    show: [showFrom, showTo],
+  } = direction;
   if (type === "special" && moveIntoSpecial === undefined)
     throw new SshError("usage", `"${escapeText(to)}" on the server is a device, pipe or socket; name a file`);
 
+  const written = new WrittenNames();
   await session.each(paths, async (from) => {
     const size = await direction.size(session, from);
     if (size === undefined && !recursive)
-      throw new SshError("usage", `"${escapeText(from)}" is a directory; move it with -r`);
-    const name = isInto ? direction.basename(session, from) : undefined;
+      throw new SshError("usage", `"${showFrom(from)}" is a directory; move it with -r`);
+    const name = isInto ? direction.basename(session, from, written) : undefined;
     const move = { from, to: name === undefined ? to : direction.join(session, to, name), size };
-    session.announce(`${direction.verbs[resume ? 1 : 0]} ${shown(from)} to ${shown(move.to)}`);
+    session.announce(`${direction.verbs[resume ? 1 : 0]} ${showFrom(from)} to ${showTo(move.to)}`);
     const bar = session.showsProgress ? session.output.bar : undefined;
     const progress = bar && new TotalProgress(bar, [{ name: baseRemote(from), size }], () => performance.now());
     try {
@@ -135,7 +150,7 @@ async function transfer(
               onError: "skip",
             });
       progress?.ended(0, result.bytes);
-      report(session, from, result);
+      report(session, from, showFrom, result);
     } finally {
       progress?.finish();
     }
@@ -143,11 +158,16 @@ async function transfer(
 }
 
 /** Prints what was not moved, not verified, or moved without its attributes. */
-function report(session: Session, from: string, { failed, skipped, unverified, unset }: TransferResult): void {
+function report(
+  session: Session,
+  from: string,
+  show: (path: string) => string,
+  { failed, skipped, unverified, unset }: TransferResult,
+): void {
   for (const { path, reason } of skipped)
-    if (reason !== "filter") session.announce(`Skipping ${shown(`${from}/${path}`)}: not a regular file`);
-  for (const line of unverifiedLines(from, unverified)) session.output.say(line);
-  for (const line of unsetLines(from, unset)) session.fail(line);
+    if (reason !== "filter") session.announce(`Skipping ${show(`${from}/${path}`)}: not a regular file`);
+  for (const line of unverifiedLines(from, unverified, show)) session.output.say(line);
+  for (const line of unsetLines(from, unset, show)) session.fail(line);
   for (const { error } of failed) session.complain(error);
 }
 

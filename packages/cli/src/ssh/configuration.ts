@@ -1,5 +1,12 @@
 import { existsSync } from "node:fs";
-import { expandHome, type ResolveConfigOptions, type ResolvedConfig, resolveConfig } from "@nacre/node";
+import {
+  expandHome,
+  isWindows,
+  type ResolveConfigOptions,
+  type ResolvedConfig,
+  resolveConfig,
+  showPath,
+} from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import { usage } from "../options.ts";
 import { say } from "../say.ts";
@@ -27,8 +34,10 @@ export async function readConfiguration(
   tell: (text: string) => void = say,
 ): Promise<ResolvedConfig> {
   const commandLine = settings.filter((setting) => isUsable(setting, tell));
-  // As with ssh(1), commands of every file run.
-  const options = { ...purpose, config: fileOf(configFile), commands: true, commandLine };
+  // As with ssh(1), commands of every file run. On Windows everybody may create the system's file, unless OpenSSH's server is installed.
+  // rule: windows-config-commands
+  const commands = isWindows() && configFile === undefined ? undefined : true;
+  const options = { ...purpose, config: fileOf(configFile), commands, commandLine };
   try {
     const config = await resolveConfig(host, options);
     for (const text of config.notices) if (isVerbose(config.values) || !GSSAPI.test(text)) tell(escapeText(text));
@@ -44,7 +53,7 @@ export async function readConfiguration(
 /** Returns whether a setting counts: the file of -i may be missing. */
 function isUsable({ keyFile }: TypedSetting, tell: (text: string) => void): boolean {
   if (keyFile === undefined || isThere(keyFile)) return true;
-  tell(`Warning: Identity file ${escapeText(keyFile)} not accessible: No such file or directory.`);
+  tell(`Warning: Identity file ${showPath(keyFile)} not accessible: No such file or directory.`);
   return false;
 }
 

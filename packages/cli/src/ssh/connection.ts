@@ -7,6 +7,7 @@ import {
   type HopOptions,
   type JumpHost,
   type ResolvedConfig,
+  showPath,
 } from "@nacre/node";
 import { escapeText } from "@nacre/wire";
 import { say, show } from "../say.ts";
@@ -82,7 +83,7 @@ export async function logInAt(
   const config = await readConfiguration(place.host, { ...words, settings });
   for (const note of checkEffects(config)) inform(config.values, note);
   const isChatty = isVerbose(config.values);
-  if (isChatty) for (const file of config.files) say(`debug1: Reading configuration data ${escapeText(file)}`);
+  if (isChatty) for (const file of config.files) say(`debug1: Reading configuration data ${showPath(file)}`);
   if (config.values.controlPath !== undefined) {
     // Loaded on demand: most copies share no connection.
     const { clientByMaster } = await import("./master/run-by-master.ts");

@@ -1,7 +1,6 @@
 import type { AddKeysToAgent, ConfigValues } from "@nacre/config";
 import { keyLabel } from "@nacre/keys/internal";
-import type { ConnectOptions } from "@nacre/node";
-import { escapeText } from "@nacre/wire";
+import { type ConnectOptions, showPath } from "@nacre/node";
 import { say } from "../say.ts";
 import type { Asker } from "../terminal/asker.ts";
 import { Askpass, askpassUse } from "../terminal/asker.ts";
@@ -20,7 +19,7 @@ export function askToAdd(
   /** Answers by file, as a connection that is made again asks nothing. */
   const answers = new Map<string, Promise<boolean>>();
   const ask = async (file: string): Promise<boolean> => {
-    const question = `Add key ${escapeText(file)} to agent?`;
+    const question = `Add key ${showPath(file)} to agent?`;
     if (askpassUse(process.env) !== "never") return new Askpass().permit(question);
     return /^yes$/i.test((await asker.ask(`${question} (yes/no) `, { echo: true })).trim());
   };

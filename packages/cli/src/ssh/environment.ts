@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
 import type { ConfigValues } from "@nacre/config";
-
-const SYSTEM_FILE = "/etc/ssh/ssh_config";
+import { systemFile } from "@nacre/node";
 
 /**
  * Returns the variables that are sent although no line says so: LANG and LC_*, which the configuration files of Debian, Fedora and macOS
@@ -11,10 +10,10 @@ export function defaultEnvironment(
   { setEnv }: Pick<ConfigValues, "setEnv">,
   configFile: string | undefined,
   environment: Readonly<Record<string, string | undefined>> = process.env,
-  systemFile: string = SYSTEM_FILE,
+  file: string | undefined = systemFile("ssh_config"),
 ): Record<string, string> {
   const sent: Record<string, string> = {};
-  if (configFile !== undefined || existsSync(systemFile)) return sent;
+  if (configFile !== undefined || (file !== undefined && existsSync(file))) return sent;
   for (const [name, value] of Object.entries(environment))
     if (value !== undefined && /^(?:LANG$|LC_)/.test(name) && !setEnv.some((pair) => pair.startsWith(`${name}=`)))
       sent[name] = value;

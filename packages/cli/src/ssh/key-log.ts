@@ -1,6 +1,6 @@
 import { closeSync, constants, fchmodSync, fstatSync, openSync, type Stats, statSync, writeSync } from "node:fs";
-import { expandHome } from "@nacre/node";
-import { escapeText, SshError, toHex } from "@nacre/wire";
+import { expandHome, showPath } from "@nacre/node";
+import { SshError, toHex } from "@nacre/wire";
 import type { KeyLogPort } from "nacre";
 
 /** Open key log file for Wireshark (`ssh.keylog_file`). */
@@ -41,7 +41,7 @@ export function openKeyLog(path: string): KeyLog {
   } catch (cause) {
     throw new SshError(
       "file-unreadable",
-      `cannot write the key log ${escapeText(path)}: ${escapeText((cause as Error).message)}`,
+      `cannot write the key log ${showPath(path)}: ${showPath((cause as Error).message)}`,
       { cause },
     );
   }

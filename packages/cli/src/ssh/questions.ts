@@ -1,6 +1,6 @@
 import type { ConfigValues } from "@nacre/config";
 import { keyLabel, parsePublicKey } from "@nacre/keys/internal";
-import { type ConnectOptions, fingerprint, type PresentedHostKey, type PromptRequest } from "@nacre/node";
+import { type ConnectOptions, fingerprint, type PresentedHostKey, type PromptRequest, showPath } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import { certificateNote } from "nacre/extend";
 import type { Asker } from "../terminal/asker.ts";
@@ -83,7 +83,7 @@ function newHostRefused(target: LoginTarget, hostKey: PresentedHostKey): SshErro
   const where = `${escapeText(host)}${port === undefined || port === 22 ? "" : ` port ${port}`}`;
   return new SshError(
     "host-key-unknown",
-    `the host key of ${where} is unknown: ${parsePublicKey(blob).format} ${fingerprint(blob, fingerprintHash)}${certificateNote(certificate, certificateProblem)}; if the administrator confirms this fingerprint, ${isJumpHost ? "" : "pass it with --host-key, or "}connect once with --accept-new to add it to ${escapeText(knownHosts?.[0] ?? "~/.ssh/known_hosts")}`,
+    `the host key of ${where} is unknown: ${parsePublicKey(blob).format} ${fingerprint(blob, fingerprintHash)}${certificateNote(certificate, certificateProblem)}; if the administrator confirms this fingerprint, ${isJumpHost ? "" : "pass it with --host-key, or "}connect once with --accept-new to add it to ${showPath(knownHosts?.[0] ?? "~/.ssh/known_hosts")}`,
   );
 }
 
@@ -105,7 +105,7 @@ function askedBy(asker: Asker, target: LoginTarget): Asking {
       if (attempt > 1) asker.show("Wrong passphrase.\n");
       if (attempt > passphraseAttempts) return undefined;
       // As with ssh(1), an empty answer leaves out the key.
-      return (await hidden(`Enter passphrase for key '${escapeText(file)}': `)) || undefined;
+      return (await hidden(`Enter passphrase for key '${showPath(file)}': `)) || undefined;
     },
     password: (attempt) => {
       if (attempt > 1) asker.show("Permission denied, please try again.\n");

@@ -1,6 +1,5 @@
 import { openSync, writeSync } from "node:fs";
-import type { ResolvedConfig } from "@nacre/node";
-import { escapeText } from "@nacre/wire";
+import { devicePath, type ResolvedConfig, showPath } from "@nacre/node";
 import { redirectMessages, say } from "../say.ts";
 import { readConfiguration } from "./configuration.ts";
 import { isQuiet } from "./log-level.ts";
@@ -28,7 +27,7 @@ export async function readCommandLine(split: SshWords, version: string, isRepeat
   if (isVerbose) tell(`debug1: OpenSSH_10.5 compatible, nacre ${version}`);
   const purpose = { command: words.command, stdioForward: words.stdioTarget !== undefined };
   const config = await readConfiguration(words.host, words, purpose, tell);
-  if (isVerbose) for (const file of config.files) tell(`debug1: Reading configuration data ${escapeText(file)}`);
+  if (isVerbose) for (const file of config.files) tell(`debug1: Reading configuration data ${showPath(file)}`);
   if (isQuiet(config.values)) redirectMessages(() => {});
   return { words, config, command: words.command ?? config.values.remoteCommand };
 }
@@ -36,10 +35,10 @@ export async function readCommandLine(split: SshWords, version: string, isRepeat
 /** Returns a function that appends messages to a file. Throws `file-unwritable`. */
 function logTo(path: string): (text: string) => void {
   try {
-    const file = openSync(path, "a", 0o600);
+    const file = openSync(devicePath(path), "a", 0o600);
     return (text) => writeSync(file, text);
   } catch (cause) {
-    say(`nacre: Couldn't open logfile ${escapeText(path)}: ${escapeText((cause as Error).message)}`);
+    say(`nacre: Couldn't open logfile ${showPath(path)}: ${showPath((cause as Error).message)}`);
     throw unwritable("the log file", cause);
   }
 }

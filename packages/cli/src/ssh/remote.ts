@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import type { ConfigValues } from "@nacre/config";
-import type { Client, Exit, NodeProcess } from "@nacre/node";
+import { type Client, type Exit, isWindows, type NodeProcess } from "@nacre/node";
 import { SshError } from "@nacre/wire";
 import { carry } from "./carry.ts";
 import { type EscapeTargets, escapeActions } from "./escape-actions.ts";
@@ -40,7 +40,11 @@ export async function runRemote(
   const { escapeChar } = values;
   const hasInput = !values.stdinNull;
   const hasPty = requestsTerminal(values, command);
-  const pty = hasPty && { term: process.env.TERM ?? "dumb", ...windowSize(), modes: { IUTF8: 1 } };
+  const pty = hasPty && {
+    term: process.env.TERM ?? (isWindows() ? "xterm-256color" : "dumb"),
+    ...windowSize(),
+    modes: { IUTF8: 1 },
+  };
   const options = { pty, env };
   const remote = await (command === undefined
     ? client.shell(options)
@@ -142,8 +146,10 @@ function useTerminal(remote: NodeProcess): TerminalUse {
     for (const signal of SIGNALS) process.on(signal, onSignal);
     if (!stdin.isTTY) return;
     stdin.setRawMode(true);
-    // Node's raw mode still changes LF to CR LF on output, which garbles full-screen programs.
-    spawnSync("stty", ["-opost"], { stdio: ["inherit", "ignore", "ignore"] });
+    // Node's raw mode still changes LF to CR LF on output, which garbles full-screen programs. On Windows it does not, and a program named
+    // stty in the current folder would run.
+    // rule: windows-stty
+    if (!isWindows()) spawnSync("stty", ["-opost"], { stdio: ["inherit", "ignore", "ignore"] });
   };
   use();
   return { use, restore };

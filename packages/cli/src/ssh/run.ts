@@ -2,7 +2,14 @@ import { spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ConfigValues } from "@nacre/config";
 import { channelTimeouts, expandText, sessionEnvironment } from "@nacre/config";
-import type { Client, ReconnectEvent, ResolvedConfig } from "@nacre/node";
+import {
+  assertConfigCommand,
+  type Client,
+  type ReconnectEvent,
+  type ResolvedConfig,
+  shellCommand,
+  showPath,
+} from "@nacre/node";
 import { escapeText, matchPattern, SshError } from "@nacre/wire";
 import { oneLine } from "../one-line.ts";
 import { FAILURE, say } from "../say.ts";
@@ -200,14 +207,16 @@ async function useConnection(
 }
 
 /** Runs LocalCommand in the user's shell, on our standard streams, and waits for its end. Its status does not matter, as in ssh(1). */
-async function runLocalCommand(text: string, { tokens }: ResolvedConfig): Promise<void> {
+async function runLocalCommand(text: string, config: ResolvedConfig): Promise<void> {
+  await assertConfigCommand(config, "localCommand");
   // There is no tunnel device.
-  const command = expandText(text, { ...tokens, T: "NONE" });
+  const command = expandText(text, { ...config.tokens, T: "NONE" });
   if (typeof command !== "string") throw new SshError("usage", `LocalCommand: ${escapeText(command.message)}`);
-  const child = spawn(process.env.SHELL || "/bin/sh", ["-c", command], { stdio: "inherit" });
+  const { program, words, options } = shellCommand(command);
+  const child = spawn(program, words, { ...options, stdio: "inherit" });
   await new Promise<void>((resolve) => {
     child.once("error", (cause) => {
-      say(`nacre: cannot run LocalCommand: ${escapeText(cause.message)}`);
+      say(`nacre: cannot run LocalCommand: ${showPath(cause.message)}`);
       resolve();
     });
     child.once("close", () => resolve());

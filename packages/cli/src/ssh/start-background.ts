@@ -22,7 +22,7 @@ export function startInBackground(words: readonly string[], hasOutput: boolean):
   const child = spawn(
     process.execPath,
     [...process.execArgv, process.argv[1]!, BACKGROUND, terminal.length > 0 ? "terminal" : "no-terminal", ...words],
-    { detached: true, stdio: ["ignore", output, output, "ipc", ...terminal] },
+    { detached: true, windowsHide: true, stdio: ["ignore", output, output, "ipc", ...terminal] },
   );
   terminal.forEach((descriptor) => closeSync(descriptor));
   child.stdout?.pipe(process.stdout);

@@ -1,6 +1,7 @@
-import { escapeText, SshError } from "@nacre/wire";
+import { showPath } from "@nacre/node";
+import { SshError } from "@nacre/wire";
 
 /** Returns the error for output that the system does not take, for example because the disk is full. `what` names the output. */
 export function unwritable(what: string, cause: unknown): SshError {
-  return new SshError("file-unwritable", `cannot write ${what}: ${escapeText((cause as Error).message)}`, { cause });
+  return new SshError("file-unwritable", `cannot write ${what}: ${showPath((cause as Error).message)}`, { cause });
 }

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { escapeText } from "@nacre/wire";
+import { isAbsolutePath, isWindows, showPath, thisSystem } from "@nacre/node";
 import { say, show } from "../say.ts";
 import { openTerminal, type TerminalDescriptors, terminalOn } from "./terminal.ts";
 
@@ -43,8 +43,11 @@ export function askpassUse({
   }
 }
 
-/** The program if SSH_ASKPASS names none. */
-const DEFAULT_PROGRAM = process.platform === "darwin" ? "/usr/X11R6/bin/ssh-askpass" : "/usr/bin/ssh-askpass";
+/** Returns the program if SSH_ASKPASS names none; "" on Windows, which has none. */
+function defaultProgram(): string {
+  if (isWindows()) return "";
+  return thisSystem.platform === "darwin" ? "/usr/X11R6/bin/ssh-askpass" : "/usr/bin/ssh-askpass";
+}
 
 /** Maximum bytes of an answer; ssh(1) ignores further ones. */
 const MAX_ANSWER = 1023;
@@ -75,13 +78,16 @@ export class Askpass implements Asker {
   }
 
   #run(prompt: string, hint: NodeJS.ProcessEnv): Promise<string | undefined> {
-    const program = process.env.SSH_ASKPASS ?? DEFAULT_PROGRAM;
+    const program = process.env.SSH_ASKPASS ?? defaultProgram();
     return new Promise((resolve) => {
       const fail = (reason: string): void => {
-        say(`ssh_askpass: exec(${escapeText(program)}): ${reason}`);
+        say(`ssh_askpass: exec(${showPath(program)}): ${reason}`);
         resolve(undefined);
       };
       if (program === "") return fail("No such file or directory");
+      // Windows looks in the current folder first.
+      // rule: windows-askpass
+      if (isWindows() && !isAbsolutePath(program)) return fail("not an absolute path");
       const child = spawn(program, [prompt], {
         stdio: ["inherit", "pipe", "inherit"],
         env: { ...process.env, ...hint },
@@ -95,11 +101,7 @@ export class Askpass implements Asker {
       });
       child.once("error", ({ code, message }: NodeJS.ErrnoException) =>
         fail(
-          code === "ENOENT"
-            ? "No such file or directory"
-            : code === "EACCES"
-              ? "Permission denied"
-              : escapeText(message),
+          code === "ENOENT" ? "No such file or directory" : code === "EACCES" ? "Permission denied" : showPath(message),
         ),
       );
       child.once("close", (status) => {

@@ -1,6 +1,7 @@
 import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
 import { StringDecoder } from "node:string_decoder";
-import { ReadStream } from "node:tty";
+import { ReadStream, WriteStream } from "node:tty";
+import { isWindows } from "@nacre/node";
 import { SshError } from "@nacre/wire";
 
 /** Source of typed keys: a terminal's read stream, or a fake in tests. */
@@ -19,10 +20,13 @@ export interface KeyInput {
 /** Maximum characters of an answer; further ones are ignored. */
 const MAX_ANSWER = 8192;
 
+/** Milliseconds without input after which nothing typed before a question is left, where the system cannot discard it. */
+const QUIET_TIME = 20;
+
 /** System functions that a terminal uses. */
 export interface TerminalPort {
   readonly write: (text: string) => void;
-  /** Discards typed input that has not reached `KeyInput` yet. */
+  /** Discards typed input that has not reached `KeyInput` yet. Without it, input is read and dropped until none comes. */
   readonly discard?: () => void;
   readonly release?: () => void;
 }
@@ -37,6 +41,8 @@ export class Terminal {
   #decoder = new StringDecoder("utf8");
   #typedAhead = "";
   #isClosed = false;
+  /** Whether the input ended before a question was shown. */
+  #hasEnded = false;
 
   constructor(input: KeyInput, port: TerminalPort) {
     this.#input = input;
@@ -52,12 +58,20 @@ export class Terminal {
    * Discards earlier input, shows the prompt and resolves with one line. With `echo`, shows the line as it is typed. Backspace deletes a
    * character, ^U the whole line. Rejects with `auth-cancelled` on ^C, at the end of the input, or on ^D in an empty line.
    */
-  ask(prompt: string, { echo }: { readonly echo: boolean }): Promise<string> {
+  async ask(prompt: string, { echo }: { readonly echo: boolean }): Promise<string> {
+    // A connection that is made again asks nothing: its terminal is somebody else's by then.
+    if (this.#isClosed) throw new SshError("auth-cancelled", "the terminal answers no more questions after the login");
+    const input = this.#input;
+    // Before the prompt, because an answer may follow immediately. Raw mode disables the system's echo. It also makes an unfinished line
+    // readable, which is needed to discard it.
+    // rule: raw-before-discard
+    input.setRawMode(true);
+    // rule: discard-type-ahead
+    this.#discard();
+    // rule: discard-until-quiet
+    if (this.#port.discard === undefined) await this.#dropInput();
+    if (this.#isClosed) throw new SshError("auth-cancelled", "the terminal was closed before the question");
     return new Promise((resolve, reject) => {
-      // A connection that is made again asks nothing: its terminal is somebody else's by then.
-      if (this.#isClosed)
-        throw new SshError("auth-cancelled", "the terminal answers no more questions after the login");
-      const input = this.#input;
       let answer: string[] = [];
       const settle = (): void => {
         input.off("data", onData);
@@ -110,13 +124,11 @@ export class Terminal {
         onKeys();
       };
 
-      // Before the prompt, because an answer may follow immediately. Raw mode disables the system's echo. It also makes an unfinished line
-      // readable, which is needed to discard it.
-      // rule: raw-before-discard
-      input.setRawMode(true);
-      // rule: discard-type-ahead
-      this.#discard();
       this.#port.write(prompt);
+      if (this.#hasEnded) {
+        cancel();
+        return;
+      }
       input.on("data", onData);
       input.on("end", cancel);
       input.resume();
@@ -135,6 +147,33 @@ export class Terminal {
     this.#typedAhead = "";
   }
 
+  /** Reads and drops input until none comes for `QUIET_TIME`, or the input ends. */
+  #dropInput(): Promise<void> {
+    const input = this.#input;
+    return new Promise((resolve) => {
+      let left = MAX_DISCARDED;
+      const stop = (): void => {
+        clearTimeout(timer);
+        input.off("data", onData);
+        input.off("end", onEnd);
+        input.pause();
+        resolve();
+      };
+      const onData = (chunk: Uint8Array): void => {
+        left -= chunk.length;
+        if (left > 0) timer.refresh();
+      };
+      const onEnd = (): void => {
+        this.#hasEnded = true;
+        stop();
+      };
+      const timer = setTimeout(stop, QUIET_TIME);
+      input.on("data", onData);
+      input.on("end", onEnd);
+      input.resume();
+    });
+  }
+
   /** Releases the terminal. Returns the input typed after the last answer. */
   close(): string {
     this.#isClosed = true;
@@ -147,24 +186,46 @@ export class Terminal {
 }
 
 /**
- * Opens the controlling terminal of this process, even if the standard streams are redirected. Without one, falls back to standard input
- * and standard error if both are terminals. Returns `undefined` if there is no terminal.
+ * Opens the controlling terminal of this process, or on Windows its console, even if the standard streams are redirected. Without one,
+ * falls back to standard input and standard error if both are terminals. Returns `undefined` if there is no terminal.
  */
 export function openTerminal(): Terminal | undefined {
   try {
     return terminalOn(openTerminalDescriptors());
   } catch {
     const { stdin, stderr } = process;
-    if (!stdin.isTTY || !stderr.isTTY) return undefined;
-    return new Terminal(stdin, { write: (text) => stderr.write(text) });
+    if (stdin.isTTY && stderr.isTTY) return new Terminal(stdin, { write: (text) => stderr.write(text) });
+    return isWindows() ? openConsole() : undefined;
+  }
+}
+
+/** Opens the console of a process of Windows whose standard streams are redirected. Returns `undefined` if it has none. */
+function openConsole(): Terminal | undefined {
+  const opened: number[] = [];
+  try {
+    // Raw mode is set with the right to write to the input.
+    for (const name of ["CONIN$", "CONOUT$"]) opened.push(openSync(`\\\\.\\${name}`, "r+"));
+    const [keys, screen] = [new ReadStream(opened[0]!), new WriteStream(opened[1]!)];
+    return new Terminal(keys, {
+      // Of a console, `writeSync` garbles characters beyond ASCII.
+      write: (text) => screen.write(text),
+      release: () => {
+        keys.destroy();
+        screen.destroy();
+      },
+    });
+  } catch {
+    opened.forEach(closeSync);
+    return undefined;
   }
 }
 
 /** Descriptors of an open terminal: for writing, for reading, and for non-blocking reading. */
 export type TerminalDescriptors = readonly [output: number, input: number, unread: number];
 
-/** Opens the controlling terminal of this process. Throws if it has none. */
+/** Opens the controlling terminal of this process. Throws if it has none, and on Windows, where `/dev/tty` would be a file. */
 export function openTerminalDescriptors(): TerminalDescriptors {
+  if (isWindows()) throw new Error("Windows has no /dev/tty");
   const opened: number[] = [];
   try {
     for (const flags of [

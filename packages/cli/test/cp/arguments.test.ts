@@ -56,6 +56,9 @@ describe("readPlace", () => {
     expect(readPlace("C:\\x", true)).toEqual(local("C:\\x"));
     expect(readPlace("C:x", false)).toEqual(remote("C", "x"));
     expect(readPlace("cc:x", true)).toEqual(remote("cc", "x"));
+    for (const word of ["\\\\?\\C:\\x", ".\\a:b", "\\\\server\\share\\a:b"])
+      expect(readPlace(word, true)).toEqual(local(word));
+    expect(() => readPlace(".\\a:b", false)).toThrow("invalid characters");
   });
 
   test.each([

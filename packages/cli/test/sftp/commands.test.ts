@@ -273,9 +273,9 @@ describe("this machine", () => {
     await run("lls -l x* 'x*'");
     const shell = process.env.SHELL || "/bin/sh";
     expect(programs).toEqual([
-      [shell, ["-c", "echo 'a b' # not a comment"], folder],
-      [shell, [], folder],
-      ["ls", ["-l", join(folder, "x1"), "x*"], folder],
+      [{ program: shell, words: ["-c", "echo 'a b' # not a comment"], options: {} }, folder],
+      [{ program: shell, words: [], options: {} }, folder],
+      [{ program: "ls", words: ["-l", join(folder, "x1"), "x*"], options: {} }, folder],
     ]);
   });
 

@@ -1,7 +1,7 @@
 import { PassThrough } from "node:stream";
 import { type MemoryFileSystem, memoryFileSystem, sftpServer } from "@nacre/files/server";
 import { generateEd25519 } from "@nacre/keys";
-import { type Client, connect, type ListenOptions, listen, loadNodeFiles } from "@nacre/node";
+import { type Client, connect, type ListenOptions, listen, loadNodeFiles, type ProgramCall } from "@nacre/node";
 import { onTestFinished } from "vitest";
 import { execute } from "../../src/sftp/execute.ts";
 import { Session, type SessionSettings } from "../../src/sftp/session.ts";
@@ -48,8 +48,8 @@ export interface OpenSession {
   readonly printed: () => string;
   /** Standard error so far. */
   readonly complaints: () => string;
-  /** Programs that were run: name, words, directory. */
-  readonly programs: (readonly [string, readonly string[], string])[];
+  /** Programs that were run, and the directory of each. */
+  readonly programs: (readonly [ProgramCall, string])[];
   /** Calls a function when the next program runs. */
   readonly onProgram: (work: () => void) => void;
   /** Runs a command. Resolves with what it printed on both outputs. */

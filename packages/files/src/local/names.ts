@@ -1,4 +1,4 @@
-import { utf8Encode } from "@nacre/wire";
+import { escapeText, utf8Encode } from "@nacre/wire";
 import { platformRandom } from "nacre/extend";
 
 /** Names that Windows gives to devices, in any directory and with any extension. */
@@ -18,6 +18,38 @@ export function nameProblem(name: string, rules: "posix" | "windows"): string | 
   if (/* rule: transfer-name-trailing */ /[. ]$/.test(name)) return "Windows drops the dot or space at its end";
   if (/* rule: transfer-name-device */ WINDOWS_DEVICE.test(name)) return "it is the name of a device on Windows";
   return undefined;
+}
+
+/** Names that were written into one directory of Windows, where those that differ in case only are one file. */
+export class WrittenNames {
+  /** By the name without its case. */
+  readonly #names = new Map<string, string>();
+
+  /** Returns why a name is not allowed beside the earlier ones. If it is allowed, it becomes one of them. */
+  problem(name: string): string | undefined {
+    const folded = withoutCase(name);
+    const earlier = this.#names.get(folded);
+    // rule: transfer-name-case
+    if (earlier !== undefined && earlier !== name) return `on Windows it is the same file as "${escapeText(earlier)}"`;
+    this.#names.set(folded, name);
+    return undefined;
+  }
+}
+
+/** Windows compares names by their capital letters, one character at a time. */
+function withoutCase(name: string): string {
+  const upper = name.toUpperCase();
+  if (upper.length === name.length) return upper;
+  return Array.from(name, (character) => {
+    const capital = character.toUpperCase();
+    return capital.length === character.length ? capital : character;
+  }).join("");
+}
+
+/** Returns a local path as messages show it: escaped, but without doubling the backslashes of Windows, which separate names. */
+export function shownPath(path: string, rules: "posix" | "windows"): string {
+  const text = escapeText(path);
+  return rules === "windows" ? text.replaceAll("\\\\", "\\") : text;
 }
 
 /** Length in bytes of the longest name that a temporary name contains. File systems allow 255 bytes. */

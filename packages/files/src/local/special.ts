@@ -1,5 +1,6 @@
-import { escapeText, SshError } from "@nacre/wire";
+import { SshError } from "@nacre/wire";
 import type { LocalFiles } from "./local-files.ts";
+import { shownPath } from "./names.ts";
 
 /**
  * Rejects with `usage` if a path leads to a device, pipe or socket, also through a link. The file that a download renames to the path would
@@ -14,6 +15,6 @@ export async function refuseSpecial(files: LocalFiles, path: string, call: strin
   if (type === "special")
     throw new SshError(
       "usage",
-      `${call}: "${escapeText(path)}" is a device, pipe or socket, which a file would replace; pass a function that takes the contents`,
+      `${call}: "${shownPath(path, files.nameRules)}" is a device, pipe or socket, which a file would replace; pass a function that takes the contents`,
     );
 }

@@ -4,7 +4,7 @@ import { escapeText, SshError } from "@nacre/wire";
 import type { CallContext } from "../channel/call.ts";
 import { basename, type RemotePath, toText } from "../channel/remote-path.ts";
 import type { LocalAttributes, LocalPath, LocalWriter } from "../local/local-files.ts";
-import { nameProblem, temporaryName } from "../local/names.ts";
+import { nameProblem, temporaryName, WrittenNames } from "../local/names.ts";
 import { notDirectory } from "../local/not-directory.ts";
 import { refuseSpecial } from "../local/special.ts";
 import type { ChannelOpener } from "../remote/open-sftp.ts";
@@ -47,6 +47,8 @@ interface Directory {
   readonly path: string;
   readonly to: string;
   readonly attributes: LocalAttributes;
+  /** Names of its entries so far. */
+  readonly written: WrittenNames;
 }
 
 type Of<Type extends ScpSinkEvent["type"]> = Extract<ScpSinkEvent, { readonly type: Type }>;
@@ -111,7 +113,8 @@ class Download extends ScpTransfer<ScpSinkEvent, ScpSink> {
       // OpenSSH escapes a newline in a name with a backslash, so the name would be another one.
       /* rule: scp-name-backslash */ name.includes("\\")
         ? "scp takes no backslash in a name"
-        : /* rule: scp-name-local */ nameProblem(name, this.files.nameRules);
+        : /* rule: scp-name-local */ (nameProblem(name, this.files.nameRules) ??
+          (this.files.nameRules === "windows" ? this.#directories.at(-1)!.written.problem(name) : undefined));
     if (problem !== undefined)
       throw new SshError("file-unwritable", `"${escapeText(path)}" cannot be written here: ${problem}`);
   }
@@ -175,9 +178,9 @@ class Download extends ScpTransfer<ScpSinkEvent, ScpSink> {
       // An earlier download may have made a link there, which would lead files out of the tree.
       const follow = path === "" && this.options.followTarget !== false;
       const { type } = follow ? await this.files.stat(to) : /* rule: scp-directory-link */ await this.files.lstat(to);
-      if (type !== "directory") throw notDirectory(to, type);
+      if (type !== "directory") throw notDirectory(to, type, this.files.nameRules);
     }
-    this.#directories.push({ path, to, attributes });
+    this.#directories.push({ path, to, attributes, written: new WrittenNames() });
     this.machine.accept();
     this.tally.directory();
   }

@@ -60,7 +60,7 @@ export class Matches {
     if (!isAny)
       throw new SshError(
         "usage",
-        `${run.name} "${escapeText(this.#source.join(root.from, pattern))}": nothing matches`,
+        `${run.name} "${this.#source.show(this.#source.join(root.from, pattern))}": nothing matches`,
       );
     await this.#walk.finish();
   }
@@ -93,7 +93,7 @@ export class Matches {
   }
 
   async #child(parent: Directory, name: string, path: string): Promise<Directory> {
-    const problem = this.#target.nameProblem(name);
+    const problem = this.#target.nameProblem(name, parent);
     if (/* rule: transfer-pattern-name */ problem !== undefined)
       throw new SshError("file-unwritable", `"${escapeText(path)}" cannot be written here: ${problem}`);
     const from = this.#source.join(parent.from, name);

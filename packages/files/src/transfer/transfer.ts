@@ -94,9 +94,9 @@ export class Transfer {
     if (stats.type === "file") {
       await this.#file(from, to, stats);
     } else if (stats.type !== "directory") {
-      throw new SshError("usage", `${name} "${escapeText(from)}": it is neither a file nor a directory`);
+      throw new SshError("usage", `${name} "${this.#source.show(from)}": it is neither a file nor a directory`);
     } else if (options.recursive !== true) {
-      throw new SshError("usage", `${name} "${escapeText(from)}": it is a directory; pass { recursive: true }`);
+      throw new SshError("usage", `${name} "${this.#source.show(from)}": it is a directory; pass { recursive: true }`);
     } else {
       await this.#walk.directory(await this.#walk.root(from, to, stats));
     }
@@ -105,7 +105,7 @@ export class Transfer {
   async #file(from: string, to: string, stats: SourceStats): Promise<void> {
     const { name, options } = this.#run;
     if (options.delete === true)
-      throw new SshError("usage", `${name} "${escapeText(from)}": it is a file; \`delete\` needs a directory`);
+      throw new SshError("usage", `${name} "${this.#source.show(from)}": it is a file; \`delete\` needs a directory`);
     await this.#target.refuseSpecial?.(to, this.#run.context(to));
     const existing = options.update === undefined ? undefined : await this.#lstat(to);
     const partials = options.resume === true ? await this.#partialsOf(to) : [];

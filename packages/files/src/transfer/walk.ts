@@ -191,6 +191,7 @@ export class Walk {
       await this.#addFile(directory, { ...found, name }, path, listing, isFollowed);
       return false;
     }
+    this.#checkName(name, path, directory);
     const to = { directory, name, path: this.#target.join(directory.to.path, name) };
     if (type === "link") {
       run.remember();
@@ -200,7 +201,7 @@ export class Walk {
     if (run.options.recursive !== true)
       throw new SshError(
         "usage",
-        `${run.name} "${escapeText(from)}": it is a directory; pass { recursive: true }, or a \`filter\``,
+        `${run.name} "${this.#source.show(from)}": it is a directory; pass { recursive: true }, or a \`filter\``,
       );
     const depth = directory.depth + 1;
     if (/* rule: transfer-depth */ depth > MAX_DEPTH)
@@ -220,16 +221,16 @@ export class Walk {
     isFollowed: boolean,
   ): Promise<void> | undefined {
     const { name } = stats;
-    this.#checkName(name, path);
+    this.#checkName(name, path, directory);
     const from = this.#source.join(directory.from, name);
     const to = { directory, name, path: this.#target.join(directory.to.path, name) };
     const [existing, partials] = [listing.entries.get(name), listing.partialsOf(name)];
     return this.#mover.start({ path, from, to, stats, isFollowed, existing, partials });
   }
 
-  /** Throws `file-unwritable` if the target does not allow a name. */
-  #checkName(name: string, path: string): void {
-    const problem = this.#target.nameProblem(name);
+  /** Throws `file-unwritable` if the target does not allow a name, or with `directory`, not beside earlier ones in it. */
+  #checkName(name: string, path: string, directory?: Directory): void {
+    const problem = this.#target.nameProblem(name, directory);
     if (problem !== undefined)
       throw new SshError("file-unwritable", `"${escapeText(path)}" cannot be written here: ${problem}`);
   }
@@ -243,7 +244,7 @@ export class Walk {
       if (above.real === real)
         throw new SshError(
           "usage",
-          `"${escapeText(from)}" leads back to a directory above it; pass another value of \`symlinks\`, or a \`filter\``,
+          `"${this.#source.show(from)}" leads back to a directory above it; pass another value of \`symlinks\`, or a \`filter\``,
         );
     return real;
   }

@@ -110,6 +110,41 @@ test("sftp: a downloaded name that leaves its directory · client", async () => 
   expect(local.tree("/home")).toEqual(["copy/", "copy/d/", "copy/d/f: "]);
 });
 
+test("Windows: names that differ in case only · client", async () => {
+  const names = ["a", "A", "d", "\u00e9", "\u00c9", "\u00df", "SS"];
+  const local = new MemoryLocalFiles("windows");
+  const { sftp, server } = await openMemorySftp();
+  server.files.makeDirectory("/home/t");
+  for (const name of names) await sftp.writeFile(`/home/t/${name}`, name);
+  for (const name of ["D", "e"]) {
+    server.files.makeDirectory(`/home/t/${name}`);
+    await sftp.writeFile(`/home/t/${name}/a`, "below");
+  }
+  const skipping = { recursive: true, onError: "skip" } as const;
+  const { failed } = await download(sftp, "/home/t", { files: local, path: "/home/copy" }, skipping);
+  expect(failed.map(({ error }) => error.code)).toEqual(Array.from({ length: 3 }, () => "file-unwritable"));
+  // Which of two names is listed first is the server's choice.
+  const same = failed.map(({ path }) => path.toLowerCase()).toSorted();
+  expect(same).toEqual(["a", "d", "\u00e9"]);
+  expect(failed[0]!.error.message).toMatch(
+    /^"(?:a|A|d|D|\u00e9|\u00c9)" cannot be written here: on Windows it is the same file as "/,
+  );
+  const all = { files: new MemoryLocalFiles(), path: "/home/copy" };
+  expect((await download(sftp, "/home/t", all, skipping)).failed).toEqual([]);
+
+  // Below directories that a pattern matches, and for names that a filter leaves out.
+  const matching = { files: new MemoryLocalFiles("windows"), path: "/home/copy" };
+  const { failed: unmatched } = await download(sftp, { glob: "/home/t/*/a" }, matching, { onError: "skip" });
+  expect(unmatched).toEqual([]);
+  server.files.makeDirectory("/home/t/E");
+  await sftp.writeFile("/home/t/E/a", "below");
+  const below = await download(sftp, { glob: "/home/t/{e,E}/a" }, matching, { onError: "skip" });
+  expect(below.failed).toHaveLength(1);
+  const filtered = { files: new MemoryLocalFiles("windows"), path: "/home/copy" };
+  const lower = { ...skipping, filter: ({ path }: { path: string }) => path === path.toLowerCase() };
+  expect((await download(sftp, "/home/t", filtered, lower)).failed).toEqual([]);
+});
+
 test("sftp: a link inside a download that redirects later files · client", async () => {
   // Holding directories open would refuse the link as well, but not every local side can.
   const local: MemoryLocalFiles = Object.assign(new MemoryLocalFiles(), { holdDirectory: undefined });

@@ -57,6 +57,13 @@ test("scp: a downloaded name that is reserved here · client", async () => {
   }
   const { ssh } = await openScript(`D0755 0 d\n${entries}E\n`);
   expect(await failure(downloadScp(ssh, "d", local(), { recursive: true }))).toEqual(code("file-unwritable"));
+
+  // A name that would be the same file as an earlier one in its directory.
+  const to = local("windows");
+  const { ssh: other } = await openScript("D0755 0 d\nC0644 1 a\nx\0C0644 1 A\nD0755 0 b\nC0644 1 A\ny\0E\nE\n");
+  const { failed } = await downloadScp(other, "d", to, { recursive: true, onError: "skip" });
+  expect(failed.map(({ path }) => path)).toEqual(["A"]);
+  expect(to.files.tree("/home/copy")).toEqual(["a: x", "b/", "b/A: y"]);
 });
 
 test("scp: files that were not requested · client", async () => {

@@ -72,6 +72,14 @@ export function resolveConfig(host: string, options?: ResolveConfigOptions): Pro
   return rejectingWithSshError(async () => (await import("./resolve.ts")).resolve(host, options));
 }
 
+/**
+ * Rejects with `usage` unless a command of a resolved configuration may run (`LoadConfigOptions.commands`). For commands that `connect`
+ * does not run, such as LocalCommand.
+ */
+export function assertConfigCommand(config: ResolvedConfig, keyword: keyof ConfigValues): Promise<void> {
+  return rejectingWithSshError(async () => (await import("./resolve.ts")).assertCommandOf(config, keyword));
+}
+
 export const LOAD_CONFIG_OPTIONS: OptionRows<LoadConfigOptions> = {
   commands: "boolean",
   commandTimeout: { check: checkCommandTimeout },

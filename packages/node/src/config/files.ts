@@ -1,8 +1,8 @@
 import { constants, type FileHandle, lstat, open, readdir, realpath } from "node:fs/promises";
-import { devNull } from "node:os";
 import type { FileAnswer } from "@nacre/config";
 import { matchesName } from "@nacre/files";
-import { escapeText, SshError } from "@nacre/wire";
+import { SshError } from "@nacre/wire";
+import { isNullDevice, isWindows, showPath } from "../windows/system.ts";
 
 /** Maximum size of a file in bytes. */
 const MAX_BYTES = 1024 * 1024;
@@ -18,20 +18,21 @@ const OTHERS_WRITE = 0o022;
  * `file-malformed` for a file beyond 1 MiB.
  */
 export async function readConfigFile(path: string, checked: boolean, uid: number): Promise<FileAnswer> {
+  // Programs name the null device for an empty configuration. Windows has no path for a link to it.
+  if (isNullDevice(path)) return { text: "" };
   let file: FileHandle | undefined;
   try {
     // Without O_NONBLOCK, opening a pipe that has no writer blocks a thread.
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const stats = await file.stat();
-    // Programs name the null device for an empty configuration.
-    if (stats.isCharacterDevice() && (await realpath(path)) === devNull) return { text: "" };
+    if (stats.isCharacterDevice() && isNullDevice(await realpath(path))) return { text: "" };
     // rule: config-regular
-    if (!stats.isFile()) throw new SshError("file-unreadable", `${escapeText(path)}: not a regular file`);
+    if (!stats.isFile()) throw new SshError("file-unreadable", `${showPath(path)}: not a regular file`);
     // rule: config-file-owner
     if (checked && process.getuid !== undefined && isExposed(stats, uid)) return { problem: "unsafe" };
     // rule: config-file-bytes
     if (stats.size > MAX_BYTES)
-      throw new SshError("file-malformed", `${escapeText(path)}: longer than ${MAX_BYTES} bytes`);
+      throw new SshError("file-malformed", `${showPath(path)}: longer than ${MAX_BYTES} bytes`);
     return { text: await file.readFile("utf8") };
   } catch (cause) {
     if (cause instanceof SshError) throw cause;
@@ -54,23 +55,24 @@ function systemMessage(message: string): string {
 }
 
 /**
- * Returns the paths that match an absolute pattern, sorted, as glob(3) does. A folder that cannot be listed has no matches. Rejects with
- * `file-malformed` if the pattern has to be compared with too many names.
+ * Returns the paths that match an absolute pattern, sorted, as glob(3) does. On Windows a backslash separates names, as a slash does. A
+ * folder that cannot be listed has no matches. Rejects with `file-malformed` if the pattern has to be compared with too many names.
  */
 export async function globPaths(pattern: string): Promise<readonly string[]> {
-  let found: readonly string[] = [""];
+  const [root = "", ...parts] = (isWindows() ? pattern.replaceAll("\\", "/") : pattern).split("/");
+  let found: readonly string[] = [root];
   let names = 0;
-  for (const part of pattern.split("/").slice(1)) {
+  for (const part of parts) {
     if (!/[*?[\\]/.test(part)) {
       found = found.map((path) => `${path}/${part}`);
       continue;
     }
     const below: string[] = [];
     for (const folder of found) {
-      const entries = await readdir(folder === "" ? "/" : folder).catch(() => []);
+      const entries = await readdir(folder === root ? `${root}/` : folder).catch(() => []);
       names += entries.length;
       if (names > MAX_NAMES)
-        throw new SshError("file-malformed", `${escapeText(pattern)}: more than ${MAX_NAMES} names to compare with`);
+        throw new SshError("file-malformed", `${showPath(pattern)}: more than ${MAX_NAMES} names to compare with`);
       below.push(...entries.filter((name) => matchesName(part, name)).map((name) => `${folder}/${name}`));
     }
     found = below;

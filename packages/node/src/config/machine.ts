@@ -1,22 +1,25 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import type { ConfigFile, LocalFacts } from "@nacre/config";
+import type { ConfigFile, ConfigValues, LocalFacts } from "@nacre/config";
 import { SshError } from "@nacre/wire";
 import { AccountNames } from "../disk/accounts.ts";
 import { accountHome, accountName } from "../keys/account.ts";
 import { SYSTEM_LOOKUPS } from "../net/lookup.ts";
+import { isWindows, type System, servicesFile, systemFile, thisSystem } from "../windows/system.ts";
 
 /** What a configuration depends on beside its text. */
 export interface Machine {
   readonly local: LocalFacts;
   /** Files that are read unless the caller names one. */
   readonly files: readonly ConfigFile[];
-  /** Shell that runs commands. */
-  readonly shell: string;
+  /** Default values that are not those of OpenSSH on Unix. */
+  readonly defaults?: Partial<ConfigValues>;
+  /** System whose shell runs commands. */
+  readonly system: System;
 }
 
 /** Returns the facts of this machine and of the account that runs this process. Throws `usage` if the account has no home folder. */
-export function thisMachine(): Machine {
+export function thisMachine(system: System = thisSystem): Machine {
   const home = accountHome();
   if (home === undefined)
     throw new SshError(
@@ -30,27 +33,35 @@ export function thisMachine(): Machine {
       home,
       hostname: hostname(),
       environment: (name) => process.env[name],
-      homeOf: (user) => new AccountNames().home(user),
-      service: (name) => portOf(name, readServices()),
+      // On Windows, /etc/passwd would be a file that every user may create.
+      homeOf: (user) => (isWindows(system) ? undefined : new AccountNames().home(user)),
+      service: (name) => portOf(name, readServices(system)),
       // Loaded here because few configurations name `%C`, and the module takes some milliseconds.
       sha1: (data) => process.getBuiltinModule("node:crypto").createHash("sha1").update(data).digest(),
+      ...(isWindows(system) && { windows: { systemFolder: systemFile("", system) } }),
     },
-    files: defaultFiles(home),
-    shell: process.env.SHELL || "/bin/sh",
+    files: defaultFiles(home, system),
+    ...(isWindows(system) && { defaults: { globalKnownHostsFile: globalKnownHosts(system) } }),
+    system,
   };
 }
 
 /** Returns the files that `ssh` reads by default: the user's, which is checked, and the system's. */
-export function defaultFiles(home: string): readonly ConfigFile[] {
+export function defaultFiles(home: string, system: System = thisSystem): readonly ConfigFile[] {
+  const ofSystem = systemFile("ssh_config", system);
   return [
-    { path: `${home}/.ssh/config`, kind: "user", checked: true },
-    { path: "/etc/ssh/ssh_config", kind: "system" },
+    { path: isWindows(system) ? `${home}\\.ssh\\config` : `${home}/.ssh/config`, kind: "user", checked: true },
+    ...(ofSystem === undefined ? [] : [{ path: ofSystem, kind: "system" as const }]),
   ];
 }
 
-function readServices(): string {
+function globalKnownHosts(system: System): readonly string[] {
+  return ["ssh_known_hosts", "ssh_known_hosts2"].flatMap((name) => systemFile(name, system) ?? []);
+}
+
+function readServices(system: System): string {
   try {
-    return readFileSync("/etc/services", "utf8");
+    return readFileSync(servicesFile(system) ?? "", "utf8");
   } catch {
     return "";
   }

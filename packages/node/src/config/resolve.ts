@@ -8,6 +8,7 @@ import {
   type ConfigFile,
   type ConfigQuestion,
   type ConfigRequest,
+  type ConfigValues,
   resolveConfig,
 } from "@nacre/config";
 import { OPENSSH_ALGORITHMS } from "@nacre/config/openssh-algorithms";
@@ -16,6 +17,8 @@ import { abortedError, checkOptions, unlessAborted } from "nacre/extend";
 import { nodeAlgorithms, plainAlgorithms } from "../crypto/algorithms.ts";
 import { expandHome } from "../keys/files.ts";
 import { ownAddresses } from "../net/lookup.ts";
+import { shellCommand } from "../windows/programs.ts";
+import { showPath } from "../windows/system.ts";
 import {
   type Config,
   LOAD_CONFIG_OPTIONS,
@@ -39,7 +42,7 @@ export async function load(path?: string, options: LoadConfigOptions = {}): Prom
   const answer = await readConfigFile(file, false, 0);
   if ("text" in answer) return { ...options, files: file };
   const reason = answer.problem === "unreadable" ? answer.message : "No such file or directory";
-  throw new SshError("file-unreadable", `${escapeText(file)}: ${escapeText(reason)}`);
+  throw new SshError("file-unreadable", `${showPath(file)}: ${showPath(reason)}`);
 }
 
 /** Implements `resolveConfig`. */
@@ -48,6 +51,12 @@ export async function resolve(host: string, options: ResolveConfigOptions = {}):
   checkOptions(options, RESOLVE_CONFIG_OPTIONS, "`resolveConfig`");
   const login = options.commandLine === undefined ? splitHost(host) : { host };
   return resolveOn(thisMachine(), login, options);
+}
+
+/** Implements `assertConfigCommand`. */
+export async function assertCommandOf({ origins, source }: ResolvedConfig, keyword: keyof ConfigValues): Promise<void> {
+  const [origin] = origins[keyword] ?? [];
+  if (origin !== undefined) await assertCommandAllowed(keyword, origin, source, thisMachine());
 }
 
 /** A host as it was typed or given in code, and the user and port that precede those of files. */
@@ -79,7 +88,7 @@ export async function resolveOn(
     local: machine.local,
     algorithms: source.algorithms ?? algorithmNames(),
     version: source.version ?? VERSION,
-    ...(source.defaults && { defaults: source.defaults }),
+    ...((machine.defaults ?? source.defaults) && { defaults: { ...machine.defaults, ...source.defaults } }),
   };
   const answers = answersOn(machine, source, { user, signal });
   const asking = resolveConfig(request);
@@ -148,11 +157,11 @@ function answersOn(
     async command({ command, origin }) {
       await assertCommandAllowed("Match exec", origin, source, machine);
       assertUserForCommand(user);
-      const what = `Match exec of ${escapeText(origin.file)} line ${origin.line}`;
+      const what = `Match exec of ${showPath(origin.file)} line ${origin.line}`;
       const timeout = source.commandTimeout;
       // Imported here because few configurations run commands.
       const { runCommand } = await import("../net/run-command.ts");
-      const end = await runCommand([machine.shell, "-c", command], { what, timeout, signal });
+      const end = await runCommand(shellCommand(command, machine.system), { what, timeout, signal });
       if (end.type === "too-late") throw new SshError("aborted", `${what} took longer than ${timeout} ms`);
       return end.type === "exit" ? end.status : FAILED;
     },

@@ -1,6 +1,7 @@
 import type { ConfigValues } from "@nacre/config";
-import { escapeText, SshError } from "@nacre/wire";
+import { SshError } from "@nacre/wire";
 import type { ResolvedConfig } from "../config/config.ts";
+import { showPath } from "../windows/system.ts";
 import type { HopOptions } from "./options.ts";
 
 /** How a keyword acts that Nacre lacks. */
@@ -78,7 +79,7 @@ export function applyEffects(
     const value = values[name];
     if (origin === undefined || value === undefined || !effect.applies(value, values)) continue;
     if (name === "addKeysToAgent" && code.addKeysToAgent !== undefined) continue;
-    const at = `${escapeText(origin.file)} line ${origin.line}: ${effect.keyword}`;
+    const at = `${showPath(origin.file)} line ${origin.line}: ${effect.keyword}`;
     // rule: config-never-weaker
     if (effect.outcome === "fail") throw new SshError("not-supported-here", `${at} is not supported: ${effect.reason}`);
     warn(`${at} has no effect: ${effect.reason}`);

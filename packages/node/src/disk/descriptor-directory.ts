@@ -1,4 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readlinkSync, type Stats } from "node:fs";
+import { thisSystem } from "../windows/system.ts";
 import type { Directory, PinnedEntry } from "./directory.ts";
 import { type NativePath, nativePath } from "./native-path.ts";
 
@@ -12,7 +13,7 @@ const O_PATH = 0o10_000_000;
  * Linux, some systems have `/dev/fd`, for files only.
  */
 export function descriptorPath(descriptor: number): string {
-  return process.platform === "linux" ? `/proc/self/fd/${descriptor}` : `/dev/fd/${descriptor}`;
+  return thisSystem.platform === "linux" ? `/proc/self/fd/${descriptor}` : `/dev/fd/${descriptor}`;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { FileSystem } from "@nacre/files/server";
 import { SshError } from "@nacre/wire";
+import { thisSystem } from "../windows/system.ts";
 import { hasDescriptors, openDescriptorRoot } from "./descriptor-directory.ts";
 import type { OpenRoot } from "./directory.ts";
 import { DiskFiles } from "./disk-files.ts";
@@ -42,7 +43,7 @@ export function diskOfSessions(options: DiskFileSystemOptions): DiskFileSystem {
 }
 
 function chooseOpenRoot(): OpenRoot {
-  if (process.platform !== "linux") return openPathRoot;
+  if (thisSystem.platform !== "linux") return openPathRoot;
   if (!hasDescriptors()) throw new SshError("usage", "`diskFileSystem` needs /proc on Linux; mount it");
   return openDescriptorRoot;
 }

@@ -13,11 +13,11 @@ import type {
   Sha256,
 } from "@nacre/files";
 import { decodePath, encodePath } from "@nacre/files";
-import { escapeText, SshError } from "@nacre/wire";
+import { SshError } from "@nacre/wire";
+import { windowsFiles } from "../windows/files.ts";
+import { isWindows, showPath, thisSystem } from "../windows/system.ts";
 import { holdDirectory, shownPath } from "./held-directory.ts";
 import { LocalFile, soon } from "./local-file.ts";
-
-const isWindows = process.platform === "win32";
 
 // Windows lacks these flags.
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0, O_DIRECTORY = 0 } = constants as Partial<typeof constants>;
@@ -29,9 +29,8 @@ const CREATE_FLAGS = O_WRONLY | O_CREAT | O_NOFOLLOW | /* rule: transfer-exclusi
 /** Number of entries of a directory whose attributes are read at the same time. */
 const MOST_AT_ONCE = 64;
 
-/** Node's file system as the local side of transfers. Names that are not UTF-8 survive, in the form of `decodePath`. */
-export const nodeFiles: LocalFiles = {
-  nameRules: isWindows ? "windows" : "posix",
+const diskFiles: LocalFiles = {
+  nameRules: "posix",
   join,
   split: (path) => ({ directory: dirname(path), name: basename(path) }),
   stat: (path) => reading(path, async () => statsOf(await fs.stat(nodePath(path)))),
@@ -50,25 +49,28 @@ export const nodeFiles: LocalFiles = {
   // rmdir(2) refuses a symbolic link.
   removeDirectory: (path) => writing(path, () => fs.rmdir(nodePath(path))),
   // Elsewhere, a link that takes the place of a directory after it was entered redirects what is written into it later.
-  ...(process.platform === "linux" && {
+  ...(thisSystem.platform === "linux" && {
     holdDirectory: (path, follow) => writing(path, () => holdDirectory(nodePath(path), path, follow)),
   }),
   sha256,
 };
+
+/** Node's file system as the local side of transfers. Names that are not UTF-8 survive, in the form of `decodePath`. */
+export const nodeFiles: LocalFiles = isWindows() ? /* @__PURE__ */ windowsFiles(diskFiles) : diskFiles;
 
 /**
  * Returns a path for Node's functions: bytes only where text cannot name the file, because Deno does not report errors of all calls with
  * bytes. Windows has names of UTF-16 and takes no others.
  */
 function nodePath(path: string): string | Buffer {
-  return isWindows || !LONE_SURROGATE.test(path) ? path : Buffer.from(encodePath(path));
+  return isWindows() || !LONE_SURROGATE.test(path) ? path : Buffer.from(encodePath(path));
 }
 
 /** Matches what `decodePath` returns for bytes that are not UTF-8. */
 const LONE_SURROGATE = /[\ud800-\udfff]/u;
 
 function textOf(path: Buffer): string {
-  return isWindows ? path.toString() : decodePath(path);
+  return isWindows() ? path.toString() : decodePath(path);
 }
 
 function lstat(path: string | Buffer): Stats | Promise<Stats> {
@@ -94,7 +96,7 @@ async function* list(path: string): AsyncGenerator<LocalEntry, void> {
 }
 
 async function entryOf(directory: string, name: string): Promise<LocalEntry> {
-  return { ...(await nodeFiles.lstat(join(directory, name))), name };
+  return { ...(await diskFiles.lstat(join(directory, name))), name };
 }
 
 async function open(path: string, follow: boolean): Promise<LocalReader> {
@@ -173,7 +175,7 @@ async function makeDirectory(path: string, mode: number | undefined): Promise<bo
 }
 
 async function setAttributes(path: string, attributes: LocalAttributes): Promise<void> {
-  if (isWindows) {
+  if (isWindows()) {
     // Windows cannot open a directory, and has no permission bits.
     const { times } = attributes;
     if (times !== undefined) await fs.utimes(path, times.atimeMs / 1000, times.mtimeMs / 1000);
@@ -237,7 +239,7 @@ function fileError(code: FileCode, path: string, cause: unknown): unknown {
   const remedy = isReading || errno !== "ENOENT" ? "" : "; make its directory first";
   const place = shownPath(isReading ? path : wholePath(path));
   const verb = isReading ? "read" : "write";
-  return new SshError(code, `cannot ${verb} ${escapeText(place)}: ${escapeText(reason)}${remedy}`, { cause });
+  return new SshError(code, `cannot ${verb} ${showPath(place)}: ${showPath(reason)}${remedy}`, { cause });
 }
 
 /** Matches `ENOENT: no such file or directory, open '/path'`. */

@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import { escapeText, SshError } from "@nacre/wire";
 import { checkOptions, type OptionRows } from "nacre/extend";
+import { isWindows } from "../windows/system.ts";
 
 /** Options of `diskFileSystem`. */
 export interface DiskFileSystemOptions {
@@ -35,7 +36,7 @@ export const DISK_OPTIONS: OptionRows<DiskFileSystemOptions> = {
 export function checkDiskOptions(options: DiskFileSystemOptions): void {
   checkOptions(options, DISK_OPTIONS, "`diskFileSystem`");
   const { root, startDirectory = "/", readOnly = false, umask = 0, maxHandles = 1 } = options;
-  if (process.platform === "win32")
+  if (isWindows())
     throw usage("`diskFileSystem` does not run on Windows; serve another `FileSystem`, such as memoryFileSystem()");
   if (typeof root !== "string" || !isAbsolute(root) || root.includes("\0"))
     throw usage(`\`root\` must be an absolute path, got ${shown(root)}`);

@@ -1,5 +1,6 @@
 import { fstatSync, type Stats, statfsSync } from "node:fs";
 import { FileSystemError } from "@nacre/files/server";
+import { thisSystem } from "../windows/system.ts";
 import { descriptorPath } from "./descriptor-directory.ts";
 import type { NativePath } from "./native-path.ts";
 
@@ -25,7 +26,7 @@ export function assertRegular(descriptor: number): Stats {
 
 /** Throws EACCES if an entry belongs to a procfs. `path` leads to the entry that has these attributes. */
 export function assertNotProc({ dev }: Stats, path: NativePath): void {
-  if (process.platform !== "linux") return;
+  if (thisSystem.platform !== "linux") return;
   let isProc = procDevices.get(dev);
   if (isProc === undefined) {
     isProc = statfsSync(path).type === PROC_SUPER_MAGIC;

@@ -6,6 +6,7 @@ import { escapeText, SshError } from "@nacre/wire";
 import { checkListenAddress, type ListenAddress } from "nacre/extend";
 import { TCP_KEEPALIVE_DELAY } from "../net/dial.ts";
 import { SYSTEM_LOOKUPS } from "../net/lookup.ts";
+import { isWindows } from "../windows/system.ts";
 import type { Connections } from "./connections.ts";
 
 /**
@@ -123,7 +124,7 @@ export function bindAll(port: number, handler: SocketHandler): Promise<Bound> {
  * named pipe, which is not a file.
  */
 export async function bindPath(path: string, handler: SocketHandler): Promise<Bound> {
-  if (process.platform === "win32") {
+  if (isWindows()) {
     const pipe = await bind({ path }, handler);
     return { port: undefined, close: async () => void pipe.close() };
   }

@@ -1,7 +1,8 @@
 import type { UnlockedKey } from "@nacre/keyfiles/internal";
 import type { PrivateKey } from "@nacre/keys/internal";
-import { checkLimit, escapeText, MAX_UINT32, SshError, type SshErrorCode } from "@nacre/wire";
+import { checkLimit, MAX_UINT32, SshError, type SshErrorCode } from "@nacre/wire";
 import { checkOptions, type OptionRows, type RemoteIdentity } from "nacre/extend";
+import { showPath } from "../windows/system.ts";
 import { LIST_TIMEOUT, linkTo } from "./agent.ts";
 
 /** How to add a key to the agent. */
@@ -81,7 +82,7 @@ export class AddedKeys {
       const { type } = await link
         .request((client, waiter) => client.add(key, comment || last.file, { lifetime, confirm }, waiter), wait)
         .finally(() => link.close());
-      if (type === "refused") throw link.failure(`it refused to add ${escapeText(last.file)}`);
+      if (type === "refused") throw link.failure(`it refused to add ${showPath(last.file)}`);
     } catch (error) {
       if (!(error instanceof SshError)) throw error;
       warn(error.message);

@@ -1,4 +1,5 @@
 import { readdirSync } from "node:fs";
+import { isWindows, thisSystem } from "../windows/system.ts";
 import { accountName } from "./account.ts";
 
 /** What the place of an agent depends on. */
@@ -18,10 +19,10 @@ const PIPES = "\\\\.\\pipe\\";
 const OPENSSH_PIPE = "openssh-ssh-agent";
 
 /** Returns what this process sees. */
-export function thisSystem(): AgentSystem {
+function agentSystem(): AgentSystem {
   return {
-    platform: process.platform,
-    socket: process.env["SSH_AUTH_SOCK"],
+    platform: thisSystem.platform,
+    socket: thisSystem.environment["SSH_AUTH_SOCK"],
     user: accountName,
     pipes: () => {
       try {
@@ -37,9 +38,9 @@ export function thisSystem(): AgentSystem {
  * Returns the path of the default agent: SSH_AUTH_SOCK, and on Windows else the pipe of OpenSSH's agent or of Pageant, if there is one. No
  * other pipe is used, since anyone may create one.
  */
-export function defaultAgent({ platform, socket, user, pipes }: AgentSystem = thisSystem()): string | undefined {
+export function defaultAgent({ platform, socket, user, pipes }: AgentSystem = agentSystem()): string | undefined {
   if (socket !== undefined && socket !== "") return socket;
-  if (platform !== "win32") return undefined;
+  if (!isWindows({ platform })) return undefined;
   const names = pipes();
   if (names.includes(OPENSSH_PIPE)) return PIPES + OPENSSH_PIPE;
   return pageant(names, user());

@@ -1,11 +1,12 @@
 import { connect, type Socket } from "node:net";
 import type { AgentIdentity } from "@nacre/agent";
 import { certificateKey, isCertified, type PublicKey, parsePublicKey } from "@nacre/keys/internal";
-import { escapeText, SshError } from "@nacre/wire";
+import { SshError } from "@nacre/wire";
 import type { Duplex, RemoteIdentity } from "nacre/extend";
 import { connectFirst } from "../net/connect-first.ts";
 import { withDeadline } from "../net/deadline.ts";
 import { socketDuplex } from "../net/socket-duplex.ts";
+import { showPath } from "../windows/system.ts";
 import { AgentLink, type AgentWait, agentAborted, agentFailure } from "./agent-link.ts";
 import { ownCertificate } from "./certified-identity.ts";
 
@@ -91,7 +92,7 @@ export async function connectAgent(path: string, { timeout, signal }: AgentWait)
     connectFirst([path], () => connect({ path, allowHalfOpen: true }), over),
   ).catch((cause: Error) => {
     // The message repeats the path.
-    throw cause instanceof SshError ? cause : agentFailure(path, escapeText(cause.message), cause);
+    throw cause instanceof SshError ? cause : agentFailure(path, showPath(cause.message), cause);
   });
   return socketDuplex(socket);
 }

@@ -1,6 +1,6 @@
 import { type AuthorizedKeyCheck, parseAuthorizedKeys } from "@nacre/keyfiles/internal";
-import { escapeText } from "@nacre/wire";
 import type { Authenticate, CertificateLogin, LoginDecision, PublickeyLogin } from "nacre/extend";
+import { showPath } from "../windows/system.ts";
 import { grant, localTime, ProblemLog, readLoginFile } from "./login-files.ts";
 import { RevocationFile } from "./revocation-file.ts";
 import { certificateText, checkPrincipalsPath, decideByAuthority } from "./trusted-authorities.ts";
@@ -126,7 +126,7 @@ async function decide(
       const what = login.method === "certificate" ? certificateText(login.certificate) : login.fingerprint;
       const refusal = `:${line} does not accept ${what}: ${detail ?? REASONS[reason](login.remoteAddress)}`;
       if (reason === "problem") problems.report(path, version, refusal);
-      else warn(`${escapeText(path)}${refusal}`);
+      else warn(`${showPath(path)}${refusal}`);
     }
     return false;
   }

@@ -9,7 +9,7 @@ import {
   type AgentLimits,
 } from "@nacre/agent";
 import type { PrivateKey } from "@nacre/keys/internal";
-import { type Bytes, equalBytes, escapeText, type Overrides, SshError } from "@nacre/wire";
+import { type Bytes, equalBytes, type Overrides, SshError } from "@nacre/wire";
 import {
   checkKey,
   checkLimits,
@@ -24,6 +24,7 @@ import { nodeRandom } from "../crypto/bytes.ts";
 import { nodePrivateKey } from "../crypto/private-key.ts";
 import { type Bound, bindPath } from "../forward/bind.ts";
 import { acceptedDuplex } from "../net/socket-duplex.ts";
+import { isWindows, showPath } from "../windows/system.ts";
 import { LIST_TIMEOUT } from "./agent.ts";
 import { AgentLink } from "./agent-link.ts";
 import { type AgentSide, AnsweringDuplex, joinDuplexes } from "./answering-duplex.ts";
@@ -205,7 +206,7 @@ class MemoryAgent implements SshAgent {
 
   async listen(path: string): Promise<AgentListener> {
     if (typeof path !== "string" || path === "") throw new SshError("usage", "`listen` expects the path of a socket");
-    if (process.platform === "win32")
+    if (isWindows())
       throw new SshError("usage", "an agent cannot listen on Windows, where other users could connect to its pipe");
     this.#expectOpen();
     let bound: Bound;
@@ -226,13 +227,9 @@ class MemoryAgent implements SshAgent {
         },
       });
     } catch (cause) {
-      throw new SshError(
-        "listen-failed",
-        `cannot listen on ${escapeText(path)}: ${escapeText((cause as Error).message)}`,
-        {
-          cause,
-        },
-      );
+      throw new SshError("listen-failed", `cannot listen on ${showPath(path)}: ${showPath((cause as Error).message)}`, {
+        cause,
+      });
     }
     const listener = {
       close: async (): Promise<void> => {
@@ -295,7 +292,7 @@ async function keyOfFile(path: string, passphrase: string | undefined): Promise<
     throw new SshError("usage", "`add` expects a key or the path of a key file; pass `await privateKey(text)`");
   const file = expandHome(path);
   const bytes = await readIfThere(file);
-  if (bytes === undefined) throw new SshError("file-unreadable", `cannot read ${escapeText(path)}: no such file`);
+  if (bytes === undefined) throw new SshError("file-unreadable", `cannot read ${showPath(path)}: no such file`);
   try {
     await assertPrivate(file);
     const opened = await openKeyFile(bytes, undefined);

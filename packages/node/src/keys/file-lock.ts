@@ -2,7 +2,9 @@ import { randomUUID } from "node:crypto";
 import { link, open, readFile, realpath, rename, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { escapeText, SshError } from "@nacre/wire";
+import { SshError } from "@nacre/wire";
+import { isHeld } from "../windows/held-files.ts";
+import { isWindows, showPath } from "../windows/system.ts";
 
 /** Milliseconds. A lock is held for one read and one write, so an older lock belongs to a process that died. */
 const STALE_AFTER = 10_000;
@@ -70,19 +72,18 @@ async function acquire(lock: string, warn: (text: string) => void): Promise<() =
       }
       return () => release(lock, id);
     } catch (error) {
+      // On Windows a lock that is being removed cannot be made again for a moment, with the same error as in a read-only folder.
+      const isGoing = isWindows() && isHeld(error) && Date.now() < began + SAY_AFTER;
       // The folder is read-only: only the queue of this process protects the file.
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") return async () => {};
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST" && !isGoing) return async () => {};
     }
     if (!said && Date.now() > began + SAY_AFTER) {
       said = true;
-      warn(`another process holds ${escapeText(lock)}; waiting until it is ${STALE_AFTER / 1000} seconds old`);
+      warn(`another process holds ${showPath(lock)}; waiting until it is ${STALE_AFTER / 1000} seconds old`);
     }
     await removeStale(lock, id);
     if (Date.now() > deadline)
-      throw new SshError(
-        "file-unreadable",
-        `another process holds ${escapeText(lock)}; remove it if no program uses it`,
-      );
+      throw new SshError("file-unreadable", `another process holds ${showPath(lock)}; remove it if no program uses it`);
     await sleep(RETRY_AFTER * (1 + Math.random()));
   }
 }

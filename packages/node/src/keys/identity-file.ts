@@ -6,9 +6,10 @@ import {
   type UnlockedKey,
 } from "@nacre/keyfiles/internal";
 import type { Certificate, PrivateKey, PublicKey } from "@nacre/keys/internal";
-import { equalBytes, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
+import { equalBytes, SshError, utf8DecodeLossy } from "@nacre/wire";
 import type { RemoteIdentity } from "nacre/extend";
 import type { CryptoChoice } from "../crypto/private-key.ts";
+import { showPath } from "../windows/system.ts";
 import type { AddedKeys, AddingOptions } from "./added-keys.ts";
 import { certificateInFile, describeCertificate, isPresentable } from "./certified-identity.ts";
 import { expandHome, inFile, readIfThere } from "./files.ts";
@@ -64,7 +65,7 @@ export async function openDefaultFile(file: string, added: AddedKeys, options: F
 /** Opens a file that must exist. */
 export async function openNamedFile(file: string, added: AddedKeys, options: FileOptions): Promise<Candidate[]> {
   const found = await openFile(file, added, options, true);
-  if (found === undefined) throw new SshError("file-unreadable", `cannot read ${escapeText(file)}: no such file`);
+  if (found === undefined) throw new SshError("file-unreadable", `cannot read ${showPath(file)}: no such file`);
   return found;
 }
 
@@ -94,10 +95,10 @@ async function certificateBeside(
   try {
     const bytes = await readIfThere(expandHome(path, home));
     const certificate = bytes && certificateOf(path, bytes);
-    if (certificate === undefined || !isPresentable(certificate, (text) => warn(`${escapeText(path)}: ${text}`)))
+    if (certificate === undefined || !isPresentable(certificate, (text) => warn(`${showPath(path)}: ${text}`)))
       return undefined;
     if (publicKey === undefined || isSameKey(certificate.publicKey, publicKey)) return certificate;
-    warn(`${escapeText(path)}: ${describeCertificate(certificate)} is not that of ${escapeText(file)}`);
+    warn(`${showPath(path)}: ${describeCertificate(certificate)} is not that of ${showPath(file)}`);
   } catch (error) {
     if (!(error instanceof SshError)) throw error;
     warn(error.message);
@@ -113,7 +114,7 @@ async function openCertificate(
   options: FileOptions,
   named: boolean,
 ): Promise<Candidate[]> {
-  if (!isPresentable(certificate, (text) => options.warn(`${escapeText(file)}: ${text}`))) return [];
+  if (!isPresentable(certificate, (text) => options.warn(`${showPath(file)}: ${text}`))) return [];
   const keyFile = file.endsWith(CERTIFICATE_END) ? file.slice(0, -CERTIFICATE_END.length) : undefined;
   const bytes = keyFile && (await readIfThere(expandHome(keyFile, options.home)));
   const key = keyFile && bytes ? await openIdentity(keyFile, bytes, added, options, named) : undefined;
@@ -128,7 +129,7 @@ function keyless(file: string, certificate: Certificate, named: boolean): Candid
     if (!named) return undefined;
     throw new SshError(
       "file-unreadable",
-      `${escapeText(file)}: the private key of ${describeCertificate(certificate)} is neither beside it nor in the agent; name its file too`,
+      `${showPath(file)}: the private key of ${describeCertificate(certificate)} is neither beside it nor in the agent; name its file too`,
     );
   };
   return { publicKey: certificate.publicKey, certificate, isFile: true, own };

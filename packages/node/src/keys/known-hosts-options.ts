@@ -1,6 +1,6 @@
-import { isAbsolute } from "node:path";
 import { SshError } from "@nacre/wire";
 import { checkOptions, type OptionRows } from "nacre/extend";
+import { isAbsolutePath } from "../windows/system.ts";
 
 /** Where host keys are known from, and how new ones are stored: the option `knownHosts` of `connect`. */
 export interface KnownHostsOptions {
@@ -9,7 +9,10 @@ export interface KnownHostsOptions {
    * empty list means none.
    */
   readonly files?: string | readonly string[] | undefined;
-  /** Path or paths of files that are only read; default `/etc/ssh/ssh_known_hosts`, or none if `files` is given. */
+  /**
+   * Path or paths of files that are only read; default `/etc/ssh/ssh_known_hosts`, or none if `files` is given. On Windows the default is
+   * `%ProgramData%\\ssh\\ssh_known_hosts`.
+   */
   readonly globalFiles?: string | readonly string[] | undefined;
   /**
    * Returns a command that prints more known_hosts lines, as an absolute path with arguments (ssh_config(5), KnownHostsCommand). It runs
@@ -77,6 +80,7 @@ export function checkPaths(paths: unknown): void {
 
 /** Throws `usage` unless this is a command: an absolute path and arguments. */
 export function checkCommand(command: unknown): asserts command is readonly [string, ...string[]] {
-  if (!Array.isArray(command) || !command.every((word) => typeof word === "string") || !isAbsolute(command[0] ?? ""))
+  const isCommand = Array.isArray(command) && command.every((word) => typeof word === "string");
+  if (!isCommand || !isAbsolutePath(command[0] ?? ""))
     throw new SshError("usage", "`command` of `knownHosts` must return an absolute path and arguments");
 }

@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { type HostKeyChanges, hostKeyChangesWith, keepHostKeysWith } from "@nacre/keyfiles/internal";
-import { equalBytes, escapeText, Reader, SshError } from "@nacre/wire";
+import { equalBytes, Reader, SshError } from "@nacre/wire";
 import type { AnnouncedHostKeys } from "nacre/extend";
 import { fingerprint } from "../crypto/fingerprint.ts";
+import { whileHeld } from "../windows/held-files.ts";
+import { isWindows, showPath } from "../windows/system.ts";
 import { withFileLock } from "./file-lock.ts";
 import {
   type HostDecision,
@@ -84,7 +86,7 @@ export function hostKeyUpdater(
     } catch (cause) {
       // The connection may end at any time, and is asked again on the next one.
       if (cause instanceof SshError && (cause.code === "closed" || cause.code === "connection-lost")) return;
-      options.warn(`the host keys of ${hostOf(options)} in known_hosts are not updated: ${escapeText(String(cause))}`);
+      options.warn(`the host keys of ${hostOf(options)} in known_hosts are not updated: ${showPath(String(cause))}`);
     }
   };
 }
@@ -104,7 +106,8 @@ async function replaceFile(path: string, text: string): Promise<void> {
   const made = `${file}.${randomUUID()}`;
   try {
     await writeFile(made, text, { encoding: "latin1", flag: "wx", mode: mode & 0o777 });
-    await rename(made, file);
+    if (isWindows()) await whileHeld(() => rename(made, file));
+    else await rename(made, file);
   } catch (cause) {
     await rm(made, { force: true });
     throw cause;

@@ -1,6 +1,5 @@
 import { createHmac } from "node:crypto";
 import { appendFile, mkdir, stat } from "node:fs/promises";
-import { devNull } from "node:os";
 import { dirname } from "node:path";
 import {
   addressScope,
@@ -23,13 +22,13 @@ import {
 import { nodeRandom } from "../crypto/bytes.ts";
 import { fingerprint } from "../crypto/fingerprint.ts";
 import type { CommandEnd } from "../net/run-command.ts";
+import { isNullDevice, showPath, systemFile } from "../windows/system.ts";
 import { withFileLock } from "./file-lock.ts";
 import { expandHome, readIfThere } from "./files.ts";
 import { checkCommand, type HostKeyLookup, type KnownHostsOptions, pathsOf } from "./known-hosts-options.ts";
 
-/** Default known_hosts files: OpenSSH's first ones. */
+/** Default known_hosts file: OpenSSH's first one. */
 const USER_FILE = "~/.ssh/known_hosts";
-const GLOBAL_FILE = "/etc/ssh/ssh_known_hosts";
 
 /** Ignored lines that are named one by one: a file that is no known_hosts file has thousands. */
 const MAX_PROBLEMS = 10;
@@ -79,7 +78,7 @@ export async function knownHost(options: HostOptions): Promise<HostDecision> {
   const shownFingerprint = (blob: Uint8Array): string => fingerprint(blob, fingerprintHash);
   const known = await readKnownHosts(options, { reason: "order", hostKey: undefined });
   for (const { file, line, problem } of known.problems.slice(0, MAX_PROBLEMS))
-    warn(`${escapeText(file)}:${line} is ignored: ${problem}`);
+    warn(`${showPath(file)}:${line} is ignored: ${problem}`);
   const more = known.problems.length - MAX_PROBLEMS;
   if (more > 0) warn(`${more} more lines of known_hosts files are ignored`);
   const ofUser = userFiles(options).map(({ name }) => name);
@@ -107,7 +106,7 @@ export async function knownHost(options: HostOptions): Promise<HostDecision> {
     unknownHost,
     remember: (hostKey) => remember(options, hostKey),
     remedies: {
-      add: `pin it, or connect once with "accept-new" to add it to ${escapeText(userFiles(options)[0]?.name ?? "known_hosts")}`,
+      add: `pin it, or connect once with "accept-new" to add it to ${showPath(userFiles(options)[0]?.name ?? "known_hosts")}`,
       remove: `\`ssh-keygen -R '${escapeText(hostName(...lookedUp(options)))}'\``,
     },
   });
@@ -176,7 +175,7 @@ export function userFiles({ files, home }: HostOptions): readonly KnownHostsPath
 }
 
 function filesOf(options: HostOptions): readonly KnownHostsPath[] {
-  const { files, globalFiles = files === undefined ? GLOBAL_FILE : [], home } = options;
+  const { files, globalFiles = files === undefined ? (systemFile("ssh_known_hosts") ?? []) : [], home } = options;
   return [...userFiles(options), ...pathsOf(globalFiles)!.map((name) => ({ name, path: expandHome(name, home) }))];
 }
 
@@ -217,10 +216,14 @@ async function outputOf(command: readonly string[], { signal, commandTimeout }: 
   // Imported here because few programs run commands.
   const { runCommand } = await import("../net/run-command.ts");
   const what = "the command for known hosts";
-  const end = await runCommand(command, { what, maxOutput: MAX_OUTPUT, timeout: commandTimeout, signal });
+  const [program, ...words] = command;
+  const end = await runCommand(
+    { program, words, options: {} },
+    { what, maxOutput: MAX_OUTPUT, timeout: commandTimeout, signal },
+  );
   if (end.type === "exit" && /* rule: known-hosts-status */ end.status === 0)
     return Buffer.from(end.output).toString("latin1");
-  throw new SshError("host-key-refused", `${what}, ${escapeText(command[0])}, ${failureOf(end, commandTimeout)}`);
+  throw new SshError("host-key-refused", `${what}, ${showPath(program)}, ${failureOf(end, commandTimeout)}`);
 }
 
 function failureOf(end: CommandEnd, timeout: number | undefined): string {
@@ -247,15 +250,16 @@ async function remember(options: HostOptions, hostKey: HostKey): Promise<HostKey
   if (file === undefined) return undefined;
   const { path } = file;
   const couldNot = (reason: string): undefined => {
-    options.warn(`the host key of ${hostOf(options)} is accepted, but cannot be saved: ${escapeText(reason)}`);
+    options.warn(`the host key of ${hostOf(options)} is accepted, but cannot be saved: ${showPath(reason)}`);
     return undefined;
   };
   if (path === undefined) return couldNot("this account has no home folder");
-  const kind = await stat(path).catch(() => undefined);
+  const isNull = isNullDevice(path);
+  const kind = isNull ? undefined : await stat(path).catch(() => undefined);
   // Devices and pipes store no keys; /dev/null deliberately disables saving.
   // rule: known-hosts-regular
-  if (kind !== undefined && !kind.isFile()) {
-    if (path !== devNull) return couldNot(`${path} is not a regular file`);
+  if (isNull || (kind !== undefined && !kind.isFile())) {
+    if (!isNull) return couldNot(`${path} is not a regular file`);
     options.added?.(namesOf(options).join(","), hostKey);
     return undefined;
   }

@@ -1,6 +1,7 @@
 import type { KeyRestrictions } from "@nacre/keyfiles/internal";
-import { escapeText, SshError } from "@nacre/wire";
+import { SshError } from "@nacre/wire";
 import { keyDecision, type LoginDecision } from "nacre/extend";
+import { showPath } from "../windows/system.ts";
 import type { AuthorizedKeysOptions } from "./authorized-keys.ts";
 import { expandHome } from "./files.ts";
 import { type OwnedFileOptions, readOwned } from "./owned-file.ts";
@@ -29,7 +30,7 @@ export class ProblemLog {
     // Once, because clients may query a key as often as they like.
     if (file.told.has(problem)) return;
     file.told.add(problem);
-    this.#warn(`${escapeText(path)}${problem}`);
+    this.#warn(`${showPath(path)}${problem}`);
   }
 }
 

@@ -1,7 +1,8 @@
 import type { Stats } from "node:fs";
-import { constants, type FileHandle, lstat, open, readlink, realpath, stat } from "node:fs/promises";
+import { constants, type FileHandle, lstat, open, readlink, realpath, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { escapeText, SshError } from "@nacre/wire";
+import { isWindows, showPath } from "../windows/system.ts";
 import { accountHome } from "./account.ts";
 import { expandHome, inFile } from "./files.ts";
 
@@ -62,7 +63,7 @@ export async function readOwned(path: string, options: OwnedFileOptions = {}): P
     if (cause instanceof SshError) throw cause;
     const { code, message } = cause as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
-    throw new SshError("file-unreadable", `cannot read the file: ${escapeText(message)}`, { cause });
+    throw new SshError("file-unreadable", `cannot read the file: ${showPath(message)}`, { cause });
   } finally {
     await file?.close();
   }
@@ -88,6 +89,26 @@ export async function readSecretFile(path: string): Promise<Uint8Array> {
   } catch (cause) {
     throw inFile(path, cause);
   }
+}
+
+/**
+ * Creates a file that only this account can read, besides root, and writes a secret into it. On Windows, where files have no mode, icacls
+ * sets the access list; resolves with the reason if that failed. Rejects with the system's error, also if the file exists.
+ */
+export async function createSecretFile(path: string, secret: string | Uint8Array): Promise<string | undefined> {
+  const options = { mode: 0o600, flag: "wx" };
+  if (!isWindows()) {
+    await writeFile(path, secret, options);
+    return undefined;
+  }
+  // Others could read the secret until the access list is set.
+  await writeFile(path, "", options);
+  // Imported here because no other system needs it.
+  const { restrictAccess } = await import("../windows/access.ts");
+  // rule: windows-secret-file
+  const problem = await restrictAccess(path);
+  await writeFile(path, secret);
+  return problem;
 }
 
 /**

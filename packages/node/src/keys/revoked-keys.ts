@@ -3,6 +3,7 @@ import { parsePublicKey } from "@nacre/keys/internal";
 import { escapeText, SshError, utf8Encode } from "@nacre/wire";
 import type { HostKeyVerifier } from "nacre/extend";
 import { fingerprint } from "../crypto/fingerprint.ts";
+import { showPath } from "../windows/system.ts";
 import { expandHome, inFile, readIfThere } from "./files.ts";
 
 /**
@@ -20,7 +21,7 @@ export async function withoutRevoked(
       const bytes = await readIfThere(expandHome(file, home));
       // rule: revoked-list
       if (bytes === undefined)
-        throw new SshError("file-unreadable", `cannot read the list of revoked keys ${escapeText(file)}: no such file`);
+        throw new SshError("file-unreadable", `cannot read the list of revoked keys ${showPath(file)}: no such file`);
       try {
         return { file, keys: parseRevokedKeys(bytes) };
       } catch (cause) {

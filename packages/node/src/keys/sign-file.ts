@@ -2,10 +2,11 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import type { FileHashName, FileSignature } from "@nacre/keyfiles";
 import { isPrivateKey, type PrivateKey, type SignatureAlgorithm } from "@nacre/keys/internal";
-import { escapeText, SshError } from "@nacre/wire";
+import { SshError } from "@nacre/wire";
 import { checkOptions, type OptionRows, type RemoteIdentity } from "nacre/extend";
 import { nodeUserKeys } from "../crypto/algorithms.ts";
 import { nodeRandom } from "../crypto/bytes.ts";
+import { showPath } from "../windows/system.ts";
 import { isFileText } from "./files.ts";
 
 /** Path of a file, or its content as a stream. */
@@ -82,7 +83,7 @@ async function pass(file: FileToRead, to: { update(chunk: Uint8Array): void }): 
   try {
     for await (const chunk of createReadStream(file, { highWaterMark: CHUNK })) to.update(chunk as Uint8Array);
   } catch (cause) {
-    throw new SshError("file-unreadable", `cannot read ${escapeText(file)}: ${escapeText((cause as Error).message)}`, {
+    throw new SshError("file-unreadable", `cannot read ${showPath(file)}: ${showPath((cause as Error).message)}`, {
       cause,
     });
   }

@@ -3,6 +3,7 @@ import type { Certificate } from "@nacre/keys/internal";
 import { cutText, escapeText } from "@nacre/wire";
 import { type CertificateLogin, type LoginDecision, usage } from "nacre/extend";
 import { fingerprint } from "../crypto/fingerprint.ts";
+import { showPath } from "../windows/system.ts";
 import { accountHome } from "./account.ts";
 import type { AuthorizedKeysOptions } from "./authorized-keys.ts";
 import { grant, type LoginFile, localTime, type ProblemLog, readLoginFile } from "./login-files.ts";
@@ -43,9 +44,7 @@ export async function decideByAuthority(
   });
   if (verdict.restrictions === undefined) {
     const at = found === undefined ? "" : `:${found.line}`;
-    warn(
-      `${escapeText(file?.path ?? trusted.path)}${at} does not accept ${certificateText(certificate)}: ${verdict.problem}`,
-    );
+    warn(`${showPath(file?.path ?? trusted.path)}${at} does not accept ${certificateText(certificate)}: ${verdict.problem}`);
     return false;
   }
   const { path, version } = file ?? trusted;

@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
-import { type Bytes, escapeText, SshError } from "@nacre/wire";
+import { type Bytes, SshError } from "@nacre/wire";
 import type { Duplex, DuplexHandler } from "nacre/extend";
+import { shellCommand } from "../windows/programs.ts";
+import { isWindows, showPath } from "../windows/system.ts";
 import { startTimer } from "./deadline.ts";
 import { freeRead, isSystemSocket, writePieces } from "./socket-duplex.ts";
 
@@ -12,7 +14,7 @@ const EXIT_TIME = 500;
 const CLOSE_TIME = 1000;
 
 /** Windows has no SIGHUP. */
-const HANG_UP = process.platform === "win32" ? "SIGTERM" : "SIGHUP";
+const HANG_UP = isWindows() ? "SIGTERM" : "SIGHUP";
 
 /** A byte connection over the standard input and output of a command. */
 export interface CommandDuplex extends Duplex {
@@ -21,7 +23,7 @@ export interface CommandDuplex extends Duplex {
 }
 
 /**
- * Starts a command by the shell of `SHELL`, `/bin/sh` without one, and returns a byte connection over it (ssh_config(5), ProxyCommand).
+ * Starts a command by the user's shell (`shellCommand`), and returns a byte connection over it (ssh_config(5), ProxyCommand).
  * Its stderr is this process's. When the connection is closed, the command gets SIGHUP, and SIGKILL a second later. `close` resolves when
  * it has ended. Rejects with `connection-failed` if it cannot be started.
  */
@@ -30,7 +32,7 @@ export async function commandDuplex(command: string): Promise<CommandDuplex> {
   await new Promise<void>((resolve, reject) => {
     child.once("spawn", resolve);
     child.on("error", (cause) => {
-      const message = `cannot run the shell for \`proxyCommand\`: ${escapeText(cause.message)}`;
+      const message = `cannot run the shell for \`proxyCommand\`: ${showPath(cause.message)}`;
       reject(new SshError("connection-failed", message, { cause }));
     });
   });
@@ -39,9 +41,9 @@ export async function commandDuplex(command: string): Promise<CommandDuplex> {
 
 function start(command: string): PipedChild {
   const stdio = ["pipe", "pipe", "inherit"] as const;
-  if (process.platform === "win32") return spawn(command, { shell: true, windowsHide: true, stdio: [...stdio] });
   // With `exec`, the command takes the place of the shell, and gets the signals.
-  return spawn(process.env["SHELL"] || "/bin/sh", ["-c", `exec ${command}`], { stdio: [...stdio] });
+  const { program, words, options } = shellCommand(isWindows() ? command : `exec ${command}`);
+  return spawn(program, words, { ...options, windowsHide: true, stdio: [...stdio] });
 }
 
 type PipedChild = ChildProcess & { readonly stdin: Writable; readonly stdout: Readable };

@@ -1,5 +1,7 @@
 import { spawn } from "node:child_process";
 import { abortedError, onAbort } from "nacre/extend";
+import type { ProgramCall } from "../windows/programs.ts";
+import { isWindows } from "../windows/system.ts";
 import { startTimer } from "./deadline.ts";
 
 /** What bounds a command. */
@@ -31,18 +33,18 @@ const OUTPUT_TIME = 1000;
  * which is killed when it ends, at a bound, and with this process. Rejects with `aborted`.
  */
 export function runCommand(
-  [program, ...words]: readonly [string, ...string[]],
+  { program, words, options }: ProgramCall,
   { what, maxOutput = 0, timeout, signal }: CommandBounds,
 ): Promise<CommandEnd> {
   if (signal?.aborted) return Promise.reject(abortedError(what, signal));
   return new Promise((resolve, reject) => {
     const stdio = ["ignore", maxOutput > 0 ? "pipe" : "ignore", "inherit"] as const;
-    const child = spawn(program, words, { stdio: [...stdio], detached: true, windowsHide: true });
+    const child = spawn(program, words, { ...options, stdio: [...stdio], detached: true, windowsHide: true });
     const killGroup = (): void => {
       if (child.pid === undefined) return;
       try {
         // rule: command-group
-        process.kill(process.platform === "win32" ? child.pid : -child.pid, "SIGKILL");
+        process.kill(isWindows() ? child.pid : -child.pid, "SIGKILL");
       } catch {
         // No process of the group is left.
       }

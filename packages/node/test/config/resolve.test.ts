@@ -100,7 +100,11 @@ describe("Match exec", () => {
   test("a command that a signal ends, and a shell that is missing, do not match", async () => {
     const { machine, values } = await homeWith('Match exec "kill -9 $$"\n  Port 7\n');
     expect((await values("db")).port).toBe(22);
-    const { values: none } = await resolveOn({ ...machine, shell: "/none" }, { host: "db" }, {});
+    const { values: none } = await resolveOn(
+      { ...machine, system: { ...machine.system, environment: { SHELL: "/none" } } },
+      { host: "db" },
+      {},
+    );
     expect(none.port).toBe(22);
   });
 

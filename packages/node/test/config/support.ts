@@ -23,7 +23,7 @@ export async function homeWith(config: string): Promise<Home> {
   const [user] = defaultFiles(home);
   const machine: Machine = {
     ...usual,
-    shell: "/bin/sh",
+    system: { platform: process.platform, environment: { ...process.env, SHELL: "/bin/sh" } },
     files: [user!],
     local: { ...usual.local, user: "me", home, homeOf: (name) => (name === "me" ? home : undefined) },
   };

@@ -50,6 +50,7 @@ test("the number of rows is as expected, titles are unique, and every test has a
     Reconnecting: 2,
     "Masters of OpenSSH": 6,
     "Signed files and revoked keys": 13,
+    Windows: 6,
   });
   expect(new Set(rows.map(({ title }) => title)).size).toBe(rows.length);
   for (const { title, missing, client, server } of rows) {

@@ -17,6 +17,7 @@ import { SIGNED_FILES } from "./rows/signed-files.ts";
 import { TRANSPORT } from "./rows/transport.ts";
 import type { Held, Row } from "./rows/types.ts";
 import { WEB } from "./rows/web.ts";
+import { WINDOWS } from "./rows/windows.ts";
 
 /** Attacks that succeeded against other implementations, by area. Each row is tested on every side that it affects. */
 export const AREAS: Readonly<Record<string, readonly Row[]>> = {
@@ -38,6 +39,7 @@ export const AREAS: Readonly<Record<string, readonly Row[]>> = {
   Reconnecting: RECONNECTING,
   "Masters of OpenSSH": MASTERS,
   "Signed files and revoked keys": SIGNED_FILES,
+  Windows: WINDOWS,
 };
 
 /** Row on one side, with a test that shows the protection. */

@@ -2,12 +2,12 @@ import { once } from "node:events";
 import { type Stats, statSync } from "node:fs";
 import { connect } from "node:net";
 import { getSystemErrorMap } from "node:util";
-import { pathExposure, socketDuplex } from "@nacre/node";
+import { pathExposure, socketDuplex, thisSystem } from "@nacre/node";
 import { type Master, openMaster } from "nacre/internal-on-demand";
 import { sshUsage } from "../../options.ts";
 
 /** Bytes of the path in `sockaddr_un`, with the NUL behind it. */
-const PATH_SIZE = process.platform === "darwin" ? 104 : 108;
+const PATH_SIZE = thisSystem.platform === "darwin" ? 104 : 108;
 
 /** Why no master can be reached: the code of the system's error, if it was one, and the text that ssh(1) prints. */
 export interface Unreachable {

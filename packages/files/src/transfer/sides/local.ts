@@ -9,7 +9,7 @@ import type {
   LocalStats,
   LocalWriter,
 } from "../../local/local-files.ts";
-import { nameProblem, temporaryName } from "../../local/names.ts";
+import { nameProblem, shownPath, temporaryName, WrittenNames } from "../../local/names.ts";
 import { notDirectory } from "../../local/not-directory.ts";
 import { refuseSpecial } from "../../local/special.ts";
 import { globBelow } from "../../remote/glob.ts";
@@ -44,6 +44,10 @@ export class LocalSource implements SourceTree {
 
   constructor(files: LocalFiles) {
     this.#files = files;
+  }
+
+  show(path: string): string {
+    return shownPath(path, this.#files.nameRules);
   }
 
   join(directory: string, name: string): string {
@@ -154,6 +158,8 @@ export class LocalTarget implements TargetTree {
   readonly partials: PartialFiles | undefined;
   readonly hold?: (path: string, follow: boolean) => Promise<LocalDirectory>;
   readonly #files: LocalFiles;
+  /** Names in the directories of the transfer, with the rules of Windows. */
+  readonly #written = new WeakMap<object, WrittenNames>();
 
   constructor(files: LocalFiles) {
     this.#files = files;
@@ -174,8 +180,13 @@ export class LocalTarget implements TargetTree {
     return this.#files.split(path);
   }
 
-  nameProblem(name: string): string | undefined {
-    return nameProblem(name, this.#files.nameRules);
+  nameProblem(name: string, directory?: object): string | undefined {
+    const { nameRules } = this.#files;
+    const problem = nameProblem(name, nameRules);
+    if (problem !== undefined || directory === undefined || nameRules !== "windows") return problem;
+    const written = this.#written.get(directory) ?? new WrittenNames();
+    this.#written.set(directory, written);
+    return written.problem(name);
   }
 
   refuseSpecial(path: string, { call }: CallContext): Promise<void> {
@@ -197,7 +208,7 @@ export class LocalTarget implements TargetTree {
       ? await this.#files.stat(path)
       : /* rule: transfer-directory-link */ await this.#files.lstat(path);
     if (type === "directory") return false;
-    throw notDirectory(path, type);
+    throw notDirectory(path, type, this.#files.nameRules);
   }
 
   async write(

@@ -35,6 +35,10 @@ export class RemoteSource implements SourceTree {
     return filesFor(this.#channel.machine.serverLimits.maxOpenHandles);
   }
 
+  show(path: string): string {
+    return escapeText(path);
+  }
+
   join(directory: string, name: string): string {
     return join(directory, name);
   }

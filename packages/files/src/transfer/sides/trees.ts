@@ -49,6 +49,8 @@ export interface SourceFiles {
 
 /** A side from which a transfer reads a tree. */
 export interface SourceTree extends SourceFiles {
+  /** Returns a path as messages show it. */
+  show(path: string): string;
   /** Returns the path of an entry. */
   join(directory: string, name: string): string;
   /** Resolves with the attributes of a file; of the link itself if it is a symbolic link. */
@@ -139,8 +141,11 @@ export interface TargetTree extends TargetFiles {
   split(path: string): { readonly directory: string; readonly name: string };
   /** Rejects with `usage` if a path leads to a device, pipe or socket, because the new file would replace it. */
   refuseSpecial?(path: string, context: CallContext): Promise<void>;
-  /** Returns why this side does not allow a name; `undefined` if it does. */
-  nameProblem(name: string): string | undefined;
+  /**
+   * Returns why this side does not allow a name; `undefined` if it does. With a directory of the transfer, also if an earlier name in it
+   * would be the same file.
+   */
+  nameProblem(name: string, directory?: object): string | undefined;
   /** Opens a directory and keeps it open. Rejects for anything else; without `follow`, also for a symbolic link. */
   hold?(path: string, follow: boolean): Promise<LocalDirectory>;
   /** Lists a directory. */
