@@ -1,11 +1,13 @@
 import { fileURLToPath } from "node:url";
 import { ensureContainer } from "@nacre/testing/openssh/container";
+import { WINDOWS } from "./list.ts";
 import { type RuntimeResult, runTests } from "./run.ts";
 import { installSubjects, type Subject } from "./subject.ts";
 import { isSame, type RuntimeRow, readRows, staleness, writeRows } from "./table.ts";
+import { canRunWindows } from "./windows/install.ts";
 
 export interface MatrixOptions {
-  /** Names of the runtimes and browsers to test; default all. */
+  /** Names of the runtimes and browsers to test; default all but Windows. */
   readonly only?: readonly string[] | undefined;
   /** Arguments for vitest: test files and options; default all files. With arguments, the matrix does not check README's table. */
   readonly words?: readonly string[] | undefined;
@@ -28,14 +30,14 @@ const AT_ONCE = 3;
  * Installs the runtimes and browsers, starts an OpenSSH server, and runs the tests in each. Prints one line per subject, and the complete
  * output of a subject with failures.
  *
- * @throws if a runtime, a browser or OpenSSH is not available. The matrix never skips one.
+ * @throws if a runtime, a browser or OpenSSH is not available. The matrix skips none but Windows, where Wine cannot run.
  */
 export async function runMatrix({ only = [], words = [], write = false }: MatrixOptions = {}): Promise<MatrixResult> {
   const subjects = await installSubjects(only);
   const container = subjects.some(({ needsServer }) => needsServer) ? await ensureContainer() : undefined;
   const results = new Map<Subject, RuntimeResult>();
   try {
-    // Start Chromium first: it is last in the list and has the most tests.
+    // Start Chromium and Windows first: they are last in the list and take longest.
     const waiting = subjects.toReversed();
     const isWhole = words.length === 0;
     const work = async (): Promise<void> => {
@@ -65,6 +67,8 @@ export async function runMatrix({ only = [], words = [], write = false }: Matrix
       failed++;
     }
   }
+  if (!canRunWindows && only.includes(WINDOWS.name))
+    console.log(`– ${WINDOWS.title}: not run, because Wine needs amd64 for it`);
   for (const [{ title }, { passed }] of results) if (passed === 0) faults.push(`${title}: no test passed`);
   return { passed: all.reduce((sum, one) => sum + one.passed, 0), failed, faults };
 }
