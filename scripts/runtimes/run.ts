@@ -122,8 +122,7 @@ function judge(
     if (passed.length < minTests) faults.push(`only ${passed.length} tests passed, expected at least ${minTests}`);
   }
   for (const { name, message } of results.testResults)
-    if (message !== "") faults.push(`${pathOf(name)}: ${message.split("
-")[0]}`);
+    if (message !== "") faults.push(`${pathOf(name)}: ${message.split("\n")[0]}`);
   for (const one of failed) faults.push(`failed: ${one.file}: ${one.fullName}: ${reasonOf(one)}`);
   if (seen !== undefined && seen.version !== version)
     faults.push(`tests ran in version ${seen.version}, expected ${version}`);
