@@ -211,18 +211,20 @@ async function findPrincipals(values: Values): Promise<number> {
   }
 }
 
-/** Statuses of `-Y match-principals` without a match, and with a malformed line that has the identity. */
+/** Statuses of `-Y match-principals`: without a match, with a malformed line that has the identity, with a file that cannot be read. */
 const NO_MATCH = 210;
 const MALFORMED_MATCH = 252;
+const UNREADABLE = 232;
 
 async function matchPrincipals(values: Values): Promise<number> {
   detailsOf(values, []);
-  const { signers } = await readSigners(values);
   try {
+    const { signers } = await readSigners(values);
     const found = signers.matchPrincipals(values.last("-I")!);
     process.stdout.write(found.map((one) => `${one}\n`).join(""));
     if (found.length > 0) return 0;
   } catch (error) {
+    if (error instanceof KeygenFailure) throw new KeygenFailure(`${error.message}\nNo principal matched.`, UNREADABLE);
     if (!(error instanceof SshError)) throw error;
     throw new KeygenFailure("No principal matched.", MALFORMED_MATCH);
   }

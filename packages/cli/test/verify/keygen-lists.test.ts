@@ -131,7 +131,7 @@ const VERIFY: readonly Line[] = [
   ["-Y match-principals -f half-spoilt -I eve"],
   ["-Y match-principals -f signers", "", "same"],
   ["-Y match-principals -I x", "", "same"],
-  ["-Y match-principals -f missing -I x"],
+  ["-Y match-principals -f missing -I x", "", "same"],
 ];
 
 const LISTS: readonly Line[] = [
