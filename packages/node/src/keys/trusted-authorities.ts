@@ -44,7 +44,9 @@ export async function decideByAuthority(
   });
   if (verdict.restrictions === undefined) {
     const at = found === undefined ? "" : `:${found.line}`;
-    warn(`${showPath(file?.path ?? trusted.path)}${at} does not accept ${certificateText(certificate)}: ${verdict.problem}`);
+    warn(
+      `${showPath(file?.path ?? trusted.path)}${at} does not accept ${certificateText(certificate)}: ${verdict.problem}`,
+    );
     return false;
   }
   const { path, version } = file ?? trusted;
