@@ -154,16 +154,6 @@ describe("certificateAuthority", () => {
   });
 
   it("demands of security keys that they verified the user, if the server does", async () => {
-    const decide = (options: CertificateAuthorityOptions): unknown =>
-      certificateAuthority([authority.publicKey], { now: () => Number(NOW) * 1000, ...options })({
-        method: "certificate",
-        certificate: parseCertificate(certified().publicKey.blob),
-        algorithm: "ssh-ed25519-cert-v01@openssh.com",
-        signed: true,
-        user: "alice",
-        factors: [],
-        remoteAddress: undefined,
-      });
     expect(await decide({ verifyRequired: true })).toMatchObject({ verifyRequired: true });
     expect(await decide({})).not.toHaveProperty("verifyRequired");
   });
@@ -183,6 +173,19 @@ it("a function that knows a key refuses every certificate of it", async () => {
   for (const certificate of [certified(), certified(restricted), otherAuthority()])
     expect((await login(certificate, { authenticate })).outcome).toBe("auth-failed");
 });
+
+/** Returns the decision about a login of alice with a certificate. */
+function decide(options: CertificateAuthorityOptions): unknown {
+  return certificateAuthority([authority.publicKey], { now: () => Number(NOW) * 1000, ...options })({
+    method: "certificate",
+    certificate: parseCertificate(certified().publicKey.blob),
+    algorithm: "ssh-ed25519-cert-v01@openssh.com",
+    signed: true,
+    user: "alice",
+    factors: [],
+    remoteAddress: undefined,
+  });
+}
 
 function otherAuthority(): PrivateKey {
   const blob = issueCertificate(generateEd25519(random), {
