@@ -19,9 +19,9 @@ async function changeDirectory(session: Session, word: Word | undefined): Promis
 async function changeLocalDirectory(session: Session, word: Word | undefined): Promise<void> {
   const [path = "", ...others] = word === undefined ? [homedir()] : await session.expandLocal(word);
   if (others.length > 0)
-    throw new SshError("usage", `"${shown(word!.text)}" matches several files; name one directory`);
+    throw new SshError("usage", `"${showPath(word!.text)}" matches several files; name one directory`);
   if ((await session.files.stat(path)).type !== "directory")
-    throw new SshError("usage", `"${shown(path)}" is not a directory`);
+    throw new SshError("usage", `"${showPath(path)}" is not a directory`);
   session.localDirectory = path;
 }
 

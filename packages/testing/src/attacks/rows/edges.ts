@@ -243,7 +243,7 @@ export const EDGES: readonly Row[] = [
         CLI,
         "type-ahead · client",
         remove("discard-type-ahead"),
-        remove("discard-port"),
+        patch("discard-port", "discard() {}"),
         patch("discard-terminal", "const length = 0;"),
         together(patch("raw-before-discard", "this.#discard(); $&"), remove("discard-type-ahead")),
         remove("discard-unread"),
