@@ -68,7 +68,7 @@ const commands = {
     run("vitest", [...VITEST, "interop", "--project", "verify", ...args]);
   },
 
-  /** Runs the tests of `@nacre/node` and `nacre` on Node 22, 24 and 26, Deno and Bun, a worker in workerd, and unit tests in Chromium. */
+  /** Runs the tests of `@nacre/node` and `nacre` on other runtimes and on Windows, a worker in workerd, and unit tests in Chromium. */
   runtimes(args) {
     install();
     build();

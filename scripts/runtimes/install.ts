@@ -1,11 +1,10 @@
 import { createHash } from "node:crypto";
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
-import { homedir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { withLock } from "@nacre/testing/openssh/lock";
-import { must, run } from "@nacre/testing/openssh/run";
-import { type InstallableRuntime, RUNTIMES, type RuntimeUnderTest } from "./list.ts";
+import { run } from "@nacre/testing/openssh/run";
+import { cacheOf, ensureFolder, installPinned } from "./cache.ts";
+import { type InstallableRuntime, RUNTIMES, type RuntimeUnderTest, WINDOWS } from "./list.ts";
 import { WORKERD } from "./workerd/runtime.ts";
 
 /** Runtime with its installed version. */
@@ -24,11 +23,9 @@ export interface InstalledRuntimes {
 }
 
 const versions = fileURLToPath(new URL("versions", import.meta.url));
-const FILES = ["package.json", "package-lock.json"];
 
 /**
- * Installs the missing runtimes and returns all runtimes, 900 MB in total. npm verifies each package against its digest in
- * `versions/package-lock.json` and runs no install scripts. The runtimes are stored in `~/.cache/nacre/runtimes` (or below
+ * Installs the missing runtimes and returns all runtimes, 900 MB in total. The runtimes are stored in `~/.cache/nacre/runtimes` (or below
  * `XDG_CACHE_HOME`), in a folder named after the hash of the lock file. Removes the folders of earlier versions. Several processes may call
  * this function concurrently.
  *
@@ -36,9 +33,8 @@ const FILES = ["package.json", "package-lock.json"];
  */
 export async function ensureRuntimes(): Promise<InstalledRuntimes> {
   const pins = await pinnedVersions();
-  const cache = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "nacre", "runtimes");
   const lockFile = await readFile(join(versions, "package-lock.json"));
-  const folder = join(cache, createHash("sha256").update(lockFile).digest("hex").slice(0, 12));
+  const folder = join(cacheOf("runtimes"), createHash("sha256").update(lockFile).digest("hex").slice(0, 12));
   const placed = <T extends InstallableRuntime>(runtime: T): Installed<T> => ({
     ...runtime,
     version: pins[runtime.name],
@@ -47,42 +43,33 @@ export async function ensureRuntimes(): Promise<InstalledRuntimes> {
   const runtimes = RUNTIMES.map((runtime) => placed(runtime));
   const workerd = placed(WORKERD);
   const installed = [...runtimes, workerd];
-  await mkdir(cache, { recursive: true });
-  await withLock(join(cache, "lock"), async () => {
-    if ((await firstFault(installed)) === undefined) return;
-    process.stderr.write(`runtimes: installing ${installed.map(({ title }) => title).join(", ")} (900 MB)\n`);
-    await install(cache, folder);
-    const fault = await firstFault(installed);
-    if (fault !== undefined) throw new Error(`${fault}; the matrix needs Linux with glibc on x64 or arm64`);
-  });
+  await ensureFolder(
+    folder,
+    async () => (await firstFault(installed)) === undefined,
+    async (fresh) => {
+      process.stderr.write(`runtimes: installing ${installed.map(({ title }) => title).join(", ")} (900 MB)\n`);
+      await installPinned(versions, fresh, ["--include=optional"]);
+    },
+  );
+  const fault = await firstFault(installed);
+  if (fault !== undefined) throw new Error(`${fault}; the matrix needs Linux with glibc on x64 or arm64`);
   return { runtimes, workerd };
 }
 
-/** Returns the versions that `versions/package.json` pins. Throws if the versions for two architectures differ. */
+/** Returns the versions that `versions/` pins. Throws if the versions for two architectures differ. */
 export async function pinnedVersions(): Promise<Readonly<Record<InstallableRuntime["name"], string>>> {
-  const { optionalDependencies } = JSON.parse(await readFile(join(versions, "package.json"), "utf8")) as {
-    readonly optionalDependencies: Readonly<Record<string, string>>;
-  };
+  const read = async (path: string): Promise<Readonly<Record<string, Readonly<Record<string, string>>>>> =>
+    JSON.parse(await readFile(join(versions, path, "package.json"), "utf8"));
+  const aliases = { ...(await read("."))["optionalDependencies"], ...(await read("windows"))["dependencies"] };
   const pin = ({ name }: InstallableRuntime): string => {
-    const pins = Object.entries(optionalDependencies).filter(([alias]) => alias.startsWith(`${name}-`));
+    const pins = Object.entries(aliases).filter(([alias]) => alias.startsWith(`${name}-`));
     const [version, ...others] = new Set(pins.map(([, value]) => value.slice(value.lastIndexOf("@") + 1)));
     if (version === undefined || others.length > 0)
-      throw new Error(`versions/package.json must pin exactly one version of ${name}`);
+      throw new Error(`versions/ must pin exactly one version of ${name}`);
     return version;
   };
-  const pins = [...RUNTIMES, WORKERD].map((runtime) => [runtime.name, pin(runtime)]);
+  const pins = [...RUNTIMES, WINDOWS, WORKERD].map((runtime) => [runtime.name, pin(runtime)]);
   return Object.fromEntries(pins) as Record<InstallableRuntime["name"], string>;
-}
-
-/** Installs into a temporary folder and renames it to `folder`, so that `folder` never exists incomplete. */
-async function install(cache: string, folder: string): Promise<void> {
-  const fresh = await mkdtemp(join(cache, "installing-"));
-  for (const file of FILES) await copyFile(join(versions, file), join(fresh, file));
-  const words = ["ci", "--prefix", fresh, "--include=optional", "--ignore-scripts", "--no-audit", "--no-fund"];
-  await must(["npm", ...words], { timeoutMs: 900_000 });
-  for (const name of await readdir(cache))
-    if (name !== "lock" && join(cache, name) !== fresh) await rm(join(cache, name), { recursive: true });
-  await rename(fresh, folder);
 }
 
 /** Returns an error message for the first runtime that fails or reports a different version; `undefined` if all report theirs. */

@@ -1,6 +1,6 @@
-// Runtimes of the matrix that run vitest. `workerd/runtime.ts` has the one that does not. `versions/package.json` pins their versions.
+// Runtimes of the matrix that run vitest. `workerd/runtime.ts` has the one that does not. `versions/` pins their versions.
 
-export type RuntimeName = "node22" | "node24" | "node26" | "deno" | "bun";
+export type RuntimeName = "node22" | "node24" | "node26" | "deno" | "bun" | "windows";
 
 /** Runtime that npm installs. */
 export interface InstallableRuntime {
@@ -38,6 +38,7 @@ const NODE = {
   ownSockets: undefined,
 };
 
+/** Runtimes that run on this machine as they are. */
 export const RUNTIMES: readonly RuntimeUnderTest[] = [
   { name: "node22", title: "Node 22", ...NODE },
   { name: "node24", title: "Node 24", ...NODE },
@@ -64,10 +65,20 @@ export const RUNTIMES: readonly RuntimeUnderTest[] = [
   },
 ];
 
+/** Node for Windows, which Wine runs: see `windows/`. */
+export const WINDOWS: RuntimeUnderTest = {
+  ...NODE,
+  name: "windows",
+  title: "Windows, Node 24 under Wine",
+  program: "bin/node.exe",
+  packages: ["keyfiles", "files", "node", "nacre", "cli"],
+};
+
 /** Returns the runtime with this name. Throws if the name is unknown. */
 export function runtimeNamed(name: string | undefined): RuntimeUnderTest {
-  const found = RUNTIMES.find((runtime) => runtime.name === name);
+  const all = [...RUNTIMES, WINDOWS];
+  const found = all.find((runtime) => runtime.name === name);
   if (found === undefined)
-    throw new Error(`unknown runtime ${name}; expected one of ${RUNTIMES.map((runtime) => runtime.name).join(", ")}`);
+    throw new Error(`unknown runtime ${name}; expected one of ${all.map((runtime) => runtime.name).join(", ")}`);
   return found;
 }

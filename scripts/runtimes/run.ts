@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { rmSync } from "node:fs";
+import { closeSync, openSync, rmSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
@@ -19,6 +19,19 @@ export interface RuntimeResult {
   /** Combined standard output and standard error of vitest. */
   readonly output: string;
   readonly seconds: number;
+}
+
+/** Where the tests of a subject run. */
+export interface Place {
+  /** Path of the project's root on this machine, with a trailing slash. */
+  readonly root: string;
+  /** What precedes an absolute path of this machine in the runtime: `Z:` under Wine. */
+  readonly drive: string;
+  /** Path of vitest's script. */
+  readonly vitest: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Ends what the tests left running. */
+  end(): void;
 }
 
 export interface RunOptions {
@@ -45,7 +58,7 @@ interface Results {
 }
 
 /** Time limit of a run in milliseconds, far above its normal duration. Also ends a run with a blocked event loop. */
-const TIMEOUT = 10 * 60_000;
+const TIMEOUT = 25 * 60_000;
 
 /**
  * Runs the tests of a subject. If `isWhole`, at least one test of each file must pass, each exclusion must match a test, and enough tests
@@ -53,30 +66,42 @@ const TIMEOUT = 10 * 60_000;
  */
 export async function runTests(subject: Subject, { root, isWhole, words }: RunOptions): Promise<RuntimeResult> {
   const began = performance.now();
-  const folder = await mkdtemp(join(tmpdir(), "nacre-runtime-"));
+  const folder = await mkdtemp(join(subject.folder ?? tmpdir(), "nacre-runtime-"));
   try {
+    const place = await (subject.place ?? placeIn)(root, folder);
     const file = join(folder, "results.json");
-    const { status, output } = await vitest(subject, { root, folder, words: [...words, `--outputFile.json=${file}`] });
+    const { status, output } = await vitest(subject, place, folder, [
+      ...words,
+      `--outputFile.json=${place.drive}${file}`,
+    ]);
     const text = await readFile(file, "utf8").catch(() => undefined);
     const seconds = (performance.now() - began) / 1000;
     if (text === undefined) {
       const faults = [`vitest wrote no results; it ended with ${status}`];
       return { passed: 0, failed: 1, excluded: 0, seen: undefined, faults, output, seconds };
     }
-    return { ...judge(subject, JSON.parse(text) as Results, status, { root, isWhole }), output, seconds };
+    return { ...judge(subject, place, JSON.parse(text) as Results, status, isWhole), output, seconds };
   } finally {
     await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   }
 }
 
+/** The project itself, as a place. */
+async function placeIn(root: string): Promise<Place> {
+  const script = join(root, "node_modules", "vitest", "vitest.mjs");
+  return { root, drive: "", vitest: script, env: {}, end: () => {} };
+}
+
 function judge(
   { version, files, exclusions, minTests }: Subject,
+  { root, drive }: Place,
   results: Results,
   status: string,
-  { root, isWhole }: Pick<RunOptions, "root" | "isWhole">,
+  isWhole: boolean,
 ): Omit<RuntimeResult, "output" | "seconds"> {
+  const pathOf = (name: string): string => relative(root, name.slice(drive.length));
   const tests = results.testResults.flatMap(({ name, assertionResults }) =>
-    assertionResults.map((one) => ({ ...one, file: relative(root, name) })),
+    assertionResults.map((one) => ({ ...one, file: pathOf(name) })),
   );
   const passed = tests.filter((one) => one.status === "passed");
   const failed = tests.filter((one) => one.status === "failed");
@@ -98,7 +123,7 @@ function judge(
     if (passed.length < minTests) faults.push(`only ${passed.length} tests passed, expected at least ${minTests}`);
   }
   for (const { name, message } of results.testResults)
-    if (message !== "") faults.push(`${relative(root, name)}: ${message.split("\n")[0]}`);
+    if (message !== "") faults.push(`${pathOf(name)}: ${message.split("\n")[0]}`);
   for (const { file, fullName } of failed) faults.push(`failed: ${file}: ${fullName}`);
   if (seen !== undefined && seen.version !== version)
     faults.push(`tests ran in version ${seen.version}, expected ${version}`);
@@ -108,34 +133,47 @@ function judge(
 
 async function vitest(
   { name, command: [program = "", ...before], config, env = {} }: Subject,
-  { root, folder, words }: { readonly root: string; readonly folder: string; readonly words: readonly string[] },
+  place: Place,
+  folder: string,
+  words: readonly string[],
 ): Promise<{ readonly status: string; readonly output: string }> {
-  const script = join(root, "node_modules", "vitest", "vitest.mjs");
+  const script = `${place.drive}${place.vitest}`;
   const args = [...before, script, "run", "-c", config, "--reporter=dot", "--reporter=json", ...words];
+  // A file, because a program cannot write to a pipe of this process under Wine.
+  const file = join(folder, "output.txt");
+  const output = openSync(file, "w");
   // Start a separate process group, so that one signal also ends the workers.
   const child = spawn(program, args, {
-    cwd: root,
+    cwd: place.root,
     // The browser stores its profile in `folder`, which is removed even if the browser is killed.
-    env: { ...process.env, ...env, NACRE_RUNTIME: name, DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1", TMPDIR: folder },
-    stdio: ["ignore", "pipe", "pipe"],
+    env: {
+      ...process.env,
+      ...env,
+      ...place.env,
+      NACRE_RUNTIME: name,
+      DENO_NO_UPDATE_CHECK: "1",
+      NO_COLOR: "1",
+      TMPDIR: folder,
+    },
+    stdio: ["ignore", output, output],
     detached: true,
   });
+  closeSync(output);
   const onExit = (): void => {
     killGroup(child);
+    place.end();
     removeNow(folder);
   };
   process.once("exit", onExit);
   const timer = setTimeout(() => killGroup(child), TIMEOUT);
-  const chunks: Buffer[] = [];
-  child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
-  child.stderr.on("data", (chunk: Buffer) => chunks.push(chunk));
   const status = await new Promise<string>((resolve) => {
     child.once("error", ({ message }) => resolve(message));
     child.once("close", (code, signal) => resolve(signal === null ? `status ${code}` : signal));
   });
   clearTimeout(timer);
+  place.end();
   process.off("exit", onExit);
-  return { status, output: Buffer.concat(chunks).toString() };
+  return { status, output: await readFile(file, "utf8") };
 }
 
 /** Removes a folder. Retries for up to 3 seconds, because an exiting browser still writes to its profile. */

@@ -4,8 +4,12 @@ import { browserTests, NEED_NODE, needlessExclusions } from "./browsers/files.ts
 import { CHROMIUM, installedVersion } from "./browsers/list.ts";
 import { type Exclusion, exclusionsOn } from "./exclusions.ts";
 import { ensureRuntimes, type Installed } from "./install.ts";
-import { RUNTIMES, type RuntimeUnderTest } from "./list.ts";
+import { RUNTIMES, type RuntimeUnderTest, WINDOWS } from "./list.ts";
+import type { Place } from "./run.ts";
 import { testsIn } from "./tests-in.ts";
+import { UNIX_FILES } from "./windows/files.ts";
+import { canRunWindows, ensureWindows } from "./windows/install.ts";
+import { windowsPlace } from "./windows/place.ts";
 import { WORKERD } from "./workerd/runtime.ts";
 
 /** Installed runtime or browser under test. */
@@ -23,7 +27,7 @@ export interface Subject {
   readonly config: string;
   /** Test files that must run, relative to the project's root. */
   readonly files: readonly string[];
-  /** Number of test files that do not run because they need Node. */
+  /** Number of test files that do not run because they need Node, or Unix. */
   readonly excludedFiles: number;
   /** Excluded tests in `files`. */
   readonly exclusions: readonly Exclusion[];
@@ -33,10 +37,14 @@ export interface Subject {
   readonly ownSockets: string | undefined;
   /** Environment variables of vitest. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Folder for the temporary folder of a run; default that of the system. */
+  readonly folder?: string;
+  /** Makes a copy of the project at `root` for a run, in its temporary folder; by default tests run in the project itself. */
+  readonly place?: (root: string, folder: string) => Promise<Place>;
 }
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const NAMES: readonly string[] = [...RUNTIMES, WORKERD, CHROMIUM].map(({ name }) => name);
+const NAMES: readonly string[] = [...RUNTIMES, WORKERD, WINDOWS, CHROMIUM].map(({ name }) => name);
 
 /**
  * Installs the named runtimes and browsers, and returns them; with no names, all of them.
@@ -55,6 +63,7 @@ export async function installSubjects(only: readonly string[]): Promise<readonly
     subjects.push(...runtimes.filter(isChosen).map(runtimeSubject));
     if (isChosen(workerd)) subjects.push(workerdSubject(workerd));
   }
+  if (isChosen(WINDOWS) && canRunWindows) subjects.push(await windows());
   if (isChosen(CHROMIUM)) subjects.push(await chromium());
   return subjects;
 }
@@ -92,6 +101,24 @@ function workerdSubject({ name, title, version, path, ownSockets }: Installed<ty
     exclusions: [],
     minTests: 1,
     env: { NACRE_WORKERD: path, NACRE_WORKERD_VERSION: version },
+  };
+}
+
+/** vitest runs in Node for Windows, in a copy of the project. */
+async function windows(): Promise<Subject> {
+  const installed = await ensureWindows();
+  const { folder, path } = installed;
+  const subject = runtimeSubject(installed);
+  for (const file of UNIX_FILES)
+    if (!subject.files.includes(file))
+      throw new Error(`windows/files.ts lists ${file}, which is not a unit test of these packages`);
+  return {
+    ...subject,
+    command: ["wine", path],
+    files: subject.files.filter((file) => !UNIX_FILES.includes(file)),
+    excludedFiles: UNIX_FILES.length,
+    folder,
+    place: (root, temporary) => windowsPlace(installed, root, temporary),
   };
 }
 

@@ -5,7 +5,7 @@ import { Reader, Writer } from "@nacre/wire";
 import { expect, test, vi } from "vitest";
 import { type AgentSystem, defaultAgent } from "../src/keys/agent-path.ts";
 import { agentWith, host, hostA, hostB, key, keyFile, keyOf, loggedIn, other, to, warnings } from "./agent-support.ts";
-import { codeOf, serve, temporaryFolder } from "./support.ts";
+import { codeOf, serve, socketPath, temporaryFolder } from "./support.ts";
 
 test("a key that is restricted to a host logs in there, over one connection that is bound before the list", async () => {
   const { agent, path } = await agentWith();
@@ -29,7 +29,7 @@ test("a key that is restricted to a host logs in there, over one connection that
 
 test("an agent gets one connection for a login, which ends with it", async () => {
   const kinds: number[][] = [];
-  const path = join(await temporaryFolder(), "agent");
+  const path = socketPath(await temporaryFolder(), "agent");
   const agent = await serve((socket) => {
     const own: number[] = [];
     kinds.push(own);
@@ -58,7 +58,7 @@ test.each<[string, number, number]>([
   ["closes instead of listing its keys", 11, 2],
   ["closes instead of signing", 13, 1],
 ])("an agent that %s does not end a login that another key wins", async (_, last, connections) => {
-  const path = join(await temporaryFolder(), "agent");
+  const path = socketPath(await temporaryFolder(), "agent");
   const agent = await serve((socket) => {
     socket.on("data", (chunk) => {
       for (let rest: Uint8Array = chunk; rest.length > 0; ) {
@@ -123,7 +123,7 @@ test("`addKeysToAgent` adds the key of a file that logged in, with its constrain
 });
 
 test("an agent that sends nothing holds up a login for ten seconds at most", async () => {
-  const path = join(await temporaryFolder(), "agent");
+  const path = socketPath(await temporaryFolder(), "agent");
   await serve(() => {}, path);
   const a = await host(hostA, [other]);
   const { setTimeout: real } = globalThis;

@@ -1,4 +1,5 @@
 import { writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import type { Destination } from "@nacre/agent";
 import { formatPrivateKey } from "@nacre/keyfiles";
@@ -14,9 +15,10 @@ import {
   listen,
   type Permissions,
   type SshAgent,
+  socketDuplex,
 } from "../src/index.ts";
 import { AgentLink } from "../src/keys/agent-link.ts";
-import { temporaryFolder } from "./support.ts";
+import { socketPath, temporaryFolder } from "./support.ts";
 
 export const keyOf = (number: number): PrivateKey => generateEd25519((length) => new Uint8Array(length).fill(number));
 export const key: PrivateKey = keyOf(1);
@@ -58,10 +60,38 @@ export async function host(
 
 export async function agentWith(): Promise<{ agent: SshAgent; path: string }> {
   const agent = createAgent();
-  const path = join(await temporaryFolder(), "agent");
-  await agent.listen(path);
   onTestFinished(() => agent.close());
-  return { agent, path };
+  return { agent, path: await reachable(agent) };
+}
+
+/** Lets programs connect to an agent. Returns the path; on Windows, where agents do not listen, that of a pipe of a program. */
+export async function reachable(agent: SshAgent): Promise<string> {
+  const path = socketPath(await temporaryFolder(), "agent");
+  if (process.platform === "win32") await serveAgent(agent, path);
+  else await agent.listen(path);
+  return path;
+}
+
+/** Connects the clients of a socket server to an agent. */
+export async function serveAgent(agent: SshAgent, path: string): Promise<void> {
+  const server = createServer((socket) => {
+    const near = socketDuplex(socket);
+    const far = agent.connect();
+    near.open({
+      data: (chunk) => far.write([chunk.slice()]),
+      drained() {},
+      ended: () => void far.end(),
+      failed: () => void far.close(),
+    });
+    far.open({
+      data: (chunk) => near.write([chunk.slice()]),
+      drained() {},
+      ended: () => void near.end(),
+      failed: () => void near.close(),
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  onTestFinished(() => void server.close());
 }
 
 export const warnings: string[] = [];

@@ -5,7 +5,7 @@ import { ed25519, generateEcdsa, generateEd25519, type PrivateKey } from "@nacre
 import { Reader, utf8Encode, Writer } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { agentIdentities } from "../src/keys/agent.ts";
-import { codeOf, counting, serve, type TestServer, temporaryFolder, watchResources } from "./support.ts";
+import { codeOf, counting, serve, socketPath, type TestServer, temporaryFolder, watchResources } from "./support.ts";
 
 const key = generateEd25519(counting);
 const other = generateEcdsa("nistp256", counting);
@@ -24,7 +24,7 @@ async function agent(answer: (request: Uint8Array, socket: Socket) => Uint8Array
   path: string;
   server: TestServer;
 }> {
-  const path = join(await temporaryFolder(), "agent");
+  const path = socketPath(await temporaryFolder(), "agent");
   const server = await serve((socket) => {
     let received = Buffer.alloc(0);
     socket.on("data", (chunk) => {

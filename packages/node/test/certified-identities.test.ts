@@ -22,7 +22,8 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "v
 import { createAgent } from "../src/index.ts";
 import { agentIdentities } from "../src/keys/agent.ts";
 import { type IdentityOptions, loadIdentities } from "../src/keys/identities.ts";
-import { counting, serve, temporaryFolder } from "./support.ts";
+import { reachable } from "./agent-support.ts";
+import { counting, serve, socketPath, temporaryFolder } from "./support.ts";
 
 const random = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
 const authority = generateEd25519(random);
@@ -104,9 +105,7 @@ async function agentWith(...held: { privateKey: PrivateKey; certificate?: Uint8A
   const agent = createAgent();
   onTestFinished(() => agent.close());
   for (const { privateKey, certificate } of held) await agent.add(privateKey, { certificate });
-  const path = join(home, `agent-${held.length}-${held[0]?.certificate === undefined ? "plain" : "certified"}`);
-  await agent.listen(path);
-  return path;
+  return reachable(agent);
 }
 
 describe("a certificate beside a key file", () => {
@@ -263,7 +262,7 @@ test("an agent of this process takes the certificate beside a key file, as ssh-a
 
 /** Starts an agent that lists these keys, and signs nothing. */
 async function listing(...blobs: readonly Uint8Array[]): Promise<string> {
-  const path = join(home, "listing");
+  const path = socketPath(home, "listing");
   await serve((socket) => {
     socket.on("data", () => {
       const answer = new Writer().byte(12).uint32(blobs.length);

@@ -1,5 +1,5 @@
 import { stat, writeFile } from "node:fs/promises";
-import { connect as connectSocket, createServer } from "node:net";
+import { connect as connectSocket } from "node:net";
 import { join } from "node:path";
 import { formatPrivateKey } from "@nacre/keyfiles";
 import { defaultSignatureAlgorithms, ed25519, generateEd25519, generateRsa, type PrivateKey } from "@nacre/keys";
@@ -13,9 +13,9 @@ import {
   createAgent,
   nodePrivateKey,
   type SshAgent,
-  socketDuplex,
 } from "../src/index.ts";
-import { codeOf, temporaryFolder, watchResources } from "./support.ts";
+import { serveAgent } from "./agent-support.ts";
+import { codeOf, socketPath, temporaryFolder, watchResources } from "./support.ts";
 
 const keyOf = (number: number): PrivateKey => generateEd25519((length) => new Uint8Array(length).fill(number));
 const key = keyOf(1);
@@ -204,24 +204,7 @@ test("a connection through a program's own socket server reaches the agent", asy
   const agent = createAgent();
   onTestFinished(() => agent.close());
   await agent.add(key);
-  const path = join(await temporaryFolder(), "own");
-  const server = createServer((socket) => {
-    const near = socketDuplex(socket);
-    const far = agent.connect();
-    near.open({
-      data: (chunk) => far.write([chunk.slice()]),
-      drained() {},
-      ended: () => void far.end(),
-      failed: () => void far.close(),
-    });
-    far.open({
-      data: (chunk) => near.write([chunk.slice()]),
-      drained() {},
-      ended: () => void near.end(),
-      failed: () => void near.close(),
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(path, resolve));
-  onTestFinished(() => void server.close());
+  const path = socketPath(await temporaryFolder(), "own");
+  await serveAgent(agent, path);
   expect(await signs(path)).toBe(true);
 });

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { decodeAnswer, encodeRequest, type SessionBind, sessionBind } from "@nacre/agent";
 import type { ConfigValues } from "@nacre/config";
 import type { PrivateKey } from "@nacre/keys";
@@ -36,7 +35,7 @@ import {
   to,
   warnings,
 } from "./agent-support.ts";
-import { codeOf, serve, temporaryFolder } from "./support.ts";
+import { codeOf, serve, socketPath, temporaryFolder } from "./support.ts";
 
 const third = keyOf(4);
 const GRANTED = { agentForwarding: true };
@@ -46,7 +45,7 @@ function hop(port: number) {
   return async (session: NodeSession): Promise<number> => {
     const open = forwardedAgent(session);
     if (open === undefined) return 9;
-    const path = join(await temporaryFolder(), "forwarded");
+    const path = socketPath(await temporaryFolder(), "forwarded");
     await serve(async (socket) => {
       socket.pause();
       const stream = await open();

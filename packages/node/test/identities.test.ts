@@ -11,7 +11,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { agentIdentities } from "../src/keys/agent.ts";
 import { type IdentityOptions, loadIdentities } from "../src/keys/identities.ts";
 import { privateKey } from "../src/keys/key-file.ts";
-import { codeOf, counting, serve, temporaryFolder } from "./support.ts";
+import { codeOf, counting, serve, socketPath, temporaryFolder } from "./support.ts";
 
 const random = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
 const key = generateEd25519(counting);
@@ -106,7 +106,7 @@ beforeEach(() => {
 
 /** Starts an agent that holds these keys and records the keys it signs with. Sets SSH_AUTH_SOCK. */
 async function agent(...keys: readonly PrivateKey[]): Promise<void> {
-  const path = join(home, "agent");
+  const path = socketPath(home, "agent");
   await serve((socket) => {
     socket.on("data", () => {
       const answer = new Writer().byte(12).uint32(keys.length);

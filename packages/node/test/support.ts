@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterEach } from "vitest";
 import type { HostOptions } from "../src/keys/known-hosts.ts";
 
@@ -18,6 +18,11 @@ export async function temporaryFolder(): Promise<string> {
   return folder;
 }
 
+/** Returns the path of a Unix socket in a temporary folder; on Windows, that of a named pipe. */
+export function socketPath(folder: string, name: string): string {
+  return process.platform === "win32" ? `\\\\.\\pipe\\${basename(folder)}-${name}` : join(folder, name);
+}
+
 export interface TestServer {
   readonly port: number;
   /** Number of accepted connections. */
@@ -26,7 +31,7 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-/** Starts a TCP server on 127.0.0.1, or on the path of a Unix socket, that calls this function for each connection. */
+/** Starts a TCP server on 127.0.0.1, or a server at a path of {@link socketPath}, that calls this function for each connection. */
 export async function serve(onConnection: (socket: Socket) => void, path?: string): Promise<TestServer> {
   const sockets: Socket[] = [];
   const server: Server = createServer((socket) => {

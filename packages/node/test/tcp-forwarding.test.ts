@@ -19,7 +19,7 @@ import type { SshServer } from "../src/listen/ssh-server.ts";
 import { type TcpForwardingOptions, tcpForwarding } from "../src/listen/tcp-forwarding.ts";
 import type { Lookup } from "../src/net/lookup.ts";
 import { ownAddresses } from "../src/net/lookup.ts";
-import { codeOf, counting, serve, temporaryFolder, watchResources } from "./support.ts";
+import { codeOf, counting, serve, socketPath, temporaryFolder, watchResources } from "./support.ts";
 
 const hostKey = generateEd25519(counting);
 const userKey = generateEd25519((length) => Uint8Array.from({ length }, (_, i) => i + 2));
@@ -144,7 +144,7 @@ describe("tcpForwarding connects", () => {
   });
 
   it("to a permitted Unix socket, and to no other", async () => {
-    const path = join(await temporaryFolder(), "app.sock");
+    const path = socketPath(await temporaryFolder(), "app.sock");
     await serve(echo, path);
     const { client, events } = await tunnel({ permitOpen: [path] });
     expect(await exchange(await client.dial({ path }), "hello")).toBe("echo hello");
@@ -490,8 +490,7 @@ describe("tcpForwarding listens", () => {
 
 describe("the end of an SSH connection", () => {
   it("closes every socket and listener, also those being opened", async () => {
-    const folder = await temporaryFolder();
-    const path = join(folder, "app.sock");
+    const path = socketPath(await temporaryFolder(), "app.sock");
     const target = await serve(() => {});
     const lookup = names({ "127.0.0.1": ["127.0.0.1"], "silent.example.org": ["192.0.2.1"] });
     const check = await watchResources();

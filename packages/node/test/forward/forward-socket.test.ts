@@ -1,10 +1,9 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
-import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { PeerOpen } from "nacre/extend";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { later, serve, temporaryFolder, watchResources } from "../support.ts";
+import { later, serve, socketPath, temporaryFolder, watchResources } from "../support.ts";
 import { answerAfterEnd, forwarded, prohibit } from "./support.ts";
 
 const code = (expected: string): unknown => expect.objectContaining({ name: "SshError", code: expected });
@@ -84,7 +83,7 @@ describe("client.socket", () => {
   });
 
   it("connects to a Unix socket", async () => {
-    const path = join(await temporaryFolder(), "target.sock");
+    const path = socketPath(await temporaryFolder(), "target.sock");
     await serve((one) => one.end("welcome"), path);
     const { ssh } = await forwarded();
     const socket = ssh.socket({ path });

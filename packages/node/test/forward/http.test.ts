@@ -2,12 +2,11 @@ import { once } from "node:events";
 import { createServer, get, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import { createServer as createHttpsServer, get as httpsGet } from "node:https";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { connect as tlsConnect } from "node:tls";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { httpAgent, httpsAgent } from "../../src/forward/http.ts";
-import { codeOf, temporaryFolder } from "../support.ts";
+import { codeOf, socketPath, temporaryFolder } from "../support.ts";
 import { certificate } from "./certificate.ts";
 import { forwarded, prohibit } from "./support.ts";
 
@@ -48,7 +47,7 @@ describe("httpAgent", () => {
   });
 
   it("without a target, connects to the URL's host or the request's Unix socket", async () => {
-    const path = join(await temporaryFolder(), "http.sock");
+    const path = socketPath(await temporaryFolder(), "http.sock");
     const port = await started(createServer(greet));
     await started(createServer(greet), path);
     const { ssh, targets } = await forwarded();

@@ -9,7 +9,7 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { Bound } from "../../src/forward/bind.ts";
 import type { Forwarder } from "../../src/forward/forward.ts";
 import { openForward } from "../../src/forward/forward.ts";
-import { codeOf, later, serve, temporaryFolder, watchResources } from "../support.ts";
+import { codeOf, later, serve, socketPath, temporaryFolder, watchResources } from "../support.ts";
 import { answerAfterEnd, ask, connectLocally, connectTo, errorCodes, forwarded, prohibit } from "./support.ts";
 
 const code = (expected: string): unknown => expect.objectContaining({ name: "SshError", code: expected });
@@ -290,12 +290,12 @@ describe("a Unix socket of a forward", () => {
   });
 
   it("forwards to a Unix socket", async () => {
-    const folder = await temporaryFolder();
-    await serve(answerAfterEnd, join(folder, "target.sock"));
+    const path = socketPath(await temporaryFolder(), "target.sock");
+    await serve(answerAfterEnd, path);
     const { ssh, targets } = await forwarded();
-    await using forward = await ssh.forwardLocal({ port: 0 }, { path: join(folder, "target.sock") });
+    await using forward = await ssh.forwardLocal({ port: 0 }, { path });
     expect(await ask(connectLocally(forward), "hello")).toBe("got hello");
-    expect(targets).toEqual([join(folder, "target.sock")]);
+    expect(targets).toEqual([path]);
   });
 
   it.each([false, true])("never replaces a file, with streamLocalBindUnlink %s", async (streamLocalBindUnlink) => {

@@ -1,11 +1,10 @@
-import { execFile } from "node:child_process";
 import { copyFile, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { openPrivateKey, parsePublicKeyLine } from "@nacre/keyfiles";
 import { fingerprint, type PrivateKey } from "@nacre/keys";
 import { afterAll, beforeAll } from "vitest";
+import { must } from "../openssh/run.ts";
 
 export type KeyType = "ed25519" | "rsa-3072" | "ecdsa-256" | "ecdsa-384" | "ecdsa-521";
 
@@ -34,7 +33,7 @@ export async function makeKey(
   const path = join(folder.path, name);
   const [kind = "", bits] = type.split("-");
   const size = bits === undefined ? [] : ["-b", bits];
-  await promisify(execFile)("ssh-keygen", ["-q", "-t", kind, ...size, "-N", passphrase, "-C", name, "-f", path]);
+  await must(["ssh-keygen", "-q", "-t", kind, ...size, "-N", passphrase, "-C", name, "-f", path]);
   return { path, publicKeyLine: (await readFile(`${path}.pub`, "utf8")).trimEnd() };
 }
 
@@ -59,6 +58,6 @@ export function fingerprintOf({ publicKeyLine }: KeyFile): `SHA256:${string}` {
 export async function textOfPkcs8({ path }: Pick<KeyFile, "path">): Promise<string> {
   const copy = `${path}.pkcs8`;
   await copyFile(path, copy);
-  await promisify(execFile)("ssh-keygen", ["-q", "-p", "-N", "", "-m", "PKCS8", "-f", copy]);
+  await must(["ssh-keygen", "-q", "-p", "-N", "", "-m", "PKCS8", "-f", copy]);
   return readFile(copy, "utf8");
 }

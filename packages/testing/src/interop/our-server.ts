@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,6 +11,7 @@ import {
 } from "@nacre/node";
 import type { LoginDecision } from "nacre";
 import { afterAll, beforeAll, expect } from "vitest";
+import { killProgram, startProgram } from "../program.ts";
 import { type KeyFile, type KeyType, makeKey, readKey, useFolder } from "./keys.ts";
 
 /** Nacre server for the tests of a `describe`, and its events. */
@@ -70,11 +70,7 @@ export function useOurServer(
 /** Runs a command, by default the session's, connected to the session's streams and signals. Resolves with its exit. */
 export async function runInShell(session: NodeSession, command = session.command): Promise<SessionExit> {
   const { stdin, signal } = session;
-  const child = spawn("/bin/sh", command === undefined ? ["-s"] : ["-c", command], {
-    stdio: "pipe",
-    signal,
-    killSignal: "SIGKILL",
-  });
+  const child = startProgram(["/bin/sh", ...(command === undefined ? ["-s"] : ["-c", command])], { signal });
   child.on("error", () => {});
   child.stdin.on("error", () => stdin.destroy());
   stdin.pipe(child.stdin);
@@ -119,7 +115,7 @@ export interface Ran {
 
 /** Runs a program and resolves when it ends. Kills it after `timeout` milliseconds, by default 50 seconds. */
 export async function runPeer(
-  [program = "", ...words]: readonly string[],
+  command: readonly string[],
   {
     input = "",
     env = {},
@@ -130,10 +126,9 @@ export async function runPeer(
     readonly timeout?: number;
   } = {},
 ): Promise<Ran> {
-  const { SSH_AUTH_SOCK: _, ...own } = process.env;
   // Detached from the terminal, so that it cannot ask questions.
-  const child = spawn(program, words, { detached: true, env: { ...own, ...env } });
-  const timer = setTimeout(() => process.kill(-child.pid!, "SIGKILL"), timeout);
+  const child = startProgram(command, { detached: true, env: { SSH_AUTH_SOCK: undefined, ...env } });
+  const timer = setTimeout(() => killProgram(child), timeout);
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { startProgram } from "../program.ts";
 
 /** Output and exit status of a command. */
 export interface CommandResult {
@@ -23,10 +23,9 @@ export interface RunOptions {
  * @throws if the command takes longer than `timeoutMs`. It is killed then.
  */
 export function run(command: readonly string[], options: RunOptions = {}): Promise<CommandResult> {
-  const [program = "", ...args] = command;
   const timeoutMs = options.timeoutMs ?? 30_000;
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { env: { ...process.env, ...options.env } });
+    const child = startProgram(command, { env: options.env ?? {} });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     const timer = setTimeout(() => {
@@ -41,11 +40,11 @@ export function run(command: readonly string[], options: RunOptions = {}): Promi
     // A write fails with EPIPE if the command does not read its input or could not be started.
     child.stdin.on("error", () => {});
     child.stdin.end(options.input ?? "");
-    child.on("error", (error) => {
+    child.on("error", (error: Error) => {
       clearTimeout(timer);
       resolve({ stdout: "", stderr: error.message, status: 127 });
     });
-    child.on("close", (status) => {
+    child.on("close", (status: number | null) => {
       clearTimeout(timer);
       resolve({
         stdout: Buffer.concat(stdout).toString(),

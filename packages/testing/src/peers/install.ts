@@ -81,6 +81,12 @@ export const PROGRAMS: readonly Program[] = [
   { package: "firefox-esr", probe: ["sh", "-c", "command -v firefox-esr"] },
 ];
 
+/** Wine, which runs programs of Windows on amd64. */
+export const WINE: readonly Program[] = [
+  { package: "wine", probe: command("wine", "wineserver") },
+  { package: "wine64", probe: ["test", "-x", "/usr/lib/wine/wine64"] },
+];
+
 /**
  * Installs those of the programs that are missing. Several processes may call this concurrently.
  *

@@ -1,0 +1,38 @@
+import { cp, mkdir, symlink } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+import { must } from "@nacre/testing/openssh/run";
+import type { Place } from "../run.ts";
+import type { InstalledWindows } from "./install.ts";
+import { workspacePackages } from "./packages.ts";
+import { servePrograms } from "./programs.ts";
+import { endPrograms, wineEnvironment } from "./wine.ts";
+
+/** What tests read: the packages with their documents, and the scripts of the matrix. */
+const PARTS = ["package.json", "README.md", "CHANGELOG.md", "packages", "scripts", "test-vectors", "examples"];
+
+/**
+ * Makes a copy of the project, and a prefix for this run alone, in `folder`. The folder is below that of `node_modules`, where Node looks for
+ * packages. The copy's own `node_modules` has links to the workspace's packages, for programs that import them as published.
+ */
+export async function windowsPlace(installed: InstalledWindows, from: string, folder: string): Promise<Place> {
+  const [root, prefix] = [join(folder, "project/"), join(folder, "prefix")];
+  await must(["cp", "--archive", "--reflink=auto", join(installed.folder, "prefix"), prefix]);
+  const isWanted = (path: string): boolean => !/[\\/]node_modules$/.test(path);
+  for (const part of PARTS) await cp(join(from, part), join(root, part), { recursive: true, filter: isWanted });
+  for (const { folder: target, name } of workspacePackages(root)) {
+    const link = join(root, "node_modules", name);
+    await mkdir(dirname(link), { recursive: true });
+    await symlink(relative(dirname(link), join(root, target)), link);
+  }
+  const programs = await servePrograms(prefix);
+  return {
+    root,
+    drive: "Z:",
+    vitest: join(installed.folder, "node_modules", "vitest", "vitest.mjs"),
+    env: { ...wineEnvironment(prefix), NACRE_PROGRAMS: programs.address },
+    end: () => {
+      endPrograms(prefix);
+      programs.close();
+    },
+  };
+}
