@@ -125,7 +125,7 @@ describe("listen", () => {
       .join("\n")
       .replace("port: 2222", "port: 0")
       .replace("~/.ssh/", "~/")
-      .replaceAll("~/", `${home}/`);
+      .replaceAll("~/", `${home.replaceAll("\\", "/")}/`);
     // oxlint-disable-next-line typescript/no-implied-eval
     const run = new Function(...names, `return (async () => {\n${code}\nreturn server;\n})()`) as (
       ...values: unknown[]

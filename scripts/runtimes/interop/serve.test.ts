@@ -52,6 +52,10 @@ if (runningIn().name === "deno") {
   test("nacre serve refuses to start with an inherited descriptor that Deno cannot close", async () => {
     await expect(serve()).rejects.toThrow("cannot close file descriptor");
   });
+} else if (runningIn().name === "windows") {
+  test("nacre serve refuses to start on Windows, where it could run no shell", async () => {
+    await expect(serve()).rejects.toThrow("nacre serve needs a Unix system");
+  });
 } else {
   test("nacre serve accepts a key of authorized_keys, and its sessions inherit no descriptor", async () => {
     const port = await serve();

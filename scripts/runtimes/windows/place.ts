@@ -1,4 +1,4 @@
-import { cp, mkdir, symlink } from "node:fs/promises";
+import { cp, mkdir, readdir, symlink } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { must } from "@nacre/testing/openssh/run";
 import type { Place } from "../run.ts";
@@ -7,8 +7,8 @@ import { workspacePackages } from "./packages.ts";
 import { servePrograms } from "./programs.ts";
 import { endPrograms, wineEnvironment } from "./wine.ts";
 
-/** What tests read: the packages with their documents, and the scripts of the matrix. */
-const PARTS = ["package.json", "README.md", "CHANGELOG.md", "packages", "scripts", "test-vectors", "examples"];
+/** What tests read, beside the documents in the root. */
+const PARTS = ["package.json", "LICENSE", "packages", "scripts", "test-vectors", "examples"];
 
 /**
  * Makes a copy of the project, and a prefix for this run alone, in `folder`. The folder is below that of `node_modules`, where Node looks for
@@ -18,7 +18,8 @@ export async function windowsPlace(installed: InstalledWindows, from: string, fo
   const [root, prefix] = [join(folder, "project/"), join(folder, "prefix")];
   await must(["cp", "--archive", "--reflink=auto", join(installed.folder, "prefix"), prefix]);
   const isWanted = (path: string): boolean => !/[\\/]node_modules$/.test(path);
-  for (const part of PARTS) await cp(join(from, part), join(root, part), { recursive: true, filter: isWanted });
+  const documents = (await readdir(from)).filter((name) => name.endsWith(".md"));
+  for (const part of [...PARTS, ...documents]) await cp(join(from, part), join(root, part), { recursive: true, filter: isWanted });
   for (const { folder: target, name } of workspacePackages(root)) {
     const link = join(root, "node_modules", name);
     await mkdir(dirname(link), { recursive: true });
