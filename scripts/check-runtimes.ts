@@ -26,7 +26,7 @@ const { dependencies } = JSON.parse(readFileSync(`${root}${manifest}`, "utf8")) 
   readonly dependencies: Readonly<Record<string, string>>;
 };
 const unlike = Object.entries(dependencies).filter(
-  ([name, version]) => !version.startsWith("npm:") && !new RegExp(`^  '?${name}@${version}'?:$`, "m").test(lock),
+  ([name, version]) => !new RegExp(`^  '?${name}@${version}'?:$`, "m").test(lock),
 );
 for (const [name, version] of unlike) console.error(`${manifest} pins ${name} ${version}, which pnpm-lock.yaml lacks`);
 process.exitCode = faults.length + unlike.length === 0 ? 0 : 1;

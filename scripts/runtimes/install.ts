@@ -58,9 +58,13 @@ export async function ensureRuntimes(): Promise<InstalledRuntimes> {
 
 /** Returns the versions that `versions/` pins. Throws if the versions for two architectures differ. */
 export async function pinnedVersions(): Promise<Readonly<Record<InstallableRuntime["name"], string>>> {
-  const read = async (path: string): Promise<Readonly<Record<string, Readonly<Record<string, string>>>>> =>
-    JSON.parse(await readFile(join(versions, path, "package.json"), "utf8"));
-  const aliases = { ...(await read("."))["optionalDependencies"], ...(await read("windows"))["dependencies"] };
+  const read = async (path: string): Promise<Readonly<Record<string, string>>> => {
+    const manifest = JSON.parse(await readFile(join(versions, path, "package.json"), "utf8")) as {
+      readonly optionalDependencies: Readonly<Record<string, string>>;
+    };
+    return manifest.optionalDependencies;
+  };
+  const aliases = { ...(await read(".")), ...(await read("windows")) };
   const pin = ({ name }: InstallableRuntime): string => {
     const pins = Object.entries(aliases).filter(([alias]) => alias.startsWith(`${name}-`));
     const [version, ...others] = new Set(pins.map(([, value]) => value.slice(value.lastIndexOf("@") + 1)));

@@ -29,7 +29,8 @@ export interface Place {
   readonly drive: string;
   /** Path of vitest's script. */
   readonly vitest: string;
-  readonly env: Readonly<Record<string, string>>;
+  /** Environment variables; `undefined` removes one. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   /** Ends what the tests left running. */
   end(): void;
 }
@@ -87,9 +88,10 @@ export async function runTests(subject: Subject, { root, isWhole, words }: RunOp
 }
 
 /** The project itself, as a place. */
-async function placeIn(root: string): Promise<Place> {
+async function placeIn(root: string, folder: string): Promise<Place> {
   const script = join(root, "node_modules", "vitest", "vitest.mjs");
-  return { root, drive: "", vitest: script, env: {}, end: () => {} };
+  // The browser stores its profile in `folder`, which is removed even if the browser is killed.
+  return { root, drive: "", vitest: script, env: { TMPDIR: folder }, end: () => {} };
 }
 
 function judge(
@@ -145,16 +147,7 @@ async function vitest(
   // Start a separate process group, so that one signal also ends the workers.
   const child = spawn(program, args, {
     cwd: place.root,
-    // The browser stores its profile in `folder`, which is removed even if the browser is killed.
-    env: {
-      ...process.env,
-      ...env,
-      ...place.env,
-      NACRE_RUNTIME: name,
-      DENO_NO_UPDATE_CHECK: "1",
-      NO_COLOR: "1",
-      TMPDIR: folder,
-    },
+    env: { ...process.env, ...env, ...place.env, NACRE_RUNTIME: name, DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
     stdio: ["ignore", output, output],
     detached: true,
   });

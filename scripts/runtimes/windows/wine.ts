@@ -6,7 +6,7 @@ import { readdir, readFile, rm, stat, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 /** Returns the environment of Wine and of the programs in a prefix. */
-export function wineEnvironment(prefix: string): Readonly<Record<string, string>> {
+export function wineEnvironment(prefix: string): Readonly<Record<string, string | undefined>> {
   return {
     WINEPREFIX: prefix,
     WINEDEBUG: "-all",
@@ -16,6 +16,8 @@ export function wineEnvironment(prefix: string): Readonly<Record<string, string>
     LC_ALL: "C.UTF-8",
     // Wine links some folders of a prefix to those in the home folder.
     HOME: dirname(prefix),
+    // Wine 10 crashes at its start if this is set.
+    TMPDIR: undefined,
   };
 }
 
