@@ -1,5 +1,6 @@
 import type { BrowserUnderTest } from "./browsers/list.ts";
 import type { RuntimeName } from "./list.ts";
+import { WINDOWS_EXCLUSIONS } from "./windows/exclusions.ts";
 
 type Name = RuntimeName | BrowserUnderTest["name"];
 
@@ -15,7 +16,7 @@ export interface Exclusion {
 
 /**
  * Tests that the matrix excludes, with the affected runtimes. Valid reasons: the test starts `process.execPath` with flags of Node, tests
- * behaviour of Node itself, or needs an API that a page lacks. The matrix fails if an entry does not match a test.
+ * behaviour of Node itself, or needs an API that a page lacks, or what Windows lacks. The matrix fails if an entry does not match a test.
  */
 export const EXCLUSIONS: readonly Exclusion[] = [
   ...excluded("deno", "starts process.execPath with --import and --input-type", {
@@ -50,6 +51,7 @@ export const EXCLUSIONS: readonly Exclusion[] = [
   ...excluded("bun", "needs names that are not UTF-8, which `join` of Bun's node:path replaces", {
     "packages/node/test/local-files.test.ts": ["keeps names of local files that are not UTF-8"],
   }),
+  ...Object.entries(WINDOWS_EXCLUSIONS).flatMap(([reason, files]) => excluded("windows", reason, files)),
   ...excluded("chromium", "listens for Node's warnings of a leak", {
     "packages/nacre/test/client.test.ts": ["exec accepts one signal for twenty commands without a leak warning"],
     "packages/nacre/test/forward/bridge.test.ts": [

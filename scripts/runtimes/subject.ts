@@ -7,7 +7,7 @@ import { ensureRuntimes, type Installed } from "./install.ts";
 import { RUNTIMES, type RuntimeUnderTest, WINDOWS } from "./list.ts";
 import type { Place } from "./run.ts";
 import { testsIn } from "./tests-in.ts";
-import { UNIX_FILES } from "./windows/files.ts";
+import { UNIX_FILES } from "./windows/exclusions.ts";
 import { canRunWindows, ensureWindows } from "./windows/install.ts";
 import { windowsPlace } from "./windows/place.ts";
 import { WORKERD } from "./workerd/runtime.ts";
@@ -47,7 +47,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const NAMES: readonly string[] = [...RUNTIMES, WORKERD, WINDOWS, CHROMIUM].map(({ name }) => name);
 
 /**
- * Installs the named runtimes and browsers, and returns them; with no names, all of them.
+ * Installs the named runtimes and browsers, and returns them; with no names, all but Windows.
  *
  * @throws if a name is unknown, or if one cannot be installed.
  */
@@ -63,7 +63,7 @@ export async function installSubjects(only: readonly string[]): Promise<readonly
     subjects.push(...runtimes.filter(isChosen).map(runtimeSubject));
     if (isChosen(workerd)) subjects.push(workerdSubject(workerd));
   }
-  if (isChosen(WINDOWS) && canRunWindows) subjects.push(await windows());
+  if (only.includes(WINDOWS.name) && canRunWindows) subjects.push(await windows());
   if (isChosen(CHROMIUM)) subjects.push(await chromium());
   return subjects;
 }
@@ -111,7 +111,7 @@ async function windows(): Promise<Subject> {
   const subject = runtimeSubject(installed);
   for (const file of UNIX_FILES)
     if (!subject.files.includes(file))
-      throw new Error(`windows/files.ts lists ${file}, which is not a unit test of these packages`);
+      throw new Error(`windows/exclusions.ts lists ${file}, which is not a unit test of these packages`);
   return {
     ...subject,
     command: ["wine", path],

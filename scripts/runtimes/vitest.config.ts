@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 import { allTestsBut, exclusionsOn } from "./exclusions.ts";
 import { runtimeNamed, WINDOWS } from "./list.ts";
-import { UNIX_FILES } from "./windows/files.ts";
+import { UNIX_FILES } from "./windows/exclusions.ts";
 import { sourceAliases } from "./windows/packages.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));

@@ -283,7 +283,7 @@ test("the authority of the README gives certificates that its server accepts", a
   const code = example
     .replaceAll(/^import .*$/gm, "")
     .replaceAll(/port: \d+/g, "port: 0")
-    .replaceAll("~/", `${home}/`);
+    .replaceAll("~/", `${home.replaceAll("\\", "/")}/`);
   // oxlint-disable-next-line typescript/no-implied-eval
   const run = new Function(...names, `return (async () => {\n${code}\nreturn [issuer, server];\n})()`) as (
     ...given: unknown[]

@@ -14,7 +14,7 @@ import {
   privateKey,
   tcpDuplex,
 } from "../src/index.ts";
-import { codeOf, serve, temporaryFolder, watchResources } from "./support.ts";
+import { codeOf, serve, socketPath, temporaryFolder, watchResources } from "./support.ts";
 
 const key = generateEd25519((length) => Uint8Array.from({ length }, (_, i) => i));
 
@@ -119,7 +119,7 @@ describe("connecting", () => {
   test("can be aborted while the agent sends nothing", async () => {
     const leftOpen = await watchResources();
     const abort = new AbortController();
-    const path = join(await temporaryFolder(), "agent");
+    const path = socketPath(await temporaryFolder(), "agent");
     const agent = await serve((socket) => socket.on("data", () => abort.abort()), path);
     const server = await listen({ port: 0, hostKeys: [key], authenticate: () => false });
     expect(await codeOf(connect(options(server.address.port, { agent: path, signal: abort.signal })))).toBe("aborted");
@@ -132,7 +132,7 @@ describe("connecting", () => {
 
   test("ends the connection to the agent when a key of a jump host is lost", async () => {
     const leftOpen = await watchResources();
-    const path = join(await temporaryFolder(), "agent");
+    const path = socketPath(await temporaryFolder(), "agent");
     let lose!: (error: Error) => void;
     const lost = new Promise<never>((_, reject) => {
       lose = reject;

@@ -14,7 +14,7 @@ import {
   nodePrivateKey,
   type SshAgent,
 } from "../src/index.ts";
-import { serveAgent } from "./agent-support.ts";
+import { reachable, serveAgent } from "./agent-support.ts";
 import { codeOf, socketPath, temporaryFolder, watchResources } from "./support.ts";
 
 const keyOf = (number: number): PrivateKey => generateEd25519((length) => new Uint8Array(length).fill(number));
@@ -31,10 +31,8 @@ interface Listening {
 
 async function listening(options: CreateAgentOptions = {}): Promise<Listening> {
   const agent = createAgent(options);
-  const path = join(await temporaryFolder(), "agent");
-  await agent.listen(path);
   onTestFinished(() => agent.close());
-  return { agent, path };
+  return { agent, path: await reachable(agent) };
 }
 
 /** Returns whether the agent signs with its first key. */

@@ -19,7 +19,8 @@ export async function windowsPlace(installed: InstalledWindows, from: string, fo
   await must(["cp", "--archive", "--reflink=auto", join(installed.folder, "prefix"), prefix]);
   const isWanted = (path: string): boolean => !/[\\/]node_modules$/.test(path);
   const documents = (await readdir(from)).filter((name) => name.endsWith(".md"));
-  for (const part of [...PARTS, ...documents]) await cp(join(from, part), join(root, part), { recursive: true, filter: isWanted });
+  for (const part of [...PARTS, ...documents])
+    await cp(join(from, part), join(root, part), { recursive: true, filter: isWanted });
   for (const { folder: target, name } of workspacePackages(root)) {
     const link = join(root, "node_modules", name);
     await mkdir(dirname(link), { recursive: true });

@@ -76,8 +76,7 @@ function begin({ command, env }: ProgramStart, prefix: string, socket: Socket): 
 function translate(word: string, prefix: string): string {
   return word.replaceAll(
     /\b([CZ]):\\(\S*)/g,
-    (_, drive: string, path: string) =>
-      `${prefix}/dosdevices/${drive.toLowerCase()}:/${path.replaceAll("\\", "/")}`,
+    (_, drive: string, path: string) => `${prefix}/dosdevices/${drive.toLowerCase()}:/${path.replaceAll("\\", "/")}`,
   );
 }
 
