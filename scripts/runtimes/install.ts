@@ -58,13 +58,7 @@ export async function ensureRuntimes(): Promise<InstalledRuntimes> {
 
 /** Returns the versions that `versions/` pins. Throws if the versions for two architectures differ. */
 export async function pinnedVersions(): Promise<Readonly<Record<InstallableRuntime["name"], string>>> {
-  const read = async (path: string): Promise<Readonly<Record<string, string>>> => {
-    const manifest = JSON.parse(await readFile(join(versions, path, "package.json"), "utf8")) as {
-      readonly optionalDependencies: Readonly<Record<string, string>>;
-    };
-    return manifest.optionalDependencies;
-  };
-  const aliases = { ...(await read(".")), ...(await read("windows")) };
+  const aliases = { ...(await aliasesIn(".")), ...(await aliasesIn("windows")) };
   const pin = ({ name }: InstallableRuntime): string => {
     const pins = Object.entries(aliases).filter(([alias]) => alias.startsWith(`${name}-`));
     const [version, ...others] = new Set(pins.map(([, value]) => value.slice(value.lastIndexOf("@") + 1)));
@@ -74,6 +68,14 @@ export async function pinnedVersions(): Promise<Readonly<Record<InstallableRunti
   };
   const pins = [...RUNTIMES, WINDOWS, WORKERD].map((runtime) => [runtime.name, pin(runtime)]);
   return Object.fromEntries(pins) as Record<InstallableRuntime["name"], string>;
+}
+
+/** Returns the versions of the runtimes in a folder of `versions/`, by alias. */
+async function aliasesIn(folder: string): Promise<Readonly<Record<string, string>>> {
+  const manifest = JSON.parse(await readFile(join(versions, folder, "package.json"), "utf8")) as {
+    readonly optionalDependencies: Readonly<Record<string, string>>;
+  };
+  return manifest.optionalDependencies;
 }
 
 /** Returns an error message for the first runtime that fails or reports a different version; `undefined` if all report theirs. */

@@ -17,10 +17,9 @@ const PARTS = ["package.json", "LICENSE", "packages", "scripts", "test-vectors",
 export async function windowsPlace(installed: InstalledWindows, from: string, folder: string): Promise<Place> {
   const [root, prefix] = [join(folder, "project/"), join(folder, "prefix")];
   await must(["cp", "--archive", "--reflink=auto", join(installed.folder, "prefix"), prefix]);
-  const isWanted = (path: string): boolean => !/[\\/]node_modules$/.test(path);
   const documents = (await readdir(from)).filter((name) => name.endsWith(".md"));
   for (const part of [...PARTS, ...documents])
-    await cp(join(from, part), join(root, part), { recursive: true, filter: isWanted });
+    await cp(join(from, part), join(root, part), { recursive: true, filter: isSource });
   for (const { folder: target, name } of workspacePackages(root)) {
     const link = join(root, "node_modules", name);
     await mkdir(dirname(link), { recursive: true });
@@ -37,4 +36,8 @@ export async function windowsPlace(installed: InstalledWindows, from: string, fo
       programs.close();
     },
   };
+}
+
+function isSource(path: string): boolean {
+  return !path.endsWith("/node_modules");
 }
