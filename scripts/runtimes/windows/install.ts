@@ -22,9 +22,9 @@ export const canRunWindows: boolean = process.arch === "x64";
 const versions = fileURLToPath(new URL("../versions/windows", import.meta.url));
 
 /**
- * Installs Wine, Node for Windows, and vitest with its parts for Windows, 1.2 GB in total. All but Wine is stored in `~/.cache/nacre/windows`
- * (or below `XDG_CACHE_HOME`), in a folder named after the hash of the lock file and of Wine's version. Several processes may call this
- * function concurrently.
+ * Installs Wine, Node for Windows, and vitest with its parts for Windows, 1 GB in total. All but Wine is stored in
+ * `~/.cache/nacre/windows` (or below `XDG_CACHE_HOME`), in a folder named after the hash of the lock file and of Wine's version. Several
+ * processes may call this function concurrently.
  *
  * @throws if one of them cannot be installed.
  */
@@ -38,7 +38,7 @@ export async function ensureWindows(): Promise<InstalledWindows> {
     folder,
     async () => existsSync(folder),
     async (fresh) => {
-      process.stderr.write(`runtimes: installing ${WINDOWS.title} (300 MB)\n`);
+      process.stderr.write(`runtimes: installing ${WINDOWS.title} (160 MB)\n`);
       // Wine does not show links to Windows programs as links, so Node does not find the packages of pnpm's folders.
       await installPinned(versions, fresh, ["--os=win32", "--cpu=x64", "--install-strategy=hoisted"]);
       await makePrefix(join(fresh, "prefix"));

@@ -61,7 +61,7 @@ function serve(socket: Socket, secret: string, prefix: string): void {
   });
 }
 
-/** Starts a program in its own process group, so that one signal ends all that it started. */
+/** Starts a program in its own process group, so that one signal ends its children too. */
 function begin({ command, env }: ProgramStart, prefix: string, socket: Socket): ChildProcessWithoutNullStreams {
   const [program = "", ...words] = command.map((word) => translate(word, prefix));
   const { SSH_AUTH_SOCK: _, ...own } = process.env;
