@@ -30,11 +30,7 @@ const AT_ONCE = 3;
  * Installs the runtimes and browsers, starts an OpenSSH server, and runs the tests in each. Prints one line per subject, and the complete
  * output of a subject with failures.
  *
-<<<<<<< HEAD
- * @throws if a runtime, a browser or OpenSSH is not available. The matrix skips none but Windows, where Wine cannot run.
-=======
  * @throws if a runtime, a browser or OpenSSH is not available. The matrix skips Windows alone, and only where Wine cannot run.
->>>>>>> w/t5
  */
 export async function runMatrix({ only = [], words = [], write = false }: MatrixOptions = {}): Promise<MatrixResult> {
   const subjects = await installSubjects(only);

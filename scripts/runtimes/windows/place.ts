@@ -11,13 +11,8 @@ import { endPrograms, wineEnvironment } from "./wine.ts";
 const PARTS = ["package.json", "LICENSE", "packages", "scripts", "test-vectors", "examples"];
 
 /**
-<<<<<<< HEAD
- * Makes a copy of the project, and a prefix for this run alone, in `folder`. The folder is below that of `node_modules`, where Node looks for
- * packages. The copy's own `node_modules` has links to the workspace's packages, for programs that import them as published.
-=======
  * Makes a copy of the project, and a prefix for this run alone, in `folder`. The folder is below that of `node_modules`, where Node looks
  * for packages. The copy's own `node_modules` has links to the workspace's packages, for programs that import them as published.
->>>>>>> w/t5
  */
 export async function windowsPlace(installed: InstalledWindows, from: string, folder: string): Promise<Place> {
   const [root, prefix] = [join(folder, "project/"), join(folder, "prefix")];
