@@ -142,7 +142,6 @@ export {
   type WriteTarget,
 } from "nacre/extend";
 export {
-  assertConfigCommand,
   type Config,
   type LoadConfigOptions,
   loadConfig,
@@ -188,7 +187,7 @@ export type { PassphraseSource } from "./keys/identity-file.ts";
 export { type PrivateKeyOptions, privateKey } from "./keys/key-file.ts";
 export type { HostKeyLookup, KnownHostsOptions } from "./keys/known-hosts-options.ts";
 export type { HostKeyUpdate, UpdatedHostKey } from "./keys/known-hosts-update.ts";
-export { createSecretFile, pathExposure, readSecretFile } from "./keys/owned-file.ts";
+export { pathExposure, readSecretFile } from "./keys/owned-file.ts";
 export {
   type FileToRead,
   type SignFileOptions,
@@ -206,14 +205,3 @@ export { type TcpOptions, tcpDuplex } from "./net/dial.ts";
 export type { Lookup } from "./net/lookup.ts";
 export { socketDuplex } from "./net/socket-duplex.ts";
 export type { NodeStreams } from "./streams/node-streams.ts";
-export { type ProgramCall, shellCommand } from "./windows/programs.ts";
-export {
-  devicePath,
-  isAbsolutePath,
-  isNullDevice,
-  isWindows,
-  type System,
-  showPath,
-  systemFile,
-  thisSystem,
-} from "./windows/system.ts";

@@ -1,4 +1,4 @@
-import { type System, thisSystem } from "@nacre/node";
+import { type System, thisSystem } from "@nacre/node/extend";
 import { onTestFinished, vi } from "vitest";
 
 /** Windows, with the variables that it always has. The folders do not exist on any machine. */

@@ -1,5 +1,6 @@
 import { copy, download, upload } from "@nacre/files";
-import { loadNodeFiles, showPath, type TransferOptions, type TransferResult } from "@nacre/node";
+import { loadNodeFiles, type TransferOptions, type TransferResult } from "@nacre/node";
+import { showPath } from "@nacre/node/extend";
 import { escapeText, SshError } from "@nacre/wire";
 import { explain, say } from "../say.ts";
 import type { CopyArguments } from "./arguments.ts";

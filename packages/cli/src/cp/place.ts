@@ -1,5 +1,5 @@
 import { decodePath } from "@nacre/files";
-import { isWindows } from "@nacre/node";
+import { isWindows } from "@nacre/node/extend";
 import { usage } from "../options.ts";
 import { type Destination, readHostName, readUriPlace } from "../ssh/destination.ts";
 

@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import type { TransferSink } from "@nacre/files";
-import { devicePath, isWindows, showPath } from "@nacre/node";
+import { devicePath, isWindows, showPath } from "@nacre/node/extend";
 import { unwritable } from "../ssh/unwritable.ts";
 
 /** Paths of this process's standard output. If that is redirected to a file, a copy would replace the file while others write to it. */

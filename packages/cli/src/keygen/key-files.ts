@@ -11,7 +11,7 @@ import {
   type UnlockedKey,
 } from "@nacre/keyfiles";
 import type { PrivateKey } from "@nacre/keys";
-import { createSecretFile } from "@nacre/node";
+import { createSecretFile } from "@nacre/node/extend";
 import { escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
 import { inSlices } from "nacre/extend";
 import { usage } from "../options.ts";

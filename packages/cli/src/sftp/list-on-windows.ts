@@ -1,5 +1,5 @@
 import type { LocalStats } from "@nacre/files";
-import { showPath } from "@nacre/node";
+import { showPath } from "@nacre/node/extend";
 import { SshError } from "@nacre/wire";
 import { inColumns } from "./listing.ts";
 import { timeText } from "./long-listing.ts";

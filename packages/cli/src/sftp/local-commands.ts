@@ -1,4 +1,4 @@
-import { isWindows, type ProgramCall, shellCommand, showPath } from "@nacre/node";
+import { isWindows, type ProgramCall, shellCommand, showPath } from "@nacre/node/extend";
 import { escapeText, SshError } from "@nacre/wire";
 import type { Command } from "./command.ts";
 import { listOnWindows } from "./list-on-windows.ts";

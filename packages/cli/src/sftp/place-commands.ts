@@ -1,5 +1,5 @@
 import { homedir } from "node:os";
-import { showPath } from "@nacre/node";
+import { showPath } from "@nacre/node/extend";
 import { SshError } from "@nacre/wire";
 import type { Command } from "./command.ts";
 import { type Session, shown } from "./session.ts";

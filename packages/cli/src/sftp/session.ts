@@ -1,6 +1,7 @@
 import { join, resolve } from "node:path";
 import type { LocalFiles } from "@nacre/files";
-import { devicePath, isNullDevice, type ProgramCall, type Sftp, showPath } from "@nacre/node";
+import type { Sftp } from "@nacre/node";
+import { devicePath, isNullDevice, type ProgramCall, showPath } from "@nacre/node/extend";
 import { escapeText, SshError } from "@nacre/wire";
 import type { ProgressBar } from "../cp/progress-bar.ts";
 import { type GlobTree, glob } from "../glob.ts";

@@ -1,5 +1,6 @@
 import { download, type LocalFileType, type LocalPath, nameProblem, upload, WrittenNames } from "@nacre/files";
-import { isNullDevice, showPath, type TransferOptions, type TransferResult } from "@nacre/node";
+import type { TransferOptions, TransferResult } from "@nacre/node";
+import { isNullDevice, showPath } from "@nacre/node/extend";
 import { escapeText, SshError } from "@nacre/wire";
 import { unsetLines, unverifiedLines } from "../cp/result-lines.ts";
 import { intoSpecial, isStandardOutput } from "../cp/special-file.ts";

@@ -1,12 +1,6 @@
 import { existsSync } from "node:fs";
-import {
-  expandHome,
-  isWindows,
-  type ResolveConfigOptions,
-  type ResolvedConfig,
-  resolveConfig,
-  showPath,
-} from "@nacre/node";
+import { expandHome, type ResolveConfigOptions, type ResolvedConfig, resolveConfig } from "@nacre/node";
+import { isWindows, showPath } from "@nacre/node/extend";
 import { escapeText, SshError } from "@nacre/wire";
 import { usage } from "../options.ts";
 import { say } from "../say.ts";

@@ -7,8 +7,8 @@ import {
   type HopOptions,
   type JumpHost,
   type ResolvedConfig,
-  showPath,
 } from "@nacre/node";
+import { showPath } from "@nacre/node/extend";
 import { escapeText } from "@nacre/wire";
 import { say, show } from "../say.ts";
 import { type Asker, openAsker } from "../terminal/asker.ts";

@@ -1,6 +1,7 @@
 import type { AddKeysToAgent, ConfigValues } from "@nacre/config";
 import { keyLabel } from "@nacre/keys/internal";
-import { type ConnectOptions, showPath } from "@nacre/node";
+import type { ConnectOptions } from "@nacre/node";
+import { showPath } from "@nacre/node/extend";
 import { say } from "../say.ts";
 import type { Asker } from "../terminal/asker.ts";
 import { Askpass, askpassUse } from "../terminal/asker.ts";

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import type { ConfigValues } from "@nacre/config";
-import { systemFile } from "@nacre/node";
+import { systemFile } from "@nacre/node/extend";
 
 /**
  * Returns the variables that are sent although no line says so: LANG and LC_*, which the configuration files of Debian, Fedora and macOS

@@ -1,5 +1,6 @@
 import { closeSync, constants, fchmodSync, fstatSync, openSync, type Stats, statSync, writeSync } from "node:fs";
-import { expandHome, showPath } from "@nacre/node";
+import { expandHome } from "@nacre/node";
+import { showPath } from "@nacre/node/extend";
 import { SshError, toHex } from "@nacre/wire";
 import type { KeyLogPort } from "nacre";
 

@@ -1,6 +1,7 @@
 import type { ConfigValues } from "@nacre/config";
 import { keyLabel, parsePublicKey } from "@nacre/keys/internal";
-import { type ConnectOptions, fingerprint, type PresentedHostKey, type PromptRequest, showPath } from "@nacre/node";
+import { type ConnectOptions, fingerprint, type PresentedHostKey, type PromptRequest } from "@nacre/node";
+import { showPath } from "@nacre/node/extend";
 import { escapeText, SshError } from "@nacre/wire";
 import { certificateNote } from "nacre/extend";
 import type { Asker } from "../terminal/asker.ts";

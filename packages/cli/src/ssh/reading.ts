@@ -1,5 +1,6 @@
 import { openSync, writeSync } from "node:fs";
-import { devicePath, type ResolvedConfig, showPath } from "@nacre/node";
+import type { ResolvedConfig } from "@nacre/node";
+import { devicePath, showPath } from "@nacre/node/extend";
 import { redirectMessages, say } from "../say.ts";
 import { readConfiguration } from "./configuration.ts";
 import { isQuiet } from "./log-level.ts";

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import type { ConfigValues } from "@nacre/config";
-import { type Client, type Exit, isWindows, type NodeProcess } from "@nacre/node";
+import type { Client, Exit, NodeProcess } from "@nacre/node";
+import { isWindows } from "@nacre/node/extend";
 import { SshError } from "@nacre/wire";
 import { carry } from "./carry.ts";
 import { type EscapeTargets, escapeActions } from "./escape-actions.ts";

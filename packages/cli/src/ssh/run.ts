@@ -2,14 +2,8 @@ import { spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ConfigValues } from "@nacre/config";
 import { channelTimeouts, expandText, sessionEnvironment } from "@nacre/config";
-import {
-  assertConfigCommand,
-  type Client,
-  type ReconnectEvent,
-  type ResolvedConfig,
-  shellCommand,
-  showPath,
-} from "@nacre/node";
+import type { Client, ReconnectEvent, ResolvedConfig } from "@nacre/node";
+import { assertConfigCommand, shellCommand, showPath } from "@nacre/node/extend";
 import { escapeText, matchPattern, SshError } from "@nacre/wire";
 import { oneLine } from "../one-line.ts";
 import { FAILURE, say } from "../say.ts";

@@ -1,4 +1,4 @@
-import { showPath } from "@nacre/node";
+import { showPath } from "@nacre/node/extend";
 import { SshError } from "@nacre/wire";
 
 /** Returns the error for output that the system does not take, for example because the disk is full. `what` names the output. */

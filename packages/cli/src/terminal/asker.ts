@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { isAbsolutePath, isWindows, showPath, thisSystem } from "@nacre/node";
+import { isAbsolutePath, isWindows, showPath, thisSystem } from "@nacre/node/extend";
 import { say, show } from "../say.ts";
 import { openTerminal, type TerminalDescriptors, terminalOn } from "./terminal.ts";
 

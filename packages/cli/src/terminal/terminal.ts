@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
 import { StringDecoder } from "node:string_decoder";
 import { ReadStream, WriteStream } from "node:tty";
-import { isWindows } from "@nacre/node";
+import { isWindows } from "@nacre/node/extend";
 import { SshError } from "@nacre/wire";
 
 /** Source of typed keys: a terminal's read stream, or a fake in tests. */

@@ -1,7 +1,8 @@
 import { PassThrough } from "node:stream";
 import { type MemoryFileSystem, memoryFileSystem, sftpServer } from "@nacre/files/server";
 import { generateEd25519 } from "@nacre/keys";
-import { type Client, connect, type ListenOptions, listen, loadNodeFiles, type ProgramCall } from "@nacre/node";
+import { type Client, connect, type ListenOptions, listen, loadNodeFiles } from "@nacre/node";
+import type { ProgramCall } from "@nacre/node/extend";
 import { onTestFinished } from "vitest";
 import { execute } from "../../src/sftp/execute.ts";
 import { Session, type SessionSettings } from "../../src/sftp/session.ts";

@@ -2,7 +2,8 @@ import { once } from "node:events";
 import { type Stats, statSync } from "node:fs";
 import { connect } from "node:net";
 import { getSystemErrorMap } from "node:util";
-import { pathExposure, socketDuplex, thisSystem } from "@nacre/node";
+import { pathExposure, socketDuplex } from "@nacre/node";
+import { thisSystem } from "@nacre/node/extend";
 import { type Master, openMaster } from "nacre/internal-on-demand";
 import { sshUsage } from "../../options.ts";
 
