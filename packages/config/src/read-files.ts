@@ -164,8 +164,12 @@ function includePath(state: ConfigState, word: string, origin: Origin, { file, p
   if (expanded.startsWith("~") && file.kind === "system")
     throw new BadLine(`${place(origin)}: bad include path ${expanded}.`);
   if (isAbsolute(expanded, local)) return expanded;
-  if (!expanded.startsWith("~"))
-    return `${file.kind === "system" ? systemFolder(local) : `${local.home}/.ssh/`}${expanded}`;
+  if (!expanded.startsWith("~")) {
+    const folder = file.kind === "system" ? systemFolder(local) : `${local.home}/.ssh/`;
+    if (folder === undefined)
+      throw new BadLine(`${place(origin)}: relative include path ${expanded} without a folder of the system's files.`);
+    return `${folder}${expanded}`;
+  }
   // As with glob(3), the path of an unknown user is taken as written, and matches nothing.
   return expandTilde(expanded, state.request) ?? expanded;
 }
@@ -174,8 +178,9 @@ function isAbsolute(path: string, { windows }: LocalFacts): boolean {
   return path.startsWith("/") || (windows !== undefined && /^(?:[a-z]:[\\/]|\\)/i.test(path));
 }
 
-function systemFolder({ windows }: LocalFacts): string {
-  return windows?.systemFolder ?? "/etc/ssh/";
+function systemFolder({ windows }: LocalFacts): string | undefined {
+  // On Windows, /etc/ssh is on the current drive, where every user may create files.
+  return windows === undefined ? "/etc/ssh/" : windows.systemFolder;
 }
 
 function* includeFile(state: ConfigState, path: string, at: string, block: Block, where: Where): Asking<void> {

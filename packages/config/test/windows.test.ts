@@ -18,6 +18,9 @@ describe("Include on Windows", () => {
   it("in the system's file is in the folder of that file, not on the current drive", () => {
     expect(included("part", "C:\\ProgramData\\ssh\\part", "system")).toBe("7");
     expect(included("part", "/etc/ssh/part", "system")).toBe("22");
+    const unknown = { windows: { systemFolder: undefined }, disk: { "/etc/ssh/part": "Port 7\n" } };
+    const files = [{ path: "/c", kind: "system" }] as const;
+    expect(String(failure("Include part\n", { ...unknown, files }))).toContain("relative include path part");
   });
 
   it("has names with colons and backslashes elsewhere", () => {

@@ -26,7 +26,10 @@ export interface FormatPrivateKeyOptions {
    * Unused for `"pem"`.
    */
   readonly rounds?: number | undefined;
-  /** Cipher for `"openssh"`, by its name in `ssh -Q cipher`: AES, or chacha20-poly1305@openssh.com. Default `"aes256-ctr"`. */
+  /**
+   * Cipher for `"openssh"` with a passphrase, by its name in `ssh -Q cipher`: AES, or chacha20-poly1305@openssh.com. Default
+   * `"aes256-ctr"`. Unused for other formats.
+   */
   readonly cipher?: string | undefined;
   /** Random source for check integers, salts and IVs. */
   readonly random: RandomSource;

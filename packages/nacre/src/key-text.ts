@@ -1,4 +1,4 @@
-// The checks of `privateKey`, apart from it: the packages that share them do not reach its `import()` of the key file parser.
+// The checks of `privateKey`, apart from it: bundles of packages that share them do not carry the key file parser.
 import { SshError } from "@nacre/wire";
 import { isBytes, usage } from "./check.ts";
 

@@ -17,8 +17,7 @@ const PRIVATE_KEY_OPTIONS: OptionRows<PrivateKeyOptions> = {
   forms: {
     type: "array",
     check(forms = []) {
-      if (!forms.every((form) => typeof (form as Partial<KeyFileForm> | null)?.open === "function"))
-        throw usage("`forms` must be a list of forms of key files, such as `ppkFiles`");
+      if (!forms.every(isForm)) throw usage("`forms` must be a list of forms of key files, such as `ppkFiles`");
     },
   },
 };
@@ -36,4 +35,8 @@ export async function privateKey(text: string | Uint8Array, options: PrivateKeyO
   if (!opened.encrypted) return opened.privateKey;
   if (passphrase === undefined) throw passphraseNeeded();
   return (await inSlices(opened.decrypt(passphrase))).privateKey;
+}
+
+function isForm(form: Partial<KeyFileForm> | null): boolean {
+  return typeof form?.begins === "function" && typeof form.open === "function";
 }

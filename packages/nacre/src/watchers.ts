@@ -15,8 +15,8 @@ export function describedTrace(port: TracePort): ProtocolTrace {
 }
 
 /**
- * Returns the option `trace` as a trace. For entry points that carry the descriptions of packets, and with `describeCertificate` those of
- * certificates. Throws `usage` for another object.
+ * Returns the option `trace` as a trace. For entry points that carry the descriptions of packets. Pass `describeCertificate` as
+ * `describeKey` to show the fields of certificates. Throws `usage` for another object.
  */
 export function withDescriptions(
   trace: TracePort | ProtocolTrace | undefined,

@@ -30,7 +30,8 @@ describe("privateKey", () => {
     ["a text that is not a key file", "not a key file", {}, "file-malformed"],
     ["a missing text", undefined, {}, "usage"],
     ["an unknown option", plain.text, { password: "x" }, "usage"],
-    ["a form that is none", plain.text, { forms: ["ppk"] }, "usage"],
+    ["a name in place of a form", plain.text, { forms: ["ppk"] }, "usage"],
+    ["a form without `begins`", plain.text, { forms: [{ open: () => {} }] }, "usage"],
   ])("rejects %s", async (_, text, options, code) => {
     expect(await failure(privateKey(text as string, options as PrivateKeyOptions))).toMatchObject({
       name: "SshError",

@@ -15,7 +15,7 @@ import {
   SshError,
   serve,
 } from "nacre";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 
 /** Session handler that prints the user and the methods of the login. */
 const whoami = async (session: Session): Promise<void> => {
@@ -439,7 +439,11 @@ describe("a server", () => {
   });
 
   it("keeps the connection after a login in time", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
     const { client, connection } = await served({ loginGraceTime: 60_000, session: whoami });
+    vi.advanceTimersByTime(120_000);
+    vi.useRealTimers();
     expect(connection.user).toBe("alice");
     expect(connection.clientVersion).toMatch(/^SSH-2.0-Nacre/);
     expect(connection.negotiated?.kex.name).toContain("25519");

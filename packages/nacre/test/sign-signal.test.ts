@@ -2,7 +2,7 @@ import { hostKey, StreamServer, userKey, welcome } from "@nacre/testing/nacre/ho
 import { code } from "@nacre/testing/nacre/outcomes";
 import { served, visitor, wire } from "@nacre/testing/nacre/wire";
 import { connect, type RemoteIdentity, serve } from "nacre";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 
 /** Returns an identity that records each signal passed to `sign`. `sign` calls `asked` and rejects when its signal aborts. */
 function pendingIdentity(asked: () => void): RemoteIdentity & { readonly given: AbortSignal[] } {
@@ -38,9 +38,11 @@ describe("the signal of a remote identity's `sign`", () => {
   });
 
   it("aborts when the server's time for a login is over", async () => {
-    const identity = pendingIdentity(() => {});
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const identity = pendingIdentity(() => vi.advanceTimersByTime(60_000));
     const { near, far } = wire();
-    const connection = serve(far, { hostKeys: [hostKey], authenticate, loginGraceTime: 1000 });
+    const connection = serve(far, { hostKeys: [hostKey], authenticate, loginGraceTime: 60_000 });
     await expect(connect(near, { ...visitor, identities: [identity] })).rejects.toEqual(code("disconnected"));
     expect(identity.given[0]!.reason).toEqual(code("disconnected"));
     await connection.ended;

@@ -50,8 +50,8 @@ import type { ProtocolTrace, TracePort } from "./trace.ts";
 export type DescribeCertificate = (publicKey: Uint8Array) => string;
 
 /**
- * Makes a trace that describes each packet to `port`, escaped and without secrets. Keeps no state: connections may share it. With
- * `describeCertificate`, an export, it shows the fields of certificates.
+ * Makes a trace that describes each packet to `port`, escaped and without secrets. Keeps no state: connections may share it. Pass
+ * `describeCertificate` as `describeKey` to show the fields of certificates.
  */
 export function describedTrace(port: TracePort, describeKey: DescribeCertificate = () => ""): ProtocolTrace {
   return {

@@ -14,7 +14,7 @@ export interface LoginKey extends SignatureFacts {
   readonly publicKey: Bytes;
 }
 
-/** One factor that a client has proved. A "publickey" factor holds the key whose signature was verified. */
+/** One factor that a client has proved. A "publickey" factor holds the key whose signature was verified, or its certificate. */
 export type Factor =
   | ({ readonly method: "publickey" } & LoginKey)
   | { readonly method: "password" | "keyboard-interactive" }

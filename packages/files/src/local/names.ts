@@ -36,13 +36,13 @@ export class WrittenNames {
   }
 }
 
-/** Windows compares names by their capital letters, one character at a time. */
+/** Windows compares names one character at a time. For one whose capital is two letters, such as U+1FBC, the small letter does it. */
 function withoutCase(name: string): string {
   const upper = name.toUpperCase();
   if (upper.length === name.length) return upper;
   return Array.from(name, (character) => {
     const capital = character.toUpperCase();
-    return capital.length === character.length ? capital : character;
+    return capital.length === character.length ? capital : character.toLowerCase();
   }).join("");
 }
 

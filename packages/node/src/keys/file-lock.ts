@@ -58,6 +58,7 @@ async function acquire(lock: string, warn: (text: string) => void): Promise<() =
   const began = Date.now();
   const deadline = began + GIVE_UP_AFTER;
   let said = false;
+  let wasHeld = false;
   for (;;) {
     try {
       const made = await open(lock, "wx", 0o600);
@@ -72,8 +73,9 @@ async function acquire(lock: string, warn: (text: string) => void): Promise<() =
       }
       return () => release(lock, id);
     } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "EEXIST") wasHeld = true;
       // On Windows a lock that is being removed cannot be made again for a moment, with the same error as in a read-only folder.
-      const isGoing = isWindows() && isHeld(error) && Date.now() < began + SAY_AFTER;
+      const isGoing = isWindows() && isHeld(error) && (wasHeld || Date.now() < began + SAY_AFTER);
       // The folder is read-only: only the queue of this process protects the file.
       if ((error as NodeJS.ErrnoException).code !== "EEXIST" && !isGoing) return async () => {};
     }

@@ -11,7 +11,7 @@ export interface KnownHostsOptions {
   readonly files?: string | readonly string[] | undefined;
   /**
    * Path or paths of files that are only read; default `/etc/ssh/ssh_known_hosts`, or none if `files` is given. On Windows the default is
-   * `%ProgramData%\\ssh\\ssh_known_hosts`.
+   * `%ProgramData%\ssh\ssh_known_hosts`.
    */
   readonly globalFiles?: string | readonly string[] | undefined;
   /**

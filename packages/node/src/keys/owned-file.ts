@@ -43,7 +43,7 @@ export async function readOwned(path: string, options: OwnedFileOptions = {}): P
   const { owner = process.getuid?.(), home = accountHome(), maxBytes = MAX_BYTES, known } = options;
   let file: FileHandle | undefined;
   try {
-    // The checks below accepted this content. Folders that others can write since then do not change it.
+    // The checks below accepted this content. A folder that others can write by now has not changed it.
     if (known !== undefined && versionOf(await stat(path)) === known.version) return known;
     // Without O_NONBLOCK, opening a pipe that has no writer blocks a thread.
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);

@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { LINUX, onSystem, WINDOWS } from "@nacre/testing/windows";
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { hostKeyFile } from "../../src/index.ts";
 import { withFileLock } from "../../src/keys/file-lock.ts";
 import { readIfThere } from "../../src/keys/files.ts";
@@ -45,22 +45,40 @@ async function outcome(options: HostOptions): Promise<string> {
   return codeOf((async () => known.verify({ algorithm: "ssh-ed25519", blob, fingerprint: "" }))());
 }
 
+/** Resolves with whether a lock file exists while the lock is held. */
+function isLocked(path: string): Promise<boolean> {
+  return withFileLock(
+    path,
+    () => {},
+    () =>
+      stat(`${path}.lock`).then(
+        () => true,
+        () => false,
+      ),
+  );
+}
+
 describe("the lock of known_hosts on Windows", () => {
   test("is waited for while the last one is being removed", async () => {
     onSystem(WINDOWS);
     const path = join(await temporaryFolder(), "known_hosts");
     let left = 3;
     disk.refusal = (file) => (file.endsWith(".lock") && left-- > 0 ? "EPERM" : undefined);
-    const isLocked = await withFileLock(
-      path,
-      () => {},
-      () =>
-        stat(`${path}.lock`).then(
-          () => true,
-          () => false,
-        ),
-    );
-    expect([isLocked, left]).toEqual([true, -1]);
+    expect([await isLocked(path), left]).toEqual([true, -1]);
+  });
+
+  test("is waited for while another process removes it after a long time", async () => {
+    onSystem(WINDOWS);
+    vi.useFakeTimers({ toFake: ["Date"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const path = join(await temporaryFolder(), "known_hosts");
+    const codes = ["EEXIST", "EPERM", undefined];
+    disk.refusal = (file) => {
+      if (!file.endsWith(".lock")) return undefined;
+      vi.setSystemTime(Date.now() + 3000);
+      return codes.shift();
+    };
+    expect([await isLocked(path), codes]).toEqual([true, []]);
   });
 
   test("is left out in a folder that stays read-only", async () => {

@@ -7,7 +7,7 @@ import { probe, type WebKey, webCrypto, webKeyOf } from "./web-key.ts";
 
 /**
  * Imports the text of a private key file into WebCrypto as a key that is not extractable. Accepts OpenSSH, PKCS#8, PKCS#1 and SEC1, plain
- * or encrypted.
+ * or encrypted, and the `forms` in `options`.
  *
  * The text remains in the page's memory until it is garbage collected. Rejects as `privateKey` of `nacre` does, or with
  * `not-supported-here` if WebCrypto lacks the key's algorithm.

@@ -24,7 +24,10 @@ export type LoginIdentity = PrivateKey | RemoteIdentity | CertifiedIdentity;
 /** Options of `connect` whose identities are keys alone. */
 export type WithKeys<Options> = Omit<Options, "identities"> & Pick<LoginOptions, "identities">;
 
-/** Returns options of `connect` in which a key that presents it takes the place of each certificate. Throws `usage` for an invalid one. */
+/**
+ * Returns options of `connect` with each `{ certificate, key }` replaced by a key that presents the certificate. Throws `usage` unless the
+ * certificate is a user's and of that key.
+ */
 export function withCertificates<Options extends { readonly identities?: readonly LoginIdentity[] | undefined }>(
   options: Options,
 ): WithKeys<Options> {

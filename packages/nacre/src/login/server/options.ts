@@ -46,7 +46,10 @@ export interface RemoteHostKey {
 export interface LoginFacts {
   /** User name as the client sent it; may be any text. Escape it before display. */
   readonly user: string;
-  /** Factors accepted so far for this user on this connection, in a login that needs several. */
+  /**
+   * Factors accepted so far for this user on this connection, in a login that needs several. A certificate is a "publickey" factor with
+   * `certificate`.
+   */
   readonly factors: readonly Factor[];
   /** Address of the client, from the option `remoteAddress`. */
   readonly remoteAddress: string | undefined;
