@@ -114,9 +114,16 @@ describe("a file that another program has open", () => {
     expect(await isWritableAfter(join(folder, "f"), join(folder, "l"))).toBe(false);
   });
 
-  test("keeps its first error if it cannot be prepared", async () => {
-    const work = failing(1);
-    await whileHeld(work, () => Promise.reject(new Error("not this one")), fakeClock());
+  test("is tried again if the attribute cannot be cleared, and the error is that of the last attempt", async () => {
+    const prepare = (): Promise<never> => Promise.reject(new Error("not this one"));
+    let attempts = 0;
+    const work = async (): Promise<number> => {
+      attempts++;
+      if (attempts === 1) throw refused();
+      return attempts;
+    };
+    expect(await whileHeld(work, prepare, fakeClock())).toBe(2);
+    await expect(whileHeld(failing(1000), prepare, fakeClock())).rejects.toThrow("operation not permitted");
   });
 });
 
