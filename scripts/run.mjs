@@ -68,7 +68,7 @@ const commands = {
     run("vitest", [...VITEST, "interop", "--project", "verify", ...args]);
   },
 
-  /** Runs the tests of `@nacre/node` and `nacre` on other runtimes and on Windows, a worker in workerd, and unit tests in Chromium. */
+  /** Runs the tests of `@nacre/node` and `nacre` on other runtimes, a worker in workerd, and unit tests in Chromium; Windows on request. */
   runtimes(args) {
     install();
     build();

@@ -54,6 +54,12 @@ describe("the program of SSH_ASKPASS", () => {
     expect(said).toBe("");
   });
 
+  test("answers nothing if `spawn` throws, as it does on Windows for a script", async () => {
+    vi.stubEnv("SSH_ASKPASS", process.execPath);
+    expect(await new Askpass().ask("a question with a NUL: \0")).toBe("");
+    expect(said).toMatch(/^ssh_askpass: exec\(.*\): .*without null bytes/);
+  });
+
   test.each([
     ["first line", "printf 'one\\ntwo\\n'", "one"],
     ["text before a carriage return", "printf 'one\\r\\n'", "one"],

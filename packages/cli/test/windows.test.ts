@@ -7,6 +7,7 @@ import { LINUX, onSystem, WINDOWS } from "@nacre/testing/windows";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { findTarget, planStep } from "../src/cp/plan.ts";
 import { localSide } from "../src/cp/side.ts";
+import { sshfpRecords } from "../src/keygen/convert-key.ts";
 import { readConfiguration } from "../src/ssh/configuration.ts";
 import { runRemote } from "../src/ssh/remote.ts";
 import { Askpass } from "../src/terminal/asker.ts";
@@ -15,11 +16,21 @@ import { connectToMemory, FakeTty, openSession } from "./sftp/support.ts";
 import { temporaryFolder } from "./support.ts";
 
 const resolved = vi.hoisted(() => ({ options: undefined as unknown }));
+/** Paths of the files that were read. */
+const read = vi.hoisted((): string[] => []);
 
 vi.mock(import("node:child_process"), async (original) => ({
   ...(await original()),
   spawnSync: vi.fn(() => ({}) as SpawnSyncReturns<Buffer>) as unknown as typeof spawnSync,
 }));
+vi.mock(import("node:fs/promises"), async (original) => {
+  const fs = await original();
+  const readFile = ((path: string, ...rest: []) => {
+    read.push(path);
+    return fs.readFile(path, ...rest);
+  }) as typeof fs.readFile;
+  return { ...fs, readFile };
+});
 vi.mock(import("@nacre/node"), async (original) => {
   const node = await original();
   const resolveConfig: typeof node.resolveConfig = (host, options) => {
@@ -113,6 +124,18 @@ describe("commands of this machine", () => {
     onSystem(WINDOWS);
     expect([await commandsWith(), await commandsWith("file")]).toEqual([undefined, true]);
   });
+});
+
+test("keygen -r reads the host keys of ProgramData, and none on the current drive", async () => {
+  const sshfp = { action: "sshfp", name: "host", file: undefined, hashes: ["sha256"], generic: false } as const;
+  read.length = 0;
+  onSystem(WINDOWS);
+  await expect(sshfpRecords(sshfp)).rejects.toThrow("no keys found");
+  const folder = "C:\\NoProgramData\\ssh\\ssh_host_";
+  expect(read).toEqual(["rsa", "ecdsa", "ed25519"].map((type) => `${folder}${type}_key.pub`));
+  onSystem({ platform: "win32", environment: { ProgramData: "\\ProgramData" } });
+  await expect(sshfpRecords(sshfp)).rejects.toThrow("no keys found");
+  expect(read).toHaveLength(3);
 });
 
 describe("a terminal session", () => {

@@ -1,6 +1,6 @@
 /**
- * What a program of its own builds on beside `@nacre/node`, such as the command `nacre`: where the system has its files and programs, how
- * paths are shown, secret files, and commands of configurations. These may change with any version.
+ * Functions of `@nacre/node` for programs such as the command `nacre`: places of the system's files and programs, paths as they are shown,
+ * secret files, and commands of configurations. They may change with any version.
  *
  * @module
  */

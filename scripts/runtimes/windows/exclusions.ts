@@ -180,6 +180,9 @@ export const WINDOWS_EXCLUSIONS: Readonly<Record<string, Readonly<Record<string,
       'AddKeysToAgent ask is answered "" by the program: true',
       'AddKeysToAgent ask is answered "yes" by the program: true',
     ],
+    "packages/cli/test/keygen-files.test.ts": [
+      "a printed public key -y gets the passphrase from the program of SSH_ASKPASS",
+    ],
     "packages/node/test/command-duplex.test.ts": [
       "`proxyCommand` ends when the server does",
       "`proxyCommand` has the stderr of this process",

@@ -50,8 +50,8 @@ function serve(socket: Socket, secret: string, prefix: string): void {
   socket.once("close", () => kill("SIGKILL"));
   readFrames(socket, (type, data) => {
     if (child === undefined) {
-      const start = type === FRAME.start ? (JSON.parse(data.toString()) as ProgramStart) : undefined;
-      if (start === undefined || !isEqual(start.secret, secret)) return void socket.destroy();
+      const start = startIn(type, data, secret);
+      if (start === undefined) return void socket.destroy();
       child = begin(start, prefix, socket);
       child.once("error", ({ message }) => end({ status: null, signal: null, failure: message }));
       child.once("close", (status, signal) => end({ status, signal }));
@@ -59,6 +59,16 @@ function serve(socket: Socket, secret: string, prefix: string): void {
     else if (data.length === 0) child.stdin.end();
     else child.stdin.write(Buffer.from(data));
   });
+}
+
+/** Returns the program that a frame asks for; `undefined` if the frame is malformed or lacks the secret. */
+function startIn(type: number, data: Buffer, secret: string): ProgramStart | undefined {
+  try {
+    const start = type === FRAME.start ? (JSON.parse(data.toString()) as ProgramStart) : undefined;
+    return start !== undefined && isEqual(start.secret, secret) ? start : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Starts a program in its own process group, so that one signal ends its children too. */

@@ -8,6 +8,7 @@ import {
 } from "@nacre/keyfiles";
 import { keyLabel, type PublicKey } from "@nacre/keys";
 import { account, expandHome } from "@nacre/node";
+import { systemFile } from "@nacre/node/extend";
 import { base64Decode, SshError, utf8DecodeLossy } from "@nacre/wire";
 import type { KeyFileArguments } from "./key-file-arguments.ts";
 import { inFile, loadPrivateKey, loadPublicKey, readKeyFile } from "./key-files.ts";
@@ -15,8 +16,8 @@ import { inFile, loadPrivateKey, loadPublicKey, readKeyFile } from "./key-files.
 type Arguments<A extends KeyFileArguments["action"]> = Extract<KeyFileArguments, { action: A }>;
 
 const PROMPT = "Enter passphrase: ";
-/** Host keys of OpenSSH's server, in the order of ssh-keygen. */
-const HOST_KEYS = ["rsa", "ecdsa", "ed25519"].map((type) => `/etc/ssh/ssh_host_${type}_key`);
+/** Files of the host keys of OpenSSH's server, in the order of ssh-keygen. */
+const HOST_KEYS = ["rsa", "ecdsa", "ed25519"].map((type) => `ssh_host_${type}_key.pub`);
 
 /** Returns what `-e` prints: the public key for other programs. */
 export async function exportKey({ file, format, passphrase }: Arguments<"export">): Promise<string> {
@@ -69,9 +70,9 @@ async function keyToPublish(path: string): Promise<KeyToPublish> {
 
 async function hostKeys(): Promise<KeyToPublish[]> {
   const keys: KeyToPublish[] = [];
-  for (const path of HOST_KEYS) {
+  for (const path of HOST_KEYS.flatMap((name) => systemFile(name) ?? [])) {
     try {
-      keys.push(await keyToPublish(`${path}.pub`));
+      keys.push(await keyToPublish(path));
     } catch (error) {
       if (!(error instanceof SshError) || error.code !== "file-unreadable") throw error;
     }

@@ -11,8 +11,8 @@ import {
   type UnlockedKey,
 } from "@nacre/keyfiles";
 import type { PrivateKey } from "@nacre/keys";
-import { createSecretFile } from "@nacre/node/extend";
-import { escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
+import { createSecretFile, showPath } from "@nacre/node/extend";
+import { SshError, utf8DecodeLossy } from "@nacre/wire";
 import { inSlices } from "nacre/extend";
 import { usage } from "../options.ts";
 import { say } from "../say.ts";
@@ -40,7 +40,7 @@ export async function loadPrivateKey(file: string, given: string | undefined, pr
   if (uid === process.getuid?.() && (mode & 0o077) !== 0)
     throw new SshError(
       "file-unreadable",
-      `other users can read or write the private key ${escapeText(file)}; run \`chmod 600\` on it`,
+      `other users can read or write the private key ${showPath(file)}; run \`chmod 600\` on it`,
     );
   return inFile(file, async () => {
     const opened = openPrivateKey(bytes);
@@ -76,8 +76,8 @@ export async function readKeyFile(file: string): Promise<Uint8Array> {
     return await readFile(file);
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
-    const reason = code === "ENOENT" ? "no such file" : escapeText(message);
-    throw new SshError("file-unreadable", `cannot read ${escapeText(file)}: ${reason}`, { cause });
+    const reason = code === "ENOENT" ? "no such file" : showPath(message);
+    throw new SshError("file-unreadable", `cannot read ${showPath(file)}: ${reason}`, { cause });
   }
 }
 
@@ -87,7 +87,7 @@ export async function inFile<T>(file: string, read: () => Promise<T>): Promise<T
     return await read();
   } catch (cause) {
     if (!(cause instanceof SshError) || cause.code === "usage") throw cause;
-    throw new SshError(cause.code, `${escapeText(file)}: ${cause.message}`, { cause });
+    throw new SshError(cause.code, `${showPath(file)}: ${cause.message}`, { cause });
   }
 }
 

@@ -3,7 +3,8 @@ import { hostname } from "node:os";
 import { formatPublicKeyLine, randomart } from "@nacre/keyfiles";
 import { generateEcdsa, generateEd25519, generateRsa, type PrivateKey } from "@nacre/keys";
 import { account, expandHome } from "@nacre/node";
-import { escapeText, SshError } from "@nacre/wire";
+import { showPath } from "@nacre/node/extend";
+import { SshError } from "@nacre/wire";
 import { inSlices } from "nacre/extend";
 import { KEYGEN_HELP } from "../help.ts";
 import { parseOptions, usage, valuesOf } from "../options.ts";
@@ -104,7 +105,7 @@ async function generate(parsed: Extract<KeygenArguments, { action: "generate" }>
   if (parsed.quiet) return;
   const { blob } = key.publicKey;
   process.stdout.write(
-    `private key: ${escapeText(file)}\npublic key: ${escapeText(file)}.pub\n${keyLine(key.publicKey, comment, "sha256")}\n${randomart(blob)}\n`,
+    `private key: ${showPath(file)}\npublic key: ${showPath(file)}.pub\n${keyLine(key.publicKey, comment, "sha256")}\n${randomart(blob)}\n`,
   );
 }
 
@@ -133,10 +134,10 @@ async function confirmOverwrite(path: string): Promise<void> {
   }
   const terminal = openTerminal();
   try {
-    const answer = await terminal?.ask(`${escapeText(path)} already exists. Overwrite it (yes, no)? `, { echo: true });
+    const answer = await terminal?.ask(`${showPath(path)} already exists. Overwrite it (yes, no)? `, { echo: true });
     if (answer === "yes" || answer === "y") return;
   } finally {
     terminal?.close();
   }
-  throw new SshError("usage", `${escapeText(path)} already exists and was not overwritten; give another file with -f`);
+  throw new SshError("usage", `${showPath(path)} already exists and was not overwritten; give another file with -f`);
 }

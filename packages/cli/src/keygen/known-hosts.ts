@@ -6,6 +6,7 @@ import { hashName, type KnownHostsLine, linesOf, readKnownHostsLine } from "@nac
 import { fingerprint, keyLabel, type PublicKey, parsePublicKey } from "@nacre/keys";
 import { certifiedKeyBlob, defaultKeyFormats } from "@nacre/keys/internal";
 import { expandHome } from "@nacre/node";
+import { showPath } from "@nacre/node/extend";
 import { base64Decode, escapeText } from "@nacre/wire";
 import { unwritable } from "../ssh/unwritable.ts";
 import type { KeygenArguments } from "./keygen-arguments.ts";
@@ -26,7 +27,7 @@ interface Outcome {
 /** Runs `nacre keygen -F`, `-H` and `-R`, with the output and status of ssh-keygen. Resolves with the exit status. */
 export async function editKnownHosts(parsed: Arguments): Promise<number> {
   const file = expandHome(parsed.file);
-  const shown = escapeText(file);
+  const shown = showPath(file);
   let text: string;
   try {
     text = await readFile(file, "latin1");

@@ -1,6 +1,7 @@
 import { text as readText } from "node:stream/consumers";
 import { parsePublicKeyLine } from "@nacre/keyfiles";
 import { type Certificate, fingerprint, isCertified, keyLabel, parseCertificate } from "@nacre/keys";
+import { showPath } from "@nacre/node/extend";
 import { escapeText, Reader, SshError, toHex, utf8Decode, utf8DecodeLossy } from "@nacre/wire";
 import { type OptionValues, usage } from "../options.ts";
 import { formatValidity } from "./certificate-times.ts";
@@ -13,7 +14,7 @@ export async function listCertificates(values: OptionValues<"-f" | "-E">): Promi
   const hash = values.last("-E")?.toLowerCase() ?? "sha256";
   if (hash !== "sha256" && hash !== "md5") throw usage(`unknown hash "${hash}"; expected sha256 or md5`);
   const isInput = file === "-";
-  const shown = isInput ? "(stdin)" : escapeText(file);
+  const shown = isInput ? "(stdin)" : showPath(file);
   const text = isInput
     ? await readText(process.stdin)
     : utf8DecodeLossy(await readOrFail(file, (reason) => `${shown}: ${reason}`));

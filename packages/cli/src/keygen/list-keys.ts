@@ -3,6 +3,7 @@ import { openPrivateKey, parsePublicKeyFile, parsePublicKeyLine, publicKeyInside
 import { fingerprint, keyLabel, type PublicKey } from "@nacre/keys";
 import { certifiedKeyBlob, defaultKeyFormats } from "@nacre/keys/internal";
 import { expandHome } from "@nacre/node";
+import { showPath } from "@nacre/node/extend";
 import { equalBytes, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
 import type { KeygenArguments } from "./keygen-arguments.ts";
 
@@ -40,7 +41,7 @@ export async function readKeys(file: string): Promise<ListedKey[]> {
 
   const lines = text.split("\n").filter((line) => line.trim() !== "" && !line.trimStart().startsWith("#"));
   const keys = lines.flatMap((line) => readLine(line) ?? []);
-  if (keys.length === 0) throw new SshError("file-malformed", `no key found in ${escapeText(file)}`);
+  if (keys.length === 0) throw new SshError("file-malformed", `no key found in ${showPath(file)}`);
   return keys;
 }
 
@@ -67,7 +68,7 @@ async function readPrivate(file: string, text: string): Promise<ListedKey> {
   if (publicKey === undefined)
     throw new SshError(
       "passphrase-needed",
-      `cannot read the public key of ${escapeText(file)}: the private key is encrypted, and ${escapeText(file)}.pub is missing`,
+      `cannot read the public key of ${showPath(file)}: the private key is encrypted, and ${showPath(file)}.pub is missing`,
     );
   const isSame = beside !== undefined && equalBytes(beside.publicKey.blob, publicKey.blob);
   return { publicKey, comment: isSame && beside.comment !== "" ? beside.comment : own.comment };
@@ -100,7 +101,7 @@ async function read(file: string): Promise<Uint8Array> {
     return await readFile(file);
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
-    const reason = code === "ENOENT" ? "no such file" : escapeText(message);
-    throw new SshError("file-unreadable", `cannot read ${escapeText(file)}: ${reason}`, { cause });
+    const reason = code === "ENOENT" ? "no such file" : showPath(message);
+    throw new SshError("file-unreadable", `cannot read ${showPath(file)}: ${reason}`, { cause });
   }
 }

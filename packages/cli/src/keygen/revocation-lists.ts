@@ -14,6 +14,7 @@ import {
 import { fingerprint, isCertified, parseCertificate } from "@nacre/keys";
 import { certifiedKeyBlob, defaultKeyFormats } from "@nacre/keys/internal";
 import { expandHome } from "@nacre/node";
+import { showPath } from "@nacre/node/extend";
 import { base64Decode, escapeText, Reader, SshError, toHex, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
 import type { OptionValues } from "../options.ts";
 import { formatLocalTime } from "./certificate-times.ts";
@@ -45,7 +46,7 @@ export async function writeRevocationList(values: Values, files: readonly string
   const added: Additions = { keys: [], sha1: [], sha256: [], certificates: [] };
   const read: string[] = [];
   for (const file of files) {
-    const name = file === "-" ? "(standard input)" : escapeText(file);
+    const name = file === "-" ? "(standard input)" : showPath(file);
     const text =
       file === "-"
         ? await readText(process.stdin)
@@ -66,7 +67,7 @@ export async function writeRevocationList(values: Values, files: readonly string
   try {
     await writeFile(expandHome(path), list);
   } catch (cause) {
-    throw new KeygenFailure(`write ${escapeText(path)}: ${reasonOf(cause)}`);
+    throw new KeygenFailure(`write ${showPath(path)}: ${reasonOf(cause)}`);
   }
   if (!values.has("-q")) process.stdout.write(read.map((name) => `Revoking from ${name}\n`).join(""));
   return 0;
@@ -83,12 +84,12 @@ async function publicKeyOf(path: string, what: string): Promise<ListedKey> {
   try {
     return (await readKeys(expandHome(path)))[0]!;
   } catch (cause) {
-    throw new KeygenFailure(`Cannot load ${what} ${escapeText(path)}: ${reasonOf(cause)}`);
+    throw new KeygenFailure(`Cannot load ${what} ${showPath(path)}: ${reasonOf(cause)}`);
   }
 }
 
 async function existingList(path: string): Promise<Krl> {
-  const shown = escapeText(path);
+  const shown = showPath(path);
   const bytes = await readOrFail(path, (reason) =>
     reason === "No such file or directory" ? `KRL "${shown}" does not exist` : `Unable to load KRL ${shown}: ${reason}`,
   );
@@ -204,8 +205,8 @@ export function keyToCheck(blob: Uint8Array): KeyToCheck {
 export async function queryRevocationList(values: Values, files: readonly string[]): Promise<number> {
   const path = values.last("-f");
   if (path === undefined) throw new KeygenFailure("KRL checking requires an input file");
-  const bytes = await readOrFail(path, (reason) => `Unable to load KRL ${escapeText(path)}: ${reason}`);
-  const krl = parsedList(bytes, escapeText(path));
+  const bytes = await readOrFail(path, (reason) => `Unable to load KRL ${showPath(path)}: ${reason}`);
+  const krl = parsedList(bytes, showPath(path));
   if (values.has("-l"))
     process.stdout.write(
       contentOf(krl)
@@ -217,7 +218,7 @@ export async function queryRevocationList(values: Values, files: readonly string
     const { publicKey, comment } = await publicKeyOf(file, "public key");
     const isRevoked = krlRevokes(krl, keyToCheck(publicKey.blob));
     if (isRevoked) status = 1;
-    process.stdout.write(`${escapeText(file)} (${escapeText(comment || file)}): ${isRevoked ? "REVOKED" : "ok"}\n`);
+    process.stdout.write(`${showPath(file)} (${escapeText(comment || file)}): ${isRevoked ? "REVOKED" : "ok"}\n`);
   }
   return status;
 }

@@ -14,6 +14,7 @@ import {
 } from "@nacre/keys";
 import { isPrivateKey } from "@nacre/keys/internal";
 import { agentIdentities, expandHome } from "@nacre/node";
+import { showPath } from "@nacre/node/extend";
 import { type Bytes, equalBytes, escapeText, SshError } from "@nacre/wire";
 import type { RemoteIdentity } from "nacre/extend";
 import type { OptionValues } from "../options.ts";
@@ -55,7 +56,7 @@ export async function signCertificates(values: Values, files: readonly string[])
     const text = `${formatPublicKeyLine(certificateKey(certificate), comment)}\n`;
     await replaceFiles([{ path: expandHome(path), text, mode: 0o644 }]);
     if (!values.has("-q")) {
-      const shown = escapeText(path);
+      const shown = showPath(path);
       const names = principals === "none" ? "" : ` for ${escapeText(principals.join(","))}`;
       sayLine(
         `Signed ${type} key ${shown}: id "${escapeText(keyId)}" serial ${serial}${names} valid ${formatValidity(validity)}`,
@@ -75,7 +76,7 @@ export async function signCertificates(values: Values, files: readonly string[])
 async function authorityOf(values: Values): Promise<PrivateKey | RemoteIdentity> {
   const path = values.last("-s")!;
   if (!values.has("-U")) return privateKeyInFile(expandHome(path), values.last("-P"));
-  const shown = escapeText(path);
+  const shown = showPath(path);
   const { publicKey } = await firstKey(path, `Cannot load CA public key ${shown}`);
   const socket = process.env["SSH_AUTH_SOCK"];
   if (socket === undefined || socket === "")
@@ -115,7 +116,7 @@ async function firstKey(path: string, problem: string): Promise<{ readonly publi
 
 /** Returns the plain key of a file. Without a comment it gets the file's name as one, as with ssh-keygen. */
 async function keyToCertify(file: string): Promise<{ readonly publicKey: PublicKey; readonly comment: string }> {
-  const shown = escapeText(file);
+  const shown = showPath(file);
   const { publicKey, comment } = await firstKey(file, `load pubkey "${shown}"`);
   if (isCertified(publicKey.format)) throw new KeygenFailure(`key "${shown}" is a certificate and cannot be certified`);
   return { publicKey, comment: comment || shown };
@@ -135,7 +136,7 @@ async function signed(
     return unsigned.finish(signature);
   } catch (cause) {
     if (!(cause instanceof SshError)) throw cause;
-    throw new KeygenFailure(`Couldn't certify key ${escapeText(file)}: ${cause.message}`);
+    throw new KeygenFailure(`Couldn't certify key ${showPath(file)}: ${cause.message}`);
   }
 }
 

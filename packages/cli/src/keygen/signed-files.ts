@@ -15,6 +15,7 @@ import {
 import { fingerprint, isCertified, keyLabel, parseCertificate, parsePublicKey } from "@nacre/keys";
 import { certifiedKeyBlob, defaultKeyFormats } from "@nacre/keys/internal";
 import { expandHome, signFile, verifyFile } from "@nacre/node";
+import { showPath } from "@nacre/node/extend";
 import { base64Encode, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
 import type { OptionValues } from "../options.ts";
 import { unwritable } from "../ssh/unwritable.ts";
@@ -88,7 +89,7 @@ async function sign(values: Values, files: readonly string[]): Promise<number> {
   const namespace = values.last("-n")!;
   const isQuiet = values.has("-q");
   for (const file of files.length === 0 ? ["-"] : files) {
-    const shown = escapeText(file);
+    const shown = showPath(file);
     const content = file === "-" ? process.stdin : await opened(file);
     if (!isQuiet) sayLine(file === "-" ? "Signing data on standard input" : `Signing file ${shown}`);
     if (!isFileHash(hash)) throw new KeygenFailure(`unsupported hash algorithm "${escapeText(hash)}"`);
@@ -109,14 +110,14 @@ async function opened(file: string): Promise<AsyncIterable<Uint8Array>> {
   try {
     return (await open(expandHome(file))).createReadStream({ highWaterMark: 512 * 1024 });
   } catch (cause) {
-    throw new KeygenFailure(`Cannot open ${escapeText(file)} for signing: ${reasonOf(cause)}`);
+    throw new KeygenFailure(`Cannot open ${showPath(file)} for signing: ${reasonOf(cause)}`);
   }
 }
 
 /** Asks before an existing file is overwritten: on standard output, with the answer on standard input, as ssh-keygen does. */
 async function mayWrite(path: string): Promise<boolean> {
   if (!existsSync(expandHome(path))) return true;
-  process.stdout.write(`${escapeText(path)} already exists.\nOverwrite (y/n)? `);
+  process.stdout.write(`${showPath(path)} already exists.\nOverwrite (y/n)? `);
   answers ??= createInterface({ input: process.stdin })[Symbol.asyncIterator]();
   const { value: answer = "" } = await answers.next();
   return /^y/i.test(answer as string);
@@ -157,9 +158,7 @@ async function checkSigner(
 ): Promise<void> {
   const revoked = values.last("-r");
   if (revoked !== undefined) {
-    const list = parseRevokedKeys(
-      await readOrFail(revoked, (reason) => `Cannot read ${escapeText(revoked)}: ${reason}`),
-    );
+    const list = parseRevokedKeys(await readOrFail(revoked, (reason) => `Cannot read ${showPath(revoked)}: ${reason}`));
     if (list.isRevoked(keyToCheck(publicKey))) throw new KeygenFailure("the key is revoked");
   }
   const { signers, file } = await readSigners(values);
@@ -234,7 +233,7 @@ async function matchPrincipals(values: Values): Promise<number> {
 /** Reads the list of signers. Says which lines are not used. */
 async function readSigners(values: Values): Promise<{ readonly signers: AllowedSigners; readonly file: string }> {
   const file = values.last("-f")!;
-  const shown = escapeText(file);
+  const shown = showPath(file);
   const bytes = await readOrFail(file, (reason) => `Unable to open allowed keys file "${shown}": ${reason}`);
   const signers = parseAllowedSigners(utf8DecodeLossy(bytes), localTime);
   for (const { line, problem } of signers.problems) sayLine(`${shown}:${line}: ${problem}`);

@@ -10,7 +10,8 @@ import {
 } from "@nacre/keys";
 import { plainAlgorithm } from "@nacre/keys/internal";
 import { agentIdentities, expandHome, privateKey } from "@nacre/node";
-import { equalBytes, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
+import { showPath } from "@nacre/node/extend";
+import { equalBytes, SshError, utf8DecodeLossy } from "@nacre/wire";
 import type { RemoteIdentity } from "nacre/extend";
 import { askPassphrase } from "./key-files.ts";
 import { KeygenFailure, readOrFail, reasonOf } from "./keygen-system.ts";
@@ -32,7 +33,7 @@ export async function signingKey(
   path: string,
   { passphrase, inAgent }: SigningKeyOptions,
 ): Promise<PrivateKey | RemoteIdentity> {
-  const shown = escapeText(path);
+  const shown = showPath(path);
   const file = expandHome(path);
   let blob: Uint8Array | undefined;
   let certificate: Certificate | undefined;
@@ -54,7 +55,7 @@ export async function signingKey(
   try {
     return certificate === undefined ? key : certifiedPrivateKey(key, certificate);
   } catch {
-    throw new KeygenFailure(`Public key ${shown} doesn't match private ${escapeText(privateFile)}`);
+    throw new KeygenFailure(`Public key ${shown} doesn't match private ${showPath(privateFile)}`);
   }
 }
 
@@ -75,7 +76,7 @@ async function keyInAgent(blob: Uint8Array, certificate: Certificate | undefined
 
 /** Returns the key of a file that no other user can read. Asks for the passphrase of an encrypted one if none is given. */
 export async function privateKeyInFile(file: string, passphrase: string | undefined): Promise<PrivateKey> {
-  const shown = escapeText(file);
+  const shown = showPath(file);
   const text = utf8DecodeLossy(await readOrFail(file, (reason) => `Load key "${shown}": ${reason}`));
   const { mode, uid } = await stat(file);
   if (uid === process.getuid?.() && (mode & 0o077) !== 0)
@@ -84,7 +85,7 @@ export async function privateKeyInFile(file: string, passphrase: string | undefi
 }
 
 async function unlocked(file: string, text: string, passphrase: string | undefined): Promise<PrivateKey> {
-  const failure = (reason: string): KeygenFailure => new KeygenFailure(`Load key "${escapeText(file)}": ${reason}`);
+  const failure = (reason: string): KeygenFailure => new KeygenFailure(`Load key "${showPath(file)}": ${reason}`);
   try {
     return await privateKey(text, { passphrase });
   } catch (error) {
@@ -92,7 +93,7 @@ async function unlocked(file: string, text: string, passphrase: string | undefin
     if (error.code === "passphrase-wrong") throw failure("incorrect passphrase supplied to decrypt private key");
     if (error.code !== "passphrase-needed" || passphrase !== undefined) throw failure(error.message);
   }
-  const asked = await askPassphrase(`Enter passphrase for ${escapeText(file)}: `);
+  const asked = await askPassphrase(`Enter passphrase for ${showPath(file)}: `);
   if (asked === undefined) throw failure("no terminal to ask for the passphrase; give it with -P");
   return unlocked(file, text, asked);
 }

@@ -115,12 +115,12 @@ async function transfer(
   const to = direction.target(session, target?.text ?? "");
   const type = target === undefined ? "directory" : await direction.targetType(session, to);
   const isInto = type === "directory";
-  if (paths.length > 1 && !isInto)
-    throw new SshError("usage", `"${escapeText(target!.text)}" is not a directory; several files need one`);
   const {
     moveIntoSpecial,
     show: [showFrom, showTo],
   } = direction;
+  if (paths.length > 1 && !isInto)
+    throw new SshError("usage", `"${showTo(target!.text)}" is not a directory; several files need one`);
   if (type === "special" && moveIntoSpecial === undefined)
     throw new SshError("usage", `"${escapeText(to)}" on the server is a device, pipe or socket; name a file`);
 

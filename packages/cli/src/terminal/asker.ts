@@ -1,4 +1,5 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessByStdio, spawn } from "node:child_process";
+import type { Readable } from "node:stream";
 import { isAbsolutePath, isWindows, showPath, thisSystem } from "@nacre/node/extend";
 import { say, show } from "../say.ts";
 import { openTerminal, type TerminalDescriptors, terminalOn } from "./terminal.ts";
@@ -88,10 +89,18 @@ export class Askpass implements Asker {
       // Windows looks in the current folder first.
       // rule: windows-askpass
       if (isWindows() && !isAbsolutePath(program)) return fail("not an absolute path");
-      const child = spawn(program, [prompt], {
-        stdio: ["inherit", "pipe", "inherit"],
-        env: { ...process.env, ...hint },
-      });
+      const failed = ({ code, message }: NodeJS.ErrnoException): void =>
+        fail(
+          code === "ENOENT" ? "No such file or directory" : code === "EACCES" ? "Permission denied" : showPath(message),
+        );
+      let child: ChildProcessByStdio<null, Readable, null>;
+      try {
+        const env = { ...process.env, ...hint };
+        child = spawn(program, [prompt], { stdio: ["inherit", "pipe", "inherit"], env });
+      } catch (cause) {
+        // On Windows, spawn throws for a file that is not a program, such as one that ends in .cmd.
+        return failed(cause as Error);
+      }
       this.#child = child;
       const pieces: Buffer[] = [];
       let length = 0;
@@ -99,11 +108,7 @@ export class Askpass implements Asker {
         if (length < MAX_ANSWER) pieces.push(piece);
         length += piece.length;
       });
-      child.once("error", ({ code, message }: NodeJS.ErrnoException) =>
-        fail(
-          code === "ENOENT" ? "No such file or directory" : code === "EACCES" ? "Permission denied" : showPath(message),
-        ),
-      );
+      child.once("error", failed);
       child.once("close", (status) => {
         const [answer] = Buffer.concat(pieces)
           .subarray(0, MAX_ANSWER)

@@ -14,7 +14,7 @@ export interface LoadConfigOptions {
   /**
    * Whether commands of the configuration may run: `Match exec`, ProxyCommand and KnownHostsCommand. By default they run from
    * `~/.ssh/config`, `/etc/ssh/ssh_config` and the files that these include, if no other account can write or replace the file. Those of a
-   * file that is named need true.
+   * file that is named need true, and on Windows those of a file outside the home folder.
    */
   readonly commands?: boolean | undefined;
   /** Time limit for `Match exec` and KnownHostsCommand in milliseconds; none by default. */

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { abortedError, onAbort } from "nacre/extend";
 import type { ProgramCall } from "../windows/programs.ts";
 import { isWindows } from "../windows/system.ts";
@@ -39,7 +39,14 @@ export function runCommand(
   if (signal?.aborted) return Promise.reject(abortedError(what, signal));
   return new Promise((resolve, reject) => {
     const stdio = ["ignore", maxOutput > 0 ? "pipe" : "ignore", "inherit"] as const;
-    const child = spawn(program, words, { ...options, stdio: [...stdio], detached: true, windowsHide: true });
+    let child: ChildProcess;
+    try {
+      child = spawn(program, words, { ...options, stdio: [...stdio], detached: true, windowsHide: true });
+    } catch (cause) {
+      // On Windows, spawn throws for a file that is not a program, such as one that ends in .cmd.
+      resolve({ type: "not-started", cause: cause as Error });
+      return;
+    }
     const killGroup = (): void => {
       if (child.pid === undefined) return;
       try {

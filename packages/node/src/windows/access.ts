@@ -46,7 +46,7 @@ const ALWAYS: readonly string[] = ["SY", "S-1-5-18", "BA", "S-1-5-32-544"];
 
 /**
  * Gives a file on Windows to this account alone, as mode 0600 does elsewhere, by icacls. The local system and administrators keep their
- * access. Resolves with the reason if that failed, and with `undefined` if the access list has been read again and is so.
+ * access. Resolves with the reason if that failed; with `undefined` if the access list, read again, gives no other account access.
  */
 export async function restrictAccess(
   path: string,
@@ -99,9 +99,9 @@ async function ownIdentifier(run: AccessTools["run"]): Promise<string> {
 }
 
 /**
- * Returns whether an access list, in the form of SDDL, allows somebody else what `matters`. Without a list everybody may do everything. A
- * list with conditions, which have parentheses of their own, is taken for one that allows it.
- * An entry that only denies, or is only for files that are created in a folder, allows nothing.
+ * Returns whether an access list, in the form of SDDL, gives another account rights that matter. Without a list everybody may do
+ * everything. A list with conditions, which have parentheses of their own, counts as one that gives them. An entry that denies, or that
+ * is only for new files of a folder, gives none.
  */
 export function isExposed(saved: string, own: readonly string[], matters: (rights: string) => boolean): boolean {
   const [, list] = /D:[A-Z_]*((?:\([^()]*\))+)(?=\s|S:|$)/.exec(saved) ?? [];

@@ -33,6 +33,8 @@ function failing(count: number, code?: string): () => Promise<void> {
   };
 }
 
+const unprepared = (): Promise<never> => Promise.reject(new Error("not this one"));
+
 /** Replaces a file, which fails once. Resolves with whether a read-only file may be written then. */
 async function isWritableAfter(path: string, target: string): Promise<boolean> {
   await writeFile(path, "text", { mode: 0o444 });
@@ -114,9 +116,15 @@ describe("a file that another program has open", () => {
     expect(await isWritableAfter(join(folder, "f"), join(folder, "l"))).toBe(false);
   });
 
-  test("keeps its first error if it cannot be prepared", async () => {
-    const work = failing(1);
-    await whileHeld(work, () => Promise.reject(new Error("not this one")), fakeClock());
+  test("is tried again if the attribute cannot be cleared, and the error is that of the last attempt", async () => {
+    let attempts = 0;
+    const work = async (): Promise<number> => {
+      attempts++;
+      if (attempts === 1) throw refused();
+      return attempts;
+    };
+    expect(await whileHeld(work, unprepared, fakeClock())).toBe(2);
+    await expect(whileHeld(failing(1000), unprepared, fakeClock())).rejects.toThrow("operation not permitted");
   });
 });
 

@@ -3,6 +3,7 @@ import { LINUX, onSystem, WINDOWS } from "@nacre/testing/windows";
 import { describe, expect, test } from "vitest";
 import { expandHome } from "../../src/keys/files.ts";
 import { checkCommand } from "../../src/keys/known-hosts-options.ts";
+import { runCommand } from "../../src/net/run-command.ts";
 import { shellCommand, windowsProgram } from "../../src/windows/programs.ts";
 import { devicePath, isNullDevice, type System, servicesFile, showPath, systemFile } from "../../src/windows/system.ts";
 
@@ -47,6 +48,11 @@ describe("commands", () => {
     expect(options.windowsVerbatimArguments).toBe(true);
     expect(options.env).toMatchObject({ NoDefaultCurrentDirectoryInExePath: "1", SystemRoot: "C:\\NoWindows" });
     expect(shellCommand(undefined, system).words).toEqual(["/d"]);
+  });
+
+  test("for which `spawn` throws, as it does on Windows for a script, are reported as not started", async () => {
+    const call = { program: process.execPath, words: ["a NUL: \0"], options: {} };
+    expect(await runCommand(call, { what: "the command" })).toMatchObject({ type: "not-started" });
   });
 
   test("of known hosts have a drive on Windows", () => {
