@@ -14,8 +14,10 @@ const VERIFY = "{packages,examples}/*/test/verify/**";
 const PURE = `packages/{${Object.keys(FLOORS)
   .filter((name) => FLOORS[name]! <= 5)
   .join()}}/test/**`;
+/** Limit of the preparations for a file's tests, in milliseconds: some bundle programs or generate keys. */
+const hookTimeout = 120_000;
 /** Limits of tests that wait for other programs, in milliseconds. */
-const WAITING = { testTimeout: 60_000, hookTimeout: 120_000 };
+const WAITING = { testTimeout: 60_000, hookTimeout };
 
 const projects: TestProjectInlineConfiguration[] = [
   {
@@ -25,6 +27,7 @@ const projects: TestProjectInlineConfiguration[] = [
       include: ["{packages,examples,scripts}/*/test/**/*.test.ts"],
       exclude: [INTEROP, VERIFY, PURE],
       testTimeout: 30_000,
+      hookTimeout,
     },
   },
   // These packages have no global state, so their test files can share modules. Loading them again for each file takes a third of the time.
@@ -35,6 +38,7 @@ const projects: TestProjectInlineConfiguration[] = [
       include: [`${PURE}/*.test.ts`],
       exclude: [INTEROP, VERIFY],
       testTimeout: 30_000,
+      hookTimeout,
       isolate: false,
     },
   },
@@ -64,6 +68,7 @@ const projects: TestProjectInlineConfiguration[] = [
       include: ["{packages,scripts}/*/test/**/*.sampled.test.ts"],
       provide: { thorough: true },
       testTimeout: 120_000,
+      hookTimeout,
     },
   },
 ];

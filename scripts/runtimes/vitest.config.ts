@@ -26,6 +26,7 @@ function unitTests(names: readonly string[]): TestProjectInlineConfiguration["te
     include: names.map((one) => `packages/${one}/test/**/*.test.ts`),
     exclude: ["packages/*/test/{interop,verify}/**", ...(isWindows ? UNIX_FILES : [])],
     testTimeout: isWindows ? 60_000 : 30_000,
+    hookTimeout: 120_000,
   };
 }
 

@@ -21,6 +21,7 @@ export default defineConfig({
     include: [...browserTests(root), "scripts/runtimes/browsers/page.test.ts"],
     testNamePattern: allTestsBut(exclusionsOn(name)),
     testTimeout: 60_000,
+    hookTimeout: 120_000,
     browser: {
       enabled: true,
       headless: true,
