@@ -33,7 +33,8 @@ test("`nacre -G` names algorithms without their code, and loads a module of Node
   ).toEqual([]);
   const importing = ofPart.filter(([file]) => /from "node:(?:crypto|child_process)"/.test(files.get(file)!));
   const onDemand = ["packages/node/src/net/run-command.ts", "packages/node/src/windows/access.ts"];
-  expect(importing.map(([, { inputs }]) => onDemand.find((file) => file in inputs)).toSorted()).toEqual(onDemand);
+  const found = importing.map(([, { inputs }]) => onDemand.find((file) => file in inputs));
+  expect(new Set(found)).toEqual(new Set(onDemand));
 });
 
 test("the command contains every package except `ws` and optional ones", () => {
