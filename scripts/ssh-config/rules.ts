@@ -127,7 +127,7 @@ const READING = rulesIn(
   ["tokens in Include", "const expanded = expandText(word, tokens,", "const expanded = expandText(word, undefined,"],
   ["variables in Include", "expandText(word, tokens, local.environment)", "expandText(word, tokens, undefined)"],
   ["an unset variable in Include skips the path", 'if (expanded.kind !== "variable") throw', "throw"],
-  ["a relative Include is in ~/.ssh", ": `${local.home}/.ssh/`}${expanded}`;", ": `${local.home}/`}${expanded}`;"],
+  ["a relative Include is in ~/.ssh", ": `${local.home}/.ssh/`;", ": `${local.home}/`;"],
   ["~ in Include", "return expandTilde(expanded, state.request) ?? expanded;", "return expanded;"],
   [
     "an empty path of Include is an error",
