@@ -21,6 +21,8 @@ interface Manifest {
  */
 function baseOf(folder: string, sources: readonly string[]): string | undefined {
   if (folder === "packages/wire") return "./src/index.ts";
+  // Its modules use import(), so esbuild must see all entries at once.
+  if (folder === "packages/node") return undefined;
   return ["./src/internal.ts", "./src/extend.ts"].find((base) => sources.includes(base));
 }
 
