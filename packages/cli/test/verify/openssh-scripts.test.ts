@@ -69,7 +69,6 @@ test("OpenSSH's krl.sh fails with a program that does nothing", async () => {
 async function run(script: string, program: string): Promise<void> {
   // hostkey-agent.sh removes all lines of its files that have "hostkey", so a folder is not named after its script.
   const cwd = mkdtempSync(join(folder, "run-"));
-  const agents = join(cwd, "agents");
   for (const name of HELPERS) symlinkSync(join(REGRESS, name), join(cwd, name));
   const child = spawn("/bin/sh", [join(REGRESS, "test-exec.sh"), cwd, join(REGRESS, `${script}.sh`)], {
     cwd,
@@ -79,7 +78,7 @@ async function run(script: string, program: string): Promise<void> {
       TMPDIR: cwd,
       LC_ALL: "C.UTF-8",
       NACRE_TEST_HOME: cwd,
-      NACRE_TEST_AGENTS: agents,
+      NACRE_TEST_AGENTS: join(cwd, "agents"),
       TEST_SHELL: "/bin/sh",
       TEST_SSH_SSH: "/usr/bin/ssh",
       TEST_SSH_SSHD: sshd,
@@ -110,19 +109,20 @@ async function run(script: string, program: string): Promise<void> {
   const [status, signal] = await once(child, "exit");
   clearTimeout(timer);
   killAll();
-  stopAgents(agents);
+  stopDaemons(cwd);
   await closed;
   // A script that skips its tests ends with status 0, too.
   if (status !== 0 || !/^ok .*$/m.test(output))
     throw new Error(`${script}.sh ended with ${signal ?? `status ${status}`}:\n${output.slice(-20_000)}`);
 }
 
-/** Ends the agents of a script that failed before it ended them. */
-function stopAgents(file: string): void {
-  if (!existsSync(file)) return;
-  for (const [, pid] of readFileSync(file, "utf8").matchAll(/SSH_AGENT_PID=(\d+);/g)) {
+/** Ends the agents and the server of a script that failed before it ended them. They have left its process group. */
+function stopDaemons(cwd: string): void {
+  const textOf = (name: string): string => (existsSync(join(cwd, name)) ? readFileSync(join(cwd, name), "utf8") : "");
+  const agents = Array.from(textOf("agents").matchAll(/SSH_AGENT_PID=(\d+);/g), ([, pid]) => pid!);
+  for (const pid of [...agents, textOf("pidfile").trim()]) {
     try {
-      if (readFileSync(`/proc/${pid}/comm`, "utf8") === "ssh-agent\n") process.kill(Number(pid));
+      if (/^(?:ssh-agent|sshd)$/m.test(readFileSync(`/proc/${pid}/comm`, "utf8"))) process.kill(Number(pid));
     } catch {
       // It has ended.
     }
