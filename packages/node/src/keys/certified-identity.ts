@@ -41,13 +41,13 @@ export function isPresentable(certificate: Certificate, warn: (text: string) => 
           : seconds >= validBefore
             ? "has expired"
             : undefined;
-  if (problem !== undefined) warn(`${describeCertificate(certificate)} ${problem}`);
+  if (problem !== undefined) warn(`${certificateTitle(certificate)} ${problem}`);
   // rule: own-host-certificate
   return type === "user";
 }
 
 /** Describes a certificate: its id, serial number, authority, names and time. */
-export function describeCertificate(certificate: Certificate): string {
+export function certificateTitle(certificate: Certificate): string {
   const { keyId, serial, authority, principals, validAfter, validBefore } = certificate;
   const names = principals.length === 0 ? "no user" : principals.join(",");
   return (
