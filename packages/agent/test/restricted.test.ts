@@ -243,7 +243,7 @@ test("agent: certificates of hosts that a restricted key may not reach · server
     expect(pair.sign(login("first")), what).toBe("refused");
   }
 
-  // A line with the authority's key as a plain one makes no authority, and a certificate does not count as its plain key.
+  // Without the mark of an authority, the authority's key certifies no host, and the bastion's key does not match its certificate.
   const plain = [authority, bastion].map(({ publicKey }) => ({
     publicKey: publicKey.blob,
     isCertificateAuthority: false,
@@ -252,7 +252,7 @@ test("agent: certificates of hosts that a restricted key may not reach · server
   expect(pair.bind(certifiedHost(bastion), "first", false)).toBe("success");
   expect(pair.comments()).toEqual(["free"]);
 
-  // Without the time, no certificate is known to be valid.
+  // Without a clock, the agent accepts no certificate.
   const timeless = new Agent({ crypto, random });
   timeless.add({ privateKey: key, comment: "restricted", destinations: toCertified }, 0);
   const unknown = new Pair(timeless);

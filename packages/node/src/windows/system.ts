@@ -33,7 +33,7 @@ export function systemFile(name: string, system: System = thisSystem): string | 
   return folder === undefined ? undefined : `${folder}\\ssh\\${name}`;
 }
 
-/** Returns the services(5) file of the system; `undefined` if there is none. */
+/** Returns the path of the services(5) file; `undefined` on Windows if SystemRoot is not an absolute path. */
 export function servicesFile(system: System = thisSystem): string | undefined {
   if (!isWindows(system)) return "/etc/services";
   const folder = windowsFolder("SystemRoot", system);

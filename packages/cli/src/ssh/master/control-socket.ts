@@ -46,7 +46,7 @@ export async function reachMaster(path: string): Promise<Master | Unreachable> {
   }
 }
 
-/** Whether this account owns the file. Always true on Windows: its files have no user id, and OpenSSH makes no masters there. */
+/** Returns whether this account owns the file. On Windows, which has neither user IDs nor OpenSSH's masters, every file counts as owned. */
 function isOurs({ uid }: Stats): boolean {
   const own = process.getuid?.();
   return own === undefined || uid === own;
