@@ -1,7 +1,16 @@
 import type { Page } from "playwright";
 import { describe, expect, test } from "vitest";
 import { contrast, luminance } from "../../../shared/contrast.ts";
-import { connected, ignoreLostWebSockets, logIn, screenShows, submitPassword, type, useChromium } from "./browser.ts";
+import {
+  connected,
+  ignoreLostWebSockets,
+  logIn,
+  screenShows,
+  startReader,
+  submitPassword,
+  type,
+  useChromium,
+} from "./browser.ts";
 
 const tools = useChromium();
 const { complaints, openExample, openPage } = tools;
@@ -123,14 +132,14 @@ describe("on a phone", () => {
     expect((await page.locator("header").boundingBox())!.height).toBeLessThan(60);
     expect((await page.locator("#status").boundingBox())!.width).toBeGreaterThan(90);
 
-    await type(page, "sleep 1000");
+    await startReader(page, "sleep 1000");
     await row.getByRole("button", { name: "Ctrl" }).tap();
     expect(await row.getByRole("button", { name: "Ctrl" }).getAttribute("aria-pressed")).toBe("true");
     await page.keyboard.type("c");
     await screenShows(page, "^C");
     expect(await row.getByRole("button", { name: "Ctrl" }).getAttribute("aria-pressed")).toBe("false");
 
-    await type(page, "cat -v");
+    await startReader(page, "cat -v");
     for (const name of ["Esc", "Left", "Down"]) await row.getByRole("button", { name }).tap();
     await page.keyboard.press("Enter");
     await screenShows(page, "^[^[[D^[[B");

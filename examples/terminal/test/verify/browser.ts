@@ -129,6 +129,18 @@ export async function type(page: Page, line: string): Promise<void> {
   await page.keyboard.press("Enter");
 }
 
+let started = 0;
+
+/**
+ * Types a command line whose last command reads the terminal, and resolves when the shell has left the terminal to it. A line that is typed
+ * earlier may reach the command without its end, and Ctrl-C the shell instead of the command.
+ */
+export async function startReader(page: Page, line: string): Promise<void> {
+  started += 1;
+  await type(page, `echo st''arted ${started}; ${line}`);
+  await screenShows(page, `started ${started}`);
+}
+
 /** Resolves when the terminal's rows show this text. */
 export async function screenShows(page: Page, text: string): Promise<void> {
   await page.locator(".xterm-rows").filter({ hasText: text }).waitFor();

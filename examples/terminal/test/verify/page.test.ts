@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { randomart } from "@nacre/keyfiles";
 import { hostKeyFile, listen } from "@nacre/node";
 import { describe, expect, test } from "vitest";
-import { connected, logIn, screenShows, submitPassword, type, useChromium } from "./browser.ts";
+import { connected, logIn, screenShows, startReader, submitPassword, type, useChromium } from "./browser.ts";
 
 const tools = useChromium();
 const { openExample, openPage } = tools;
@@ -217,7 +217,7 @@ describe("the clipboard", () => {
     await logIn(page, example);
     await page.evaluate(() => navigator.clipboard.writeText("secret"));
     // An answer would arrive as input of `cat`, which prints it.
-    await type(page, `${osc52("?")}; cat -v`);
+    await startReader(page, `${osc52("?")}; cat -v`);
     await type(page, "end of input");
     await screenShows(page, "end of input");
     const shown = await page.locator(".xterm-rows").innerText();
