@@ -34,7 +34,7 @@ serverWork({
       crypto,
       hostKeys: [hostKey],
       ...algorithms(),
-      authenticate: (login) => login.method === "publickey" && (blob.equals(login.publicKey) || byCertificate(login)),
+      authenticate: (login) => (login.method === "publickey" && blob.equals(login.publicKey)) || byCertificate(login),
       // Allows many unauthenticated connections: the clients connect as fast as possible.
       maxUnauthenticated: { start: 10_000, rate: 1, full: 10_000 },
       // Without this, the limits per source would apply: all clients have one address.
