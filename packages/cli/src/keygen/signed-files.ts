@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { createReadStream, existsSync, fstatSync } from "node:fs";
 import { open, writeFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import {
@@ -90,7 +90,7 @@ async function sign(values: Values, files: readonly string[]): Promise<number> {
   const isQuiet = values.has("-q");
   for (const file of files.length === 0 ? ["-"] : files) {
     const shown = showPath(file);
-    const content = file === "-" ? process.stdin : await opened(file);
+    const content = file === "-" ? standardInput() : await opened(file);
     if (!isQuiet) sayLine(file === "-" ? "Signing data on standard input" : `Signing file ${shown}`);
     if (!isFileHash(hash)) throw new KeygenFailure(`unsupported hash algorithm "${escapeText(hash)}"`);
     const signature = await signFile(key, content, { namespace, hash });
@@ -105,10 +105,18 @@ async function sign(values: Values, files: readonly string[]): Promise<number> {
   return 0;
 }
 
+/** Bytes that are read of a file at a time. */
+const BLOCK = 512 * 1024;
+
+/** Standard input. `process.stdin` reads a file 64 KiB at a time, which takes a sixth longer. */
+function standardInput(): AsyncIterable<Uint8Array> {
+  return fstatSync(0).isFile() ? createReadStream("", { fd: 0, autoClose: false, highWaterMark: BLOCK }) : process.stdin;
+}
+
 /** Opens a file to sign. */
 async function opened(file: string): Promise<AsyncIterable<Uint8Array>> {
   try {
-    return (await open(expandHome(file))).createReadStream({ highWaterMark: 512 * 1024 });
+    return (await open(expandHome(file))).createReadStream({ highWaterMark: BLOCK });
   } catch (cause) {
     throw new KeygenFailure(`Cannot open ${showPath(file)} for signing: ${reasonOf(cause)}`);
   }
@@ -131,7 +139,7 @@ async function verify(values: Values): Promise<number> {
     const { "verify-time": time, "print-pubkey": printed } = detailsOf(values, ["verify-time", "print-pubkey"]);
     const namespace = values.last("-n")!;
     const signature = await readOrFail(values.last("-s")!, (reason) => `Couldn't read signature file: ${reason}`);
-    const { publicKey } = await verifyFile(signature, process.stdin, { namespace });
+    const { publicKey } = await verifyFile(signature, standardInput(), { namespace });
     const { format, blob } = parsePublicKey(publicKey);
     const identity = values.last("-Y") === "verify" ? values.last("-I")! : undefined;
     if (identity !== undefined) await checkSigner(values, identity, { publicKey, namespace, time: timeOf(time) });
