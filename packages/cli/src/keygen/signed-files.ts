@@ -110,7 +110,9 @@ const BLOCK = 512 * 1024;
 
 /** Standard input. `process.stdin` reads a file 64 KiB at a time, which takes a sixth longer. */
 function standardInput(): AsyncIterable<Uint8Array> {
-  return fstatSync(0).isFile() ? createReadStream("", { fd: 0, autoClose: false, highWaterMark: BLOCK }) : process.stdin;
+  return fstatSync(0).isFile()
+    ? createReadStream("", { fd: 0, autoClose: false, highWaterMark: BLOCK })
+    : process.stdin;
 }
 
 /** Opens a file to sign. */

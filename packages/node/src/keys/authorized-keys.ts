@@ -78,10 +78,7 @@ export function authorizedKeys(files: AuthorizedKeysFiles, options: AuthorizedKe
   const problems = new ProblemLog(options.warn);
   const { revokedKeys, home } = options;
   const revocation = revokedKeys === undefined ? undefined : new RevocationFile(revokedKeys, home, problems);
-  return async (login) => {
-    if (login.method !== "publickey" && login.method !== "certificate") return false;
-    // rule: revoked-user-key
-    if (await revocation?.refuses(login)) return false;
+  const decideByFiles = async (login: PublickeyLogin | CertificateLogin): Promise<LoginDecision> => {
     if (login.method === "certificate") {
       const byAuthority = await decideByAuthority(login, options, problems);
       if (byAuthority !== false) return byAuthority;
@@ -92,6 +89,14 @@ export function authorizedKeys(files: AuthorizedKeysFiles, options: AuthorizedKe
       if (decision !== false) return decision;
     }
     return false;
+  };
+  return async (login) => {
+    if (login.method !== "publickey" && login.method !== "certificate") return false;
+    // At the same time, so that a list costs no login a further wait for the disk.
+    const [isRevoked, decision] = await Promise.all([revocation?.refuses(login), decideByFiles(login)]);
+    // rule: revoked-user-key
+    if (isRevoked) return false;
+    return decision;
   };
 }
 
