@@ -10,10 +10,12 @@ const common = { root, resolve: { conditions }, ssr: { resolve: { conditions, ex
 const INTEROP = "{packages,examples}/*/test/interop/**";
 /** Tests with programs of others and with browsers; `npm run verify` runs them. */
 const VERIFY = "{packages,examples}/*/test/verify/**";
-/** Tests of floors 0 to 5. */
-const PURE = `packages/{${Object.keys(FLOORS)
-  .filter((name) => FLOORS[name]! <= 5)
-  .join()}}/test/**`;
+/** Tests that replace a global at which a module looks once. */
+const ALONE = "chacha20-poly1305|free-buffer|macrotask|random|wasm";
+/** Tests of floors 0 to 7, whose packages have no other global state. */
+const SHARING = `packages/{${Object.keys(FLOORS)
+  .filter((name) => FLOORS[name]! <= 7)
+  .join()}}/test/**/!(${ALONE}).test.ts`;
 /** Limit of the preparations for a file's tests, in milliseconds: some bundle programs or generate keys. */
 const hookTimeout = 120_000;
 /** Limits of tests that wait for other programs, in milliseconds. */
@@ -25,17 +27,17 @@ const projects: TestProjectInlineConfiguration[] = [
     test: {
       name: "unit",
       include: ["{packages,examples,scripts}/*/test/**/*.test.ts"],
-      exclude: [INTEROP, VERIFY, PURE],
+      exclude: [INTEROP, VERIFY, SHARING],
       testTimeout: 30_000,
       hookTimeout,
     },
   },
-  // These packages have no global state, so their test files can share modules. Loading them again for each file takes a third of the time.
+  // These test files share modules. Loading them again for each file takes a third of the time.
   {
     ...common,
     test: {
-      name: "unit-pure",
-      include: [`${PURE}/*.test.ts`],
+      name: "unit-sharing",
+      include: [SHARING],
       exclude: [INTEROP, VERIFY],
       testTimeout: 30_000,
       hookTimeout,
