@@ -15,6 +15,8 @@ export class Program {
   /** Resolves with the exit status. */
   readonly closed: Promise<number | null>;
   readonly #child: ChildProcessWithoutNullStreams;
+  /** Whether the program has exited and all of its output is in `text`. */
+  #isClosed = false;
   #look: () => void = () => {};
 
   constructor([command = "", ...words]: readonly string[]) {
@@ -26,6 +28,7 @@ export class Program {
         this.#look();
       });
     this.closed = once(this.#child, "close").then(([status]) => {
+      this.#isClosed = true;
       this.#look();
       return status as number | null;
     });
@@ -46,8 +49,7 @@ export class Program {
   /** Resolves when the program has written this text. Rejects if it exits first. */
   async until(text: string): Promise<void> {
     while (!this.text.includes(text)) {
-      if (this.#child.exitCode !== null || this.#child.signalCode !== null)
-        throw new Error(`ended before ${JSON.stringify(text)}: ${this.text}`);
+      if (this.#isClosed) throw new Error(`ended before ${JSON.stringify(text)}: ${this.text}`);
       await new Promise<void>((resolve) => {
         this.#look = resolve;
       });
