@@ -35,7 +35,7 @@ async function cutting(port: number, most: number): Promise<number> {
   return relay.port;
 }
 
-const late = (): Promise<boolean> => new Promise((resolve) => setTimeout(resolve, 2500, true));
+const late = (): Promise<boolean> => new Promise((resolve) => setTimeout(resolve, 5500, true));
 
 describe("`connectTimeout` bounds", () => {
   test.each<[string, RegExp, (socket: Socket) => void]>([
@@ -67,10 +67,10 @@ describe("`connectTimeout` bounds", () => {
   test("each hop, from the login at the one before", async () => {
     const silent = await serve(() => {});
     const via = { ...login, port: await server() };
-    const options: ConnectOptions = { ...login, port: silent.port, connectTimeout: 2000, via };
+    const options: ConnectOptions = { ...login, port: silent.port, connectTimeout: 5000, via };
     await expect(connect(options)).rejects.toMatchObject({
       code: "connect-timeout",
-      message: expect.stringContaining("did not identify itself within 2000 ms"),
+      message: expect.stringContaining("did not identify itself within 5000 ms"),
     });
     const first: ConnectOptions = {
       ...login,
@@ -87,7 +87,7 @@ describe("`connectTimeout` bounds", () => {
 
 describe("`connectTimeout` does not bound", () => {
   test("the callback that decides about the host key", async () => {
-    const client = await connect({ ...login, port: await server(), connectTimeout: 2000, hostKey: late });
+    const client = await connect({ ...login, port: await server(), connectTimeout: 5000, hostKey: late });
     await client.close();
   });
 
@@ -99,7 +99,7 @@ describe("`connectTimeout` does not bound", () => {
         return key.sign(algorithm, data, counting);
       },
     };
-    const client = await connect({ ...login, port: await server(), connectTimeout: 2000, identities: [identity] });
+    const client = await connect({ ...login, port: await server(), connectTimeout: 5000, identities: [identity] });
     client.rekey();
     expect((await client.exec("")).stdout).toBe("ok");
     await client.close();

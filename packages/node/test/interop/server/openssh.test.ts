@@ -298,7 +298,9 @@ describe("host keys", () => {
     await writeFile(known, `[127.0.0.1]:${server.port} ${server.hostKeyLines[0]!}\n`);
     const words = ["-o", `UserKnownHostsFile=${known}`, "-o", "UpdateHostKeys=yes", "-v"];
     const [program = "", ...rest] = ssh(server, { key: key() });
-    const ran = await runPeer([program, ...words, ...rest, "true"]);
+    // ssh saves the keys while the command runs, and may end before.
+    const saved = `until test "$(wc -l < ${known})" -ge ${server.hostKeyLines.length}; do sleep 0.05; done`;
+    const ran = await runPeer([program, ...words, ...rest, saved]);
     expect(ran.status).toBe(0);
     const remembered = await runPeer(["cat", known]);
     for (const line of server.hostKeyLines) expect(remembered.stdout.toString()).toContain(line);
