@@ -41,12 +41,12 @@ describe("OpenSSH's ssh runs commands on our server", () => {
     expect(ran.status).toBe(7);
   });
 
-  test("with 64 MiB of input and of output, unchanged", async () => {
+  test("with 64 MiB of input and of output, unchanged", { timeout: 180_000 }, async () => {
     const bytes = randomData(64 * MIB);
-    const up = await runPeer([...ssh(server, { key: key() }), "sha256sum"], { input: bytes });
+    const up = await runPeer([...ssh(server, { key: key() }), "sha256sum"], { input: bytes, timeout: 80_000 });
     expectQuiet(up);
     expect(up.stdout.toString()).toBe(`${sha256(bytes)}  -\n`);
-    const both = await runPeer([...ssh(server, { key: key() }), "cat"], { input: bytes });
+    const both = await runPeer([...ssh(server, { key: key() }), "cat"], { input: bytes, timeout: 80_000 });
     expectQuiet(both);
     expect(both.stdout.length).toBe(64 * MIB);
     expect(sha256(both.stdout)).toBe(sha256(bytes));
