@@ -39,17 +39,17 @@ const late = (): Promise<boolean> => new Promise((resolve) => setTimeout(resolve
 
 describe("`connectTimeout` bounds", () => {
   test.each<[string, RegExp, (socket: Socket) => void]>([
-    ["sends nothing", /the server did not identify itself within 1000 ms; it sent nothing/, () => {}],
-    ["greets", /did not identify itself within 1000 ms; it sent "220 smtp"/, (socket) => socket.write("220 smtp\r\n")],
+    ["sends nothing", /the server did not identify itself within 3000 ms; it sent nothing/, () => {}],
+    ["greets", /did not identify itself within 3000 ms; it sent "220 smtp"/, (socket) => socket.write("220 smtp\r\n")],
     [
       "stops after its identification",
-      /complete the key exchange within 1000 ms/,
+      /complete the key exchange within 3000 ms/,
       (socket) => socket.write("SSH-2.0-a\r\n"),
     ],
   ])("a server that %s", async (_, message, behave) => {
     const leftOpen = await watchResources();
     const silent = await serve(behave);
-    await expect(connect({ ...login, port: silent.port, connectTimeout: 1000 })).rejects.toMatchObject({
+    await expect(connect({ ...login, port: silent.port, connectTimeout: 3000 })).rejects.toMatchObject({
       code: "connect-timeout",
       culprit: "peer",
       message: expect.stringMatching(message),
@@ -75,7 +75,7 @@ describe("`connectTimeout` bounds", () => {
     const first: ConnectOptions = {
       ...login,
       port: await server(),
-      connectTimeout: 200,
+      connectTimeout: 3000,
       via: { ...login, port: silent.port },
     };
     await expect(connect(first)).rejects.toMatchObject({
