@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Client, type ConnectOptions, connect, type NodeProcess } from "@nacre/node";
-import { afterAll, beforeAll } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { WebSocket } from "ws";
 import { type Chat, type ChatOptions, openChat } from "../src/chat.ts";
 
@@ -32,11 +32,22 @@ export function openChatHere(folder: string, options: Partial<ChatOptions> = {})
 }
 
 /** Returns the types of the active resources of this process. Excludes timers, because the test runner has its own. */
-export async function openResources(): Promise<string[]> {
-  // Closing resources disappear within one or two rounds of the event loop.
-  for (let i = 0; i < 3; i++) await new Promise(setImmediate);
+export function openResources(): string[] {
   const names = process.getActiveResourcesInfo().filter((name) => name !== "Timeout" && name !== "Immediate");
   return names.sort((a, b) => a.localeCompare(b));
+}
+
+/** Resolves when no more resources are open than `before`. Closing ones disappear within some rounds of the event loop. */
+export async function released(before: readonly string[]): Promise<void> {
+  const more = (): string[] => {
+    const rest = [...before];
+    return openResources().filter((name) => {
+      const at = rest.indexOf(name);
+      if (at >= 0) rest.splice(at, 1);
+      return at < 0;
+    });
+  };
+  await expect.poll(more, { timeout: 10_000 }).toEqual([]);
 }
 
 /** WebSocket client that acts as a page. */

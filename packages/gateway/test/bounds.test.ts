@@ -13,6 +13,7 @@ import {
   refusedWith,
   type Started,
   startGateway,
+  stopClock,
   tcpServer,
   ticketFor,
 } from "./support.ts";
@@ -38,7 +39,7 @@ test("a violation of RFC 6455 ends an open tunnel, which cannot be resumed then"
 });
 
 test("closes a WebSocket that sends no first message, or no proof, after firstMessageTimeout", async () => {
-  const { open, url, event } = await withEcho({ limits: { firstMessageTimeout: 500 } });
+  const { open, url, event } = await withEcho({ limits: { firstMessageTimeout: 2000 } });
   expect(await closedOf(pageSocket(url))).toEqual({ code: 4408, reason: "first-message-timeout" });
   const page = await open();
   await page.opened;
@@ -81,6 +82,7 @@ test.each(["maxNewPerSecond", "maxNewPerSecondPerClient"] as const)(
   "refuses new WebSockets above %s",
   async (limit) => {
     const { url, event } = await startGateway({ limits: { [limit]: 2 } });
+    stopClock();
     for (let i = 0; i < 2; i++) await once(pageSocket(url), "open");
     expect(await refusedWith(pageSocket(url))).toBe(429);
     expect(await event("refused")).toMatchObject({ reason: "rate" });
@@ -89,6 +91,7 @@ test.each(["maxNewPerSecond", "maxNewPerSecondPerClient"] as const)(
 
 test("refuses ticket requests above the rate", async () => {
   const { port } = await startGateway({ limits: { maxNewPerSecondPerClient: 1 } });
+  stopClock();
   const url = `http://127.0.0.1:${port}/ssh/ticket`;
   expect((await fetch(url)).status).toBe(200);
   expect((await fetch(url)).status).toBe(429);

@@ -112,7 +112,7 @@ test("`close` refuses new connections, gives open ones the grace time, then clos
   parked.lose();
   await event("parked");
   const endings = [silent, stays.ws].map((ws) => closedOf(ws));
-  const closing = gateway.close({ grace: 2000 });
+  const closing = gateway.close({ grace: 5000 });
   expect(await refusedWith(pageSocket(url))).toBe(503);
   page.write(pattern(1000));
   page.end();

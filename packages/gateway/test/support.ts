@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type Server as HttpServer } from "node:http";
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import { ClientTunnel, closeReason, TUNNEL_SUBPROTOCOL } from "@nacre/tunnel";
-import { onTestFinished } from "vitest";
+import { onTestFinished, vi } from "vitest";
 import WebSocket, { type ClientOptions } from "ws";
 import { createGateway, type Gateway, type GatewayEvent, type GatewayOptions } from "../src/index.ts";
 import { ORIGIN } from "./origin.ts";
@@ -26,6 +26,12 @@ export async function tcpServer(onSocket: (socket: Socket) => void): Promise<{ p
     server.close();
   });
   return { port: (server.address() as AddressInfo).port, sockets };
+}
+
+/** Stops the clock by which a gateway measures rates and deadlines, until the end of the test. */
+export function stopClock(): void {
+  const clock = vi.spyOn(performance, "now").mockReturnValue(performance.now());
+  onTestFinished(() => clock.mockRestore());
 }
 
 /** Echoes received data, and ends when the client ends. */

@@ -114,7 +114,7 @@ test("limits: unauthenticated connections at once · server", async () => {
   // Neither a silent client nor one that drips bytes without a login stays longer than `loginGraceTime`.
   const short = await watched({
     maxUnauthenticated: { start: 2, rate: 100, full: 2 },
-    loginGraceTime: 1000,
+    loginGraceTime: 4000,
     perSource: { penalties: false },
   });
   const slow = [await short.dial(), await short.dial()];

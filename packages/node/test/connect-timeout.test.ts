@@ -35,21 +35,21 @@ async function cutting(port: number, most: number): Promise<number> {
   return relay.port;
 }
 
-const late = (): Promise<boolean> => new Promise((resolve) => setTimeout(resolve, 2500, true));
+const late = (): Promise<boolean> => new Promise((resolve) => setTimeout(resolve, 5500, true));
 
 describe("`connectTimeout` bounds", () => {
   test.each<[string, RegExp, (socket: Socket) => void]>([
-    ["sends nothing", /the server did not identify itself within 1000 ms; it sent nothing/, () => {}],
-    ["greets", /did not identify itself within 1000 ms; it sent "220 smtp"/, (socket) => socket.write("220 smtp\r\n")],
+    ["sends nothing", /the server did not identify itself within 3000 ms; it sent nothing/, () => {}],
+    ["greets", /did not identify itself within 3000 ms; it sent "220 smtp"/, (socket) => socket.write("220 smtp\r\n")],
     [
       "stops after its identification",
-      /complete the key exchange within 1000 ms/,
+      /complete the key exchange within 3000 ms/,
       (socket) => socket.write("SSH-2.0-a\r\n"),
     ],
   ])("a server that %s", async (_, message, behave) => {
     const leftOpen = await watchResources();
     const silent = await serve(behave);
-    await expect(connect({ ...login, port: silent.port, connectTimeout: 1000 })).rejects.toMatchObject({
+    await expect(connect({ ...login, port: silent.port, connectTimeout: 3000 })).rejects.toMatchObject({
       code: "connect-timeout",
       culprit: "peer",
       message: expect.stringMatching(message),
@@ -67,15 +67,15 @@ describe("`connectTimeout` bounds", () => {
   test("each hop, from the login at the one before", async () => {
     const silent = await serve(() => {});
     const via = { ...login, port: await server() };
-    const options: ConnectOptions = { ...login, port: silent.port, connectTimeout: 2000, via };
+    const options: ConnectOptions = { ...login, port: silent.port, connectTimeout: 5000, via };
     await expect(connect(options)).rejects.toMatchObject({
       code: "connect-timeout",
-      message: expect.stringContaining("did not identify itself within 2000 ms"),
+      message: expect.stringContaining("did not identify itself within 5000 ms"),
     });
     const first: ConnectOptions = {
       ...login,
       port: await server(),
-      connectTimeout: 200,
+      connectTimeout: 3000,
       via: { ...login, port: silent.port },
     };
     await expect(connect(first)).rejects.toMatchObject({
@@ -87,7 +87,7 @@ describe("`connectTimeout` bounds", () => {
 
 describe("`connectTimeout` does not bound", () => {
   test("the callback that decides about the host key", async () => {
-    const client = await connect({ ...login, port: await server(), connectTimeout: 2000, hostKey: late });
+    const client = await connect({ ...login, port: await server(), connectTimeout: 5000, hostKey: late });
     await client.close();
   });
 
@@ -99,7 +99,7 @@ describe("`connectTimeout` does not bound", () => {
         return key.sign(algorithm, data, counting);
       },
     };
-    const client = await connect({ ...login, port: await server(), connectTimeout: 2000, identities: [identity] });
+    const client = await connect({ ...login, port: await server(), connectTimeout: 5000, identities: [identity] });
     client.rekey();
     expect((await client.exec("")).stdout).toBe("ok");
     await client.close();

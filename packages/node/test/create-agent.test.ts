@@ -99,7 +99,7 @@ describe("an agent of `createAgent`", () => {
 
   test("forgets a key after its lifetime", async () => {
     const { agent } = await listening();
-    await agent.add(key, { lifetime: 1 });
+    await agent.add(key, { lifetime: 3 });
     await agent.add(other);
     expect(agent.keys()).toHaveLength(2);
     await expect.poll(() => agent.keys(), { timeout: 20_000 }).toHaveLength(1);

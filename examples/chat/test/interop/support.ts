@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, beforeAll } from "vitest";
+import { afterAll, afterEach, beforeAll, vi } from "vitest";
 
 const ROOT = fileURLToPath(new URL("../../../..", import.meta.url));
 const MAIN = ["--conditions=@nacre/source", "--import", "tsx", "examples/chat/src/main.ts"];
@@ -15,6 +15,8 @@ export class Program {
   /** Resolves with the exit status. */
   readonly closed: Promise<number | null>;
   readonly #child: ChildProcessWithoutNullStreams;
+  /** Whether the program has exited and all of its output is in `text`. */
+  #isClosed = false;
   #look: () => void = () => {};
 
   constructor([command = "", ...words]: readonly string[]) {
@@ -26,6 +28,7 @@ export class Program {
         this.#look();
       });
     this.closed = once(this.#child, "close").then(([status]) => {
+      this.#isClosed = true;
       this.#look();
       return status as number | null;
     });
@@ -46,8 +49,7 @@ export class Program {
   /** Resolves when the program has written this text. Rejects if it exits first. */
   async until(text: string): Promise<void> {
     while (!this.text.includes(text)) {
-      if (this.#child.exitCode !== null || this.#child.signalCode !== null)
-        throw new Error(`ended before ${JSON.stringify(text)}: ${this.text}`);
+      if (this.#isClosed) throw new Error(`ended before ${JSON.stringify(text)}: ${this.text}`);
       await new Promise<void>((resolve) => {
         this.#look = resolve;
       });
@@ -70,6 +72,8 @@ export function usePrograms(): {
   readonly ssh: (chat: ChatProcess, name: string, how: "terminal" | "pipes") => Program;
   readonly folder: { readonly path: string };
 } {
+  // Several programs start in a test, which takes a minute on a busy machine.
+  vi.setConfig({ testTimeout: 180_000 });
   const folder = { path: "" };
   beforeAll(async () => {
     folder.path = await mkdtemp(join(tmpdir(), "nacre-chat-"));

@@ -92,7 +92,7 @@ describe("a bus through Valkey", () => {
     await vi.waitFor(() => expect(guest.lines).toContain("bob left"), { timeout: 10_000 });
     expect(guest.lines).toContain("bob joined");
     expect(guest.ends).toEqual([]);
-    expect(await living.names()).toEqual(["ann"]);
+    await vi.waitFor(async () => expect(await living.names()).toEqual(["ann"]), { timeout: 10_000 });
     await living.leave("ann");
   });
 

@@ -189,6 +189,8 @@ describe("on a phone", () => {
     await example.crash();
     await shows("Reconnecting to demo@127.0.0.1");
     expect((await page.locator("header").boundingBox())!.height).toBeLessThan(60);
+    // The page tries to reconnect until it is closed, and Chromium reports each attempt.
+    await page.close();
     ignoreLostWebSockets(complaints);
   });
 });

@@ -66,12 +66,14 @@ describe("a session", () => {
   });
 
   test("of a gateway that was restarted is over: the page says so and offers to log in again", async () => {
-    const first = await openExample();
+    // A port that no other program gets while none listens there.
+    const webPort = await freePort();
+    const first = await openExample({ webPort });
     const page = await openPage(first);
     await logIn(page, first);
     await first.crash();
     await page.getByRole("status").getByText("Reconnecting to demo@127.0.0.1").waitFor();
-    const second = await openExample({ webPort: Number(new URL(first.url).port) });
+    const second = await openExample({ webPort });
     await noticeShows(page, "The gateway no longer has this session");
     await page.getByRole("status").getByText("Session ended").waitFor();
     await page.getByRole("button", { name: "Log in again" }).click();
@@ -80,6 +82,7 @@ describe("a session", () => {
     await submitPassword(page, "any");
     await page.getByRole("alert").filter({ hasText: "The gateway cannot be reached. Check the network" }).waitFor();
     // Chromium reports each failed request.
+    await page.close();
     complaints.length = 0;
   });
 

@@ -178,7 +178,7 @@ describe("uploads", () => {
 
   test("show their progress, and leave nothing on the host when they are cancelled", async () => {
     const fileSystem = memoryFileSystem();
-    const page = await openPanelOfOther({ sftp: sftpServer(slow(fileSystem, "write", 500)) });
+    const page = await openPanelOfOther({ sftp: sftpServer(slow(fileSystem, "write", 250)) });
     await page.getByText("This folder is empty.").waitFor();
     await drop(page, ["huge.bin", "tree"]);
     const row = transfer(page, "huge.bin");
@@ -242,7 +242,7 @@ describe("downloads", () => {
     const file = await fileSystem.open("big.bin", NEW_FILE, {});
     await file.write(0, FILES["big.bin"]);
     await file.close();
-    const page = await openPanelOfOther({ sftp: sftpServer(slow(fileSystem, "read", 100)) });
+    const page = await openPanelOfOther({ sftp: sftpServer(slow(fileSystem, "read", 50)) });
     await answerDialogs(page);
     await page.getByRole("button", { name: "Download big.bin" }).click();
     await transfer(page, "big.bin")

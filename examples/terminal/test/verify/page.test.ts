@@ -4,6 +4,7 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { randomart } from "@nacre/keyfiles";
 import { hostKeyFile, listen } from "@nacre/node";
+import { freePort } from "@nacre/testing/free-port";
 import { describe, expect, test } from "vitest";
 import { connected, logIn, screenShows, startReader, submitPassword, type, useChromium } from "./browser.ts";
 
@@ -150,15 +151,16 @@ describe("another destination", () => {
 });
 
 test("a changed host key is refused in red, and forgotten only with the host's name", async () => {
-  const first = await openExample();
-  const { port } = new URL(first.url);
+  // Ports that no other program gets while none listens there.
+  const ports = { webPort: await freePort(), sshPort: await freePort() };
+  const first = await openExample(ports);
   const page = await openPage(first);
   await logIn(page, first);
   await page.getByRole("button", { name: "Disconnect" }).click();
   await page.getByRole("button", { name: "Connect" }).waitFor();
   await first.close();
   // Another host at the same address.
-  const second = await openExample({ webPort: Number(port), sshPort: first.ssh.port });
+  const second = await openExample(ports);
   await submitPassword(page, second.ssh.password);
   const warning = page.getByRole("alert").filter({ hasText: "The host key has changed" });
   await warning.waitFor();

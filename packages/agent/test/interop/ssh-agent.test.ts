@@ -91,10 +91,10 @@ describe("our client at ssh-agent", () => {
 
   test("adds with a lifetime", async () => {
     using client = await ClientSocket.open(agent.path);
-    await client.one((to, waiter) => to.add(plain(key), "short", { lifetime: 3 }, waiter));
+    await client.one((to, waiter) => to.add(plain(key), "short", { lifetime: 8 }, waiter));
     expect(comments(await client.one((to, waiter) => to.list(waiter)))).toEqual(["short"]);
     await expect
-      .poll(async () => comments(await client.one((to, waiter) => to.list(waiter))), { timeout: 20_000 })
+      .poll(async () => comments(await client.one((to, waiter) => to.list(waiter))), { timeout: 40_000 })
       .toEqual([]);
   });
 

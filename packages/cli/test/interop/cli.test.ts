@@ -556,7 +556,8 @@ describe("tracing", () => {
   });
 });
 
-test("npm start resolves file names from the folder where it was typed", async () => {
+// It builds the packages first if their sources have changed.
+test("npm start resolves file names from the folder where it was typed", { timeout: 300_000 }, async () => {
   const script = fileURLToPath(new URL("../../../../scripts/run.mjs", import.meta.url));
   const typed = ["keygen", "-t", "ed25519", "-f", "relative", "-N", ""];
   // npm changes to the root of the clone and passes the original folder in INIT_CWD.

@@ -53,7 +53,7 @@ beforeAll(async () => {
   });
 });
 
-afterAll(() => inContainer(`rm -rf ${SYSTEMCTL} ~alice/app ~alice/restarts`));
+afterAll(() => inContainer(`rm -rf ${SYSTEMCTL} ~alice/app ~alice/app-restarts`));
 
 /** Runs a shell command on this machine, with git's connections over SSH. Throws if it fails. */
 function git(cwd: string, ...words: string[]): string {
@@ -118,14 +118,14 @@ async function runJob(id: string): Promise<Ended> {
 
 test("the job deploys each commit to a folder of its own, moves the link, and restarts the service", async () => {
   served = await gitServer.serve();
-  await useSystemctl('echo "$* $(cat app/current/index.html)" >>restarts');
+  await useSystemctl('echo "$* $(cat app/current/index.html)" >>app-restarts');
   const ids: string[] = [];
   for (const text of ["first", "second"]) {
     ids.push(push(text));
     const { status, stderr } = await runJob(ids.at(-1)!);
     expect([status, stderr]).toEqual([0, ""]);
   }
-  expect(await server.run("cat restarts")).toBe("--user restart app first\n--user restart app second");
+  expect(await server.run("cat app-restarts")).toBe("--user restart app first\n--user restart app second");
   expect(await server.run("ls app app/current/css && readlink app/current && ls app/releases")).toBe(
     ["app:", "current", "releases", "", "app/current/css:", "site.css", `releases/${ids[1]}`, ...ids.toSorted()].join(
       "\n",

@@ -114,7 +114,8 @@ describe("commands over ssh", () => {
   test("receive the client's signals, as do their child processes", async () => {
     const served = await folder.serve();
     await using connection = await client(served);
-    const command = `sh -c 'trap "echo inner; exit" USR1; echo ready; ${folder.loop}' & trap 'wait; echo outer; exit 9' USR1; wait`;
+    // The outer trap is set first, so that both are when the inner shell is ready.
+    const command = `trap 'wait; echo outer; exit 9' USR1; sh -c 'trap "echo inner; exit" USR1; echo ready; ${folder.loop}' & wait`;
     const remote = await connection.spawn(command);
     expect(await firstLine(remote.stdout)).toBe("ready");
     remote.kill("USR1");
@@ -172,7 +173,8 @@ describe("a terminal", () => {
     await must(["stty", "-F", device, "rows", "50", "cols", "132"]);
     terminal.type("while [ \"$(stty size)\" != '50 132' ]; do sleep 0.05; done; echo resi''zed\r");
     await terminal.until("resized\r\n");
-    terminal.type("echo sleep''ing; sleep 1000\r");
+    // Printed by the program that gets the signal: the shell may still be about to start another one.
+    terminal.type("sh -c \"echo sleep''ing; exec sleep 1000\"\r");
     await terminal.until("sleeping\r\n");
     terminal.type("\x03");
     terminal.type("echo $((40 + 2))\r");

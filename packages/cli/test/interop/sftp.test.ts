@@ -185,7 +185,7 @@ test("a path that is a file is fetched, to a name or into the current directory"
 
 test("in a terminal: prompt, completion, history, progress, a shell command, Ctrl-C, and a restored terminal", async () => {
   const { local, remote } = await folders();
-  await server.run(`cd ${remote} && mkdir 'some directory' && head -c 1500000 /dev/zero > 'some directory/large'`);
+  await server.run(`cd ${remote} && mkdir 'some directory' && head -c 6000000 /dev/zero > 'some directory/large'`);
   const command = quoted(commandLine(["sftp", ...server.login, "--limit", "300K", `alice@127.0.0.1:${remote}`]));
   const terminal = new TestTerminal(
     `trap : INT; stty rows 24 cols 80; cd '${local}'; before=$(stty -g); ${command}; echo "status $?"; test "$before" = "$(stty -g)" && echo restored`,
@@ -235,8 +235,12 @@ test("the end of the connection ends a session, with status 255 and one line", a
   const options = ["-P", `${memory.address.port}`, ...server.login.slice(2, 4), "--known-hosts", known, "--accept-new"];
   const child = start(commandLine(["sftp", ...options, "alice@127.0.0.1"]));
   const end = ended(child);
+  let shown = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    shown += chunk.toString();
+  });
   child.stdin.write("pwd\n");
-  await new Promise((resolve) => child.stdout.once("data", resolve));
+  await expect.poll(() => shown, { timeout: 20_000 }).toContain("directory: /\n");
   await memory.close({ grace: 0 });
   child.stdin.write("ls\n");
   const { status, stdout, stderr } = await end;

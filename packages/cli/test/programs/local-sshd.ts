@@ -66,5 +66,6 @@ function answers(port: number): Promise<boolean> {
     };
     socket.once("data", () => end(true));
     socket.once("error", () => end(false));
+    socket.once("close", () => end(false));
   });
 }

@@ -20,7 +20,11 @@ async function valkey(): Promise<string> {
     await ended;
     await rm(folder, { recursive: true, force: true });
   });
-  for await (const chunk of child.stdout as AsyncIterable<Buffer>) if (chunk.includes("Ready to accept")) break;
+  let said = "";
+  for await (const chunk of child.stdout.setEncoding("utf8") as AsyncIterable<string>) {
+    said += chunk;
+    if (said.includes("Ready to accept")) break;
+  }
   return `redis://127.0.0.1:${port}`;
 }
 

@@ -49,9 +49,10 @@ describe("known_hosts", () => {
     expect(error.message).toContain(knownHosts);
     await expect(stat(knownHosts)).rejects.toMatchObject({ code: "ENOENT" });
 
-    const log = await server.sshd.log();
-    expect(log).toMatch(/Received disconnect from 127\.0\.0\.1 port \d+:9: /);
-    expect(log).not.toContain("userauth-request");
+    await expect
+      .poll(() => server.sshd.log(), { timeout: 20_000 })
+      .toMatch(/Received disconnect from 127\.0\.0\.1 port \d+:9: /);
+    expect(await server.sshd.log()).not.toContain("userauth-request");
   });
 
   test("accept-new adds an unknown host, which is known afterwards", async () => {

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import type { Duplex as NodeDuplex, Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
+import { freePort } from "@nacre/testing/free-port";
 import { digestOf, MIB, randomData } from "@nacre/testing/interop/data";
 import { useServer, within } from "@nacre/testing/interop/server";
 import type { ClientConfig } from "pg";
@@ -31,7 +32,7 @@ const remotePath = (): string => `/tmp/nacre-${process.pid}-${Math.random().toSt
 
 const curl = (proxy: readonly string[], forward: Forward, url: string): Promise<string> =>
   new Promise((resolve) =>
-    execFile("curl", ["-sS", "-m", "10", ...proxy, `127.0.0.1:${forward.port}`, url], (_, stdout, stderr) =>
+    execFile("curl", ["-sS", "-m", "30", ...proxy, `127.0.0.1:${forward.port}`, url], (_, stdout, stderr) =>
       resolve(stdout + stderr),
     ),
   );
@@ -85,7 +86,8 @@ describe("each kind of forward", () => {
 
   test("close removes the remote listener", async () => {
     await using ssh = await server.connect();
-    const forward = await ssh.forwardRemote({ port: 0 }, { host: "127.0.0.1", port: 9 });
+    // A port that no other program gets meanwhile.
+    const forward = await ssh.forwardRemote({ port: await freePort() }, { host: "127.0.0.1", port: 9 });
     await forward.close();
     const [error] = (await once(connectLocally(forward), "error")) as [NodeJS.ErrnoException];
     expect(error.code).toBe("ECONNREFUSED");
@@ -207,7 +209,8 @@ describe("200 connections at once", () => {
   });
 });
 
-describe("many bytes", () => {
+// Minutes on a busy machine.
+describe("many bytes", { timeout: 300_000 }, () => {
   const block = randomData(16 * MIB);
 
   /** Returns the length and digest of so many blocks. */
@@ -267,7 +270,9 @@ test("a stalled target buffers no more than the windows, and does not block othe
       moving = await Promise.race([once(socket, "drain").then(() => true), delay(500).then(() => false)]);
   }
   expect(sent).toBeLessThan(64);
-  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(24 * MIB);
+  // What holds data stays; the rest is collected.
+  const held = (): number => process.memoryUsage().arrayBuffers - before;
+  await expect.poll(held, { timeout: 20_000 }).toBeLessThan(24 * MIB);
   expect(await ask(connectLocally(fast), "hello")).toBe("got hello");
 });
 

@@ -8,7 +8,7 @@ export const FORWARDS: readonly Line[] = [
     status: 0,
     files: { lc: "127.0.0.1 box\n" },
   },
-  { name: "-f", line: "$S -f box 'sleep 1; echo later'; echo now", status: 0, out: "now\nlater\n" },
+  { name: "-f", line: "$S -f box 'sleep 5; echo later'; echo now", status: 0, out: "now\nlater\n" },
   {
     name: "-f without a command",
     line: "$S -f box",
@@ -18,13 +18,13 @@ export const FORWARDS: readonly Line[] = [
   },
   {
     name: "-L",
-    line: "$S -f -L $Q:127.0.0.1:$P box sleep 2 > /dev/null; timeout 9 head -c 7 < /dev/tcp/127.0.0.1/$Q",
+    line: "$S -f -L $Q:127.0.0.1:$P box sleep 10 > /dev/null; timeout 30 head -c 7 < /dev/tcp/127.0.0.1/$Q",
     status: 0,
     out: "SSH-2.0",
   },
   {
     name: "-L at a socket",
-    line: "$S -f -L $PWD/x.sock:127.0.0.1:$P box sleep 3 > /dev/null; curl -s --http0.9 --max-time 2 --unix-socket x.sock http://x/ | head -c 7",
+    line: "$S -f -L $PWD/x.sock:127.0.0.1:$P box sleep 10 > /dev/null; curl -s --http0.9 --max-time 30 --unix-socket x.sock http://x/ | head -c 7",
     status: 0,
     out: "SSH-2.0",
   },
@@ -44,7 +44,7 @@ export const FORWARDS: readonly Line[] = [
   },
   {
     name: "-R",
-    line: `$S -R $Q:127.0.0.1:$P box "timeout 9 bash -c 'head -c 7 < /dev/tcp/127.0.0.1/$Q'"`,
+    line: `$S -R $Q:127.0.0.1:$P box "timeout 30 bash -c 'head -c 7 < /dev/tcp/127.0.0.1/$Q'"`,
     status: 0,
     out: "SSH-2.0",
   },
@@ -56,7 +56,7 @@ export const FORWARDS: readonly Line[] = [
   },
   {
     name: "-D",
-    line: "$S -f -D $Q box sleep 3 > /dev/null; curl -s --socks5-hostname 127.0.0.1:$Q telnet://127.0.0.1:$P --max-time 2 < /dev/null | head -c 7",
+    line: "$S -f -D $Q box sleep 10 > /dev/null; curl -s --http0.9 --max-time 30 --socks5-hostname 127.0.0.1:$Q http://127.0.0.1:$P/ | head -c 7",
     status: 0,
     out: "SSH-2.0",
   },

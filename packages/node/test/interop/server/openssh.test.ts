@@ -41,12 +41,12 @@ describe("OpenSSH's ssh runs commands on our server", () => {
     expect(ran.status).toBe(7);
   });
 
-  test("with 64 MiB of input and of output, unchanged", async () => {
+  test("with 64 MiB of input and of output, unchanged", { timeout: 180_000 }, async () => {
     const bytes = randomData(64 * MIB);
-    const up = await runPeer([...ssh(server, { key: key() }), "sha256sum"], { input: bytes });
+    const up = await runPeer([...ssh(server, { key: key() }), "sha256sum"], { input: bytes, timeout: 80_000 });
     expectQuiet(up);
     expect(up.stdout.toString()).toBe(`${sha256(bytes)}  -\n`);
-    const both = await runPeer([...ssh(server, { key: key() }), "cat"], { input: bytes });
+    const both = await runPeer([...ssh(server, { key: key() }), "cat"], { input: bytes, timeout: 80_000 });
     expectQuiet(both);
     expect(both.stdout.length).toBe(64 * MIB);
     expect(sha256(both.stdout)).toBe(sha256(bytes));
@@ -298,7 +298,9 @@ describe("host keys", () => {
     await writeFile(known, `[127.0.0.1]:${server.port} ${server.hostKeyLines[0]!}\n`);
     const words = ["-o", `UserKnownHostsFile=${known}`, "-o", "UpdateHostKeys=yes", "-v"];
     const [program = "", ...rest] = ssh(server, { key: key() });
-    const ran = await runPeer([program, ...words, ...rest, "true"]);
+    // ssh saves the keys while the command runs, and may end before.
+    const saved = `until test "$(wc -l < ${known})" -ge ${server.hostKeyLines.length}; do sleep 0.05; done`;
+    const ran = await runPeer([program, ...words, ...rest, saved]);
     expect(ran.status).toBe(0);
     const remembered = await runPeer(["cat", known]);
     for (const line of server.hostKeyLines) expect(remembered.stdout.toString()).toContain(line);

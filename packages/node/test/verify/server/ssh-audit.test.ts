@@ -33,7 +33,7 @@ describe("ssh-audit", () => {
   const server = useOurServer({ hostKeyTypes: ["ed25519", "rsa-3072"] });
 
   test("reports no failures and warnings for our server's default algorithms", async () => {
-    const audit = ["ssh-audit", "--skip-rate-test", "-p", `${server.port}`];
+    const audit = ["ssh-audit", "--skip-rate-test", "-t", "30", "-p", `${server.port}`];
     const text = await runPeer([...audit, "-n", "127.0.0.1"]);
     expect(text.stdout.toString()).not.toMatch(/\[(fail|warn)\]|\(rec\)/);
     expect(text.stdout.toString()).toContain("(enc) chacha20-poly1305@openssh.com");
