@@ -1,6 +1,7 @@
 import type { ClientProtocolEvent, ServerProtocolEvent } from "@nacre/protocol";
-import { type AskToken, CHANNEL_OPEN_FAILURE_REASON, SshError } from "@nacre/wire";
+import { type AskToken, CHANNEL_OPEN_FAILURE_REASON, escapeText, SshError } from "@nacre/wire";
 import { afterEnd } from "./after-end.ts";
+import { uncaught } from "./application-handlers.ts";
 import { Channel, type ChannelWatcher } from "./channel.ts";
 import type { Duplex } from "./duplex.ts";
 import { type DrivenMachine, Engine, type EngineHandler, leaveUncaught } from "./engine.ts";
@@ -91,14 +92,16 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
     this.engine.touch();
   }
 
-  /** Lets the peer open channels of a type on this connection. */
+  /** Lets the peer open channels of a type on this connection. Throws `usage` if the type has an acceptor. */
   accept(channelType: string, acceptor: ChannelAcceptor): void {
-    this.#acceptors.set(channelType, acceptor);
+    // rule: restricted-accept
+    this.#assertUnrestricted();
+    addHandler(this.#acceptors, channelType, acceptor);
     this.engine.machine.connection.allow(channelType);
   }
 
   /**
-   * Sends a global request. It wants a reply only if `onReply` is given. After the end of the connection, throws a new error with its
+   * Sends a global request. It wants a reply only if `onReply` is given, which is called once, in the turn of the reply. After the end of the connection, throws a new error with its
    * code. Also throws `request-limit`, or `usage` for a request that does not fit into a packet.
    */
   globalRequest(requestName: string, data: Uint8Array, onReply?: (reply: GlobalReply) => void): void {
@@ -114,9 +117,11 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
     this.engine.touch();
   }
 
-  /** Handles the peer's global requests of a name on this connection. */
+  /** Handles the peer's global requests of a name on this connection. Throws `usage` if the name has a handler. */
   onGlobalRequest(requestName: string, handler: GlobalRequestHandler): void {
-    this.#handlers.set(requestName, handler);
+    // rule: restricted-handlers
+    this.#assertUnrestricted();
+    addHandler(this.#handlers, requestName, handler);
   }
 
   /** Handles an event. Called by the engine. */
@@ -175,7 +180,9 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
       case "global-reply": {
         const onReply = this.#requests?.get(event.request);
         this.#requests?.delete(event.request);
-        onReply?.(event.success ? { success: true, data: event.data } : { success: false, error: undefined });
+        uncaught(() =>
+          onReply?.(event.success ? { success: true, data: event.data } : { success: false, error: undefined }),
+        );
         return;
       }
       case "channel-request": {
@@ -245,11 +252,7 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
   }
 }
 
-/** Calls a handler. Its exceptions are rethrown as uncaught exceptions, so that the connection continues. */
-function uncaught(call: () => void): void {
-  try {
-    call();
-  } catch (thrown) {
-    leaveUncaught(thrown);
-  }
+function addHandler<Handler>(handlers: Map<string, Handler>, name: string, handler: Handler): void {
+  if (handlers.has(name)) throw new SshError("usage", `"${escapeText(name)}" has a handler on this connection already`);
+  handlers.set(name, handler);
 }

@@ -1,6 +1,6 @@
 import { held, heldBy, patch, type Row, remove } from "./types.ts";
 
-const GOODBYE_TEXT = patch("goodbye-text", "cut");
+const GOODBYE_TEXT = patch("goodbye-text", "description");
 const TRACE_TEXT = patch("trace-text", `DESCRIBERS[message]?.(payload) ?? ""`);
 const QUOTED = patch("quoted-line", "utf8DecodeLossy(Uint8Array.from(line.slice(0, 60)))");
 const FILE = "client-files-terminals";
