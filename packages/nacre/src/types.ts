@@ -27,8 +27,8 @@ export type {
   SshErrorCode,
 } from "@nacre/wire";
 export type { LoginMethod } from "./login/chosen-methods.ts";
-export type { ConnectEvent } from "./login/client/events.ts";
 export type { CertifiedIdentity, LoginIdentity } from "./login/client/certified-identity.ts";
+export type { ConnectEvent } from "./login/client/events.ts";
 export type { ClientLoginContext, ClientLoginMethod } from "./login/client/method.ts";
 export type {
   HostKeyVerifier,

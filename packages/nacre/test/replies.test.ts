@@ -155,6 +155,21 @@ describe("the callback of a channel request", () => {
   });
 });
 
+const asks = (requestName: string): Uint8Array =>
+  SSH_MSG_GLOBAL_REQUEST.encode({ requestName, wantReply: true, data: Uint8Array.of(3) });
+const opens = (channelType: string): Uint8Array =>
+  SSH_MSG_CHANNEL_OPEN.encode({
+    channelType,
+    senderChannel: 7,
+    initialWindowSize: 100,
+    maximumPacketSize: 100,
+    data: NOTHING,
+  });
+
+const failing = (): void => {
+  throw new Error("application");
+};
+
 /** Returns a client over a mux. */
 function clientOver(mux: Partial<ClientMux>): Client {
   return new Client({ driver: { mux, ended: new Promise(() => {}) } } as unknown as LoggedIn);
@@ -174,16 +189,7 @@ describe("a global request of a client", () => {
       wantReply: true,
       data: Uint8Array.of(1),
     });
-    receive(
-      SSH_MSG_REQUEST_SUCCESS.encode({ data: Uint8Array.of(2) }),
-      SSH_MSG_CHANNEL_OPEN.encode({
-        channelType: "news@example.org",
-        senderChannel: 7,
-        initialWindowSize: 100,
-        maximumPacketSize: 100,
-        data: NOTHING,
-      }),
-    );
+    receive(SSH_MSG_REQUEST_SUCCESS.encode({ data: Uint8Array.of(2) }), opens("news@example.org"));
     expect(said).toEqual([{ success: true, data: Uint8Array.of(2) }, "news@example.org"]);
   });
 
@@ -206,9 +212,7 @@ describe("a global request of a client", () => {
   it("goes on if the callback throws", async () => {
     const heard = uncaught();
     const { mux, receive, ends } = looseMux();
-    clientOver(mux).globalRequest("a@example.org", NOTHING, () => {
-      throw new Error("application");
-    });
+    clientOver(mux).globalRequest("a@example.org", NOTHING, failing);
     receive(SSH_MSG_REQUEST_FAILURE.encode({}));
     await settle();
     expect(heard.map(String)).toEqual(["Error: application"]);
@@ -227,17 +231,6 @@ describe("a global request of a client", () => {
 });
 
 describe("handlers of a connected client", () => {
-  const asks = (requestName: string): Uint8Array =>
-    SSH_MSG_GLOBAL_REQUEST.encode({ requestName, wantReply: true, data: Uint8Array.of(3) });
-  const opens = (channelType: string): Uint8Array =>
-    SSH_MSG_CHANNEL_OPEN.encode({
-      channelType,
-      senderChannel: 7,
-      initialWindowSize: 100,
-      maximumPacketSize: 100,
-      data: NOTHING,
-    });
-
   it("answer global requests of their name, now or later, and no others", () => {
     const { mux, receive, sent } = looseMux();
     const said: unknown[] = [];
@@ -257,9 +250,6 @@ describe("handlers of a connected client", () => {
     const heard = uncaught();
     const { mux, receive, sent, ends } = looseMux();
     const client = clientOver(mux);
-    const failing = (): void => {
-      throw new Error("application");
-    };
     client.onGlobalRequest("a@example.org", failing);
     client.accept("a@example.org", failing);
     receive(asks("a@example.org"), opens("a@example.org"));

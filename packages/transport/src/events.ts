@@ -4,7 +4,7 @@ import type { NegotiatedAlgorithms } from "./options.ts";
 
 /** Event of a transport. While an ask (`verify-host-key`, `sign-exchange-hash`) is open, the transport waits for its answer. */
 export type TransportEvent =
-  /** The peer's identification string, and the lines that a server sent before it, without CR LF. See `IdentificationReader.linesBefore`. */
+  /** The peer's identification string, and the lines before it (`IdentificationReader.linesBefore`), without CR LF. */
   | { readonly type: "identified"; readonly peerVersion: string; readonly linesBefore: readonly string[] }
   /**
    * Asks a client whether to accept the host key; answer with `answerHostKey`. The server's signature over the exchange hash is already

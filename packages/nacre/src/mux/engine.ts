@@ -25,7 +25,7 @@ export interface DrivenMachine<E extends SessionEvent> {
   releaseBuffers(): void;
   disconnect(error: SshError): void;
   reject(error: SshError): void;
-  /** Says goodbye and sends nothing after that, but goes on to receive. */
+  /** Sends SSH_MSG_DISCONNECT and nothing after it, but goes on to receive. */
   leave(error: SshError): void;
 }
 

@@ -166,8 +166,9 @@ export class Client implements AsyncDisposable {
   }
 
   /**
-   * Lets the server open channels of a type from now on, as the option `channels` does. With `reconnect` also on later connections. Throws
-   * `usage` if the type is handled already, and `host-key-changed` after the verdict `"restricted"`.
+   * Lets the server open channels of a type from now on, as the option `channels` does from the login on. With `reconnect`, later
+   * connections have the acceptor, too, soon after their login. Throws `usage` if the type has a handler already, and `host-key-changed`
+   * after the verdict `"restricted"`.
    */
   accept(channelType: string, acceptor: ChannelAcceptor): void {
     checkName(channelType, "a channel type");
@@ -188,8 +189,8 @@ export class Client implements AsyncDisposable {
   }
 
   /**
-   * Handles the server's global requests of a name from now on; all others are refused. Call `reply` of the request, now or later. An
-   * exception refuses the request and is rethrown as an uncaught exception. Throws as `accept` does.
+   * Handles the server's global requests of a name from now on; without a handler they are refused. Call `reply` of the request, now or
+   * later. An exception refuses the request and is rethrown as an uncaught exception. Throws as `accept` does.
    */
   onGlobalRequest(name: string, handler: GlobalRequestHandler): void {
     checkName(name, "the name of a global request");
