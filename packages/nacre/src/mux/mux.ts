@@ -102,7 +102,8 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
 
   /**
    * Sends a global request. It wants a reply only if `onReply` is given, which is called once, in the turn of the reply. After the end of
-   * the connection, throws a new error with its code. Also throws `request-limit`, or `usage` for a request that does not fit into a packet.
+   * the connection, throws a new error with its code. Also throws `request-limit`, or `usage` for a request that does not fit into a
+   * packet.
    */
   globalRequest(requestName: string, data: Uint8Array, onReply?: (reply: GlobalReply) => void): void {
     this.#assertAlive();

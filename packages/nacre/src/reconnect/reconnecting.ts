@@ -101,7 +101,7 @@ class Reconnecting {
           await ended;
         },
         end: async () => {
-          this.#over.abort(new SshError("closed", "the connection was ended by this side"));
+          this.#over.abort(new SshError("closed", "the connection was closed by this side"));
           await this.#live?.driver.end();
           await ended;
         },

@@ -52,7 +52,7 @@ export function sharedConnection(duplex: Duplex, opensSession: boolean): SharedC
         await engine.closed;
       },
       end: async () => {
-        engine.leave(new SshError("closed", "the connection was ended by this side"));
+        engine.leave(new SshError("closed", "the connection was closed by this side"));
         await engine.closed;
       },
     },

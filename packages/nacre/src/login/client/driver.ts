@@ -93,7 +93,7 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
 
   /** Disconnects after handling what the server still sends. Resolves when all resources are released. */
   async end(): Promise<void> {
-    this.#engine.leave(new SshError("closed", "the connection was ended by this side"));
+    this.#engine.leave(new SshError("closed", "the connection was closed by this side"));
     await this.ended;
   }
 

@@ -1,7 +1,7 @@
 import type { Certificate } from "@nacre/keys/internal";
 import type { NegotiatedAlgorithms } from "@nacre/transport";
 import type { Bytes, SshError } from "@nacre/wire";
-import { checkHandlers, checkName, checkOpen, checkSignal, isBytes, usage } from "../../check.ts";
+import { checkChannelType, checkData, checkHandlers, checkName, checkOpen, checkSignal, usage } from "../../check.ts";
 import { callOpenHandler, callRequestHandler } from "../../mux/application-handlers.ts";
 import type { Channel } from "../../mux/channel.ts";
 import type { ChannelAcceptor, GlobalReply, GlobalRequestHandler } from "../../mux/mux.ts";
@@ -171,7 +171,7 @@ export class Client implements AsyncDisposable {
    * after the verdict `"restricted"`.
    */
   accept(channelType: string, acceptor: ChannelAcceptor): void {
-    checkName(channelType, "a channel type");
+    checkChannelType(channelType);
     checkHandlers({ [channelType]: acceptor }, "accept", CLIENT_CHANNELS);
     this.#connection.driver.mux.accept(channelType, (open) => callOpenHandler(acceptor, open));
   }
@@ -182,9 +182,9 @@ export class Client implements AsyncDisposable {
    * connection. With `reconnect` it waits for a connection up to 30 seconds.
    */
   globalRequest(name: string, data: Uint8Array, onReply?: (reply: GlobalReply) => void): void {
-    checkName(name, "the name of a global request");
-    if (!isBytes(data)) throw usage("the `data` of a global request must be a Uint8Array");
-    if (onReply !== undefined && typeof onReply !== "function") throw usage("`onReply` must be a function");
+    checkName(name, "a request name");
+    checkData(data);
+    if (onReply !== undefined) checkHandlers({ onReply }, "globalRequest", {});
     this.#connection.driver.mux.globalRequest(name, data, onReply);
   }
 
@@ -193,7 +193,7 @@ export class Client implements AsyncDisposable {
    * later. An exception refuses the request and is rethrown as an uncaught exception. Throws as `accept` does.
    */
   onGlobalRequest(name: string, handler: GlobalRequestHandler): void {
-    checkName(name, "the name of a global request");
+    checkName(name, "a request name");
     checkHandlers({ [name]: handler }, "onGlobalRequest", {});
     this.#connection.driver.mux.onGlobalRequest(name, (request) => callRequestHandler(handler, request));
   }
