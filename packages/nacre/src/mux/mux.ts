@@ -35,6 +35,7 @@ export interface MuxSide<E extends SessionEvent> {
 
 /** Receives the outcome of one of our channel opens. Exactly one method is called, in the turn of the event. */
 export interface OpenHandler {
+  /** Called with the channel when the peer confirmed. Set its `handler` here: its data may follow in the same packet. */
   opened(channel: Channel): void;
   /**
    * Called when the peer refused. `reasonCode` is a `CHANNEL_OPEN_FAILURE_REASON`. `description` comes from the peer: escape it before
@@ -211,7 +212,7 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
     return released;
   }
 
-  /** Accepts an open of the peer. `PeerOpen` and `PeerGlobalRequest` call this and the next two methods. */
+  /** Accepts an open of the peer. `PeerOpen` and `PeerGlobalRequest` call this and the next two methods; applications call theirs. */
   acceptOpen(token: AskToken): Channel | undefined {
     if (this.engine.over !== undefined) return undefined;
     const id = this.engine.machine.connection.answerOpen(token, true);
@@ -219,12 +220,14 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
     return id === undefined ? undefined : this.#addChannel(id);
   }
 
+  /** Refuses an open of the peer. */
   rejectOpen(token: AskToken, reasonCode: number, description: string): void {
     if (this.engine.over !== undefined) return;
     this.engine.machine.connection.answerOpen(token, { reasonCode, description });
     this.engine.touch();
   }
 
+  /** Answers a global request of the peer. */
   answerGlobal(token: AskToken, success: boolean, data: Uint8Array | undefined): void {
     if (this.engine.over !== undefined) return;
     this.engine.machine.connection.answerGlobal(token, success, data);

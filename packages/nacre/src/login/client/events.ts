@@ -25,7 +25,7 @@ export type ConnectEvent =
   | { readonly type: "banner"; readonly message: string }
   /** The text of a login method that asks nothing, such as keyboard-interactive without prompts (RFC 4256 §3.2). */
   | { readonly type: "instruction"; readonly name: string; readonly instruction: string }
-  /** A message for debugging (RFC 4253 §11.3). `alwaysDisplay`: whether the server wants it shown in any case. */
+  /** A message for debugging, cut to 1024 bytes (RFC 4253 §11.3). `alwaysDisplay`: whether the server wants it shown in any case. */
   | { readonly type: "debug"; readonly alwaysDisplay: boolean; readonly message: string }
   /** The server ends the connection (RFC 4253 §11.1). "failed" follows, except after `end()`. */
   | {
