@@ -5,7 +5,7 @@ import { code, failure, uncaught } from "@nacre/testing/nacre/outcomes";
 import { open, visitor, wire } from "@nacre/testing/nacre/wire";
 import { SSH_MSG_DEBUG, SSH_MSG_DISCONNECT, utf8Encode } from "@nacre/wire";
 import { type Client, type ConnectEvent, connect, serve } from "nacre";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { type Duplex, wrapDuplex } from "../src/mux/duplex.ts";
 
 /** An event without the algorithms. */
@@ -141,6 +141,7 @@ describe("the failure of a connection", () => {
       connect(await duplex, { ...visitor, hostKey: () => false, events: (event) => events.push(event) }),
     );
     void connecting.then(() => (isSettled = true));
+    await vi.waitUntil(() => typesOf(events).includes("failed"), { timeout: 20_000 });
     await settle();
     expect(typesOf(events)).toEqual(["identified", "failed"]);
     expect(isSettled).toBe(false);
@@ -161,6 +162,7 @@ describe("the failure of a connection", () => {
     void client.ended.then(() => said.push("ended"));
     said.length = 0;
     network.cut();
+    await vi.waitUntil(() => said.includes("reply"), { timeout: 20_000 });
     await settle();
     expect(said).toEqual(["failed", "reply"]);
     release();

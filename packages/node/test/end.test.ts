@@ -49,8 +49,9 @@ async function endAfterRequest(client: Client): Promise<unknown> {
 }
 
 test("a client that is ended gets a reply under way, and its socket ends without an error", async () => {
-  const { address } = await server();
   const leftOpen = await watchResources();
+  const listening = await server();
+  const { address } = listening;
   const socket = connectSocket(address.port, "127.0.0.1");
   const said: string[] = [];
   socket.on("end", () => said.push("end"));
@@ -61,6 +62,7 @@ test("a client that is ended gets a reply under way, and its socket ends without
   expect(await endAfterRequest(client)).toEqual({ success: true, data: Uint8Array.of(1) });
   expect([said, await closed]).toEqual([["end"], [false]]);
   expect(events.map(({ type }) => type)).toEqual(["identified", "kex"]);
+  await listening.close();
   expect(await leftOpen()).toEqual([]);
 });
 
