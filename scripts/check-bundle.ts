@@ -13,10 +13,10 @@ const WEB_CLIENT = `export { connect } from "@nacre/web";`;
 
 /** Most KiB of each bundle, gzipped, from the sources and with the packages as published. */
 const MOST_KIB: Readonly<Record<string, number>> = {
-  [ALL]: 106.3,
-  [WEB_CLIENT]: 100,
-  [MINIMAL_CLIENT]: 57.7,
-  [MINIMAL_WEB_CLIENT]: 64.6,
+  [ALL]: 106.8,
+  [WEB_CLIENT]: 100.5,
+  [MINIMAL_CLIENT]: 58.2,
+  [MINIMAL_WEB_CLIENT]: 65.1,
 };
 
 /** Paths of algorithms that the minimal client does not name. */

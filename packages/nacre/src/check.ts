@@ -46,7 +46,12 @@ export function checkChannelType(channelType: unknown): void {
 /** Throws `usage` for an invalid channel type, and for `data` of a channel open that is not a Uint8Array. */
 export function checkOpen(channelType: unknown, data: unknown): void {
   checkChannelType(channelType);
-  if (data !== undefined && !isBytes(data)) throw usage("the `data` of a channel open must be a Uint8Array");
+  if (data !== undefined) checkData(data);
+}
+
+/** Throws `usage` for type-specific data that is not a Uint8Array. */
+export function checkData(data: unknown): void {
+  if (!isBytes(data)) throw usage("`data` must be a Uint8Array");
 }
 
 /** Throws `usage` for an invalid name. Names are 1 to 64 printable US-ASCII characters (RFC 4250 §4.6.1). */

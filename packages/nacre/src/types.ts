@@ -28,6 +28,7 @@ export type {
 } from "@nacre/wire";
 export type { LoginMethod } from "./login/chosen-methods.ts";
 export type { CertifiedIdentity, LoginIdentity } from "./login/client/certified-identity.ts";
+export type { ConnectEvent } from "./login/client/events.ts";
 export type { ClientLoginContext, ClientLoginMethod } from "./login/client/method.ts";
 export type {
   HostKeyVerifier,
@@ -59,6 +60,7 @@ export type {
 } from "./login/server/options.ts";
 export type { Channel, ChannelEnd, ChannelHandler, ChannelRequest } from "./mux/channel.ts";
 export type { ByteStreams, Duplex, DuplexHandler } from "./mux/duplex.ts";
+export type { ChannelAcceptor, GlobalReply, GlobalRequestHandler } from "./mux/mux.ts";
 export type { PeerGlobalRequest, PeerOpen } from "./mux/peer-asks.ts";
 export type { AlgorithmList, AlgorithmOptions, CryptoProvider } from "./options/algorithms.ts";
 export type {

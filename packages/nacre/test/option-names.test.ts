@@ -107,6 +107,7 @@ describe("an option set to undefined", () => {
       "changePassword",
       "prompts",
       "banner",
+      "events",
       "algorithms",
       "limits",
       "requireStrictKex",

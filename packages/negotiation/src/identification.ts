@@ -5,6 +5,8 @@ export type Role = "client" | "server";
 
 /** Maximum length of an identification string in bytes, including CR LF (RFC 4253 §4.2). */
 const MAX_IDENTIFICATION = 255;
+/** Most bytes of a server's lines before its identification string that are kept. */
+const MAX_KEPT_LINES = 64 * 1024;
 const PREFIX = "SSH-";
 const CR = 0x0d;
 const LF = 0x0a;
@@ -40,7 +42,8 @@ export interface Identification {
 }
 
 /**
- * Finds the identification string at the start of the peer's byte stream (RFC 4253 §4.2). Buffers at most one line.
+ * Finds the identification string at the start of the peer's byte stream (RFC 4253 §4.2). Buffers at most one line, and keeps 64 KiB of
+ * the lines before it.
  *
  * A line may end with LF alone, for compatibility with older peers (RFC 4253 §5). A server may send other lines first, within the
  * limits. A client must send its identification string first.
@@ -50,6 +53,8 @@ export class IdentificationReader {
   readonly #limits: IdentificationLimits;
   #line: number[] = [];
   #skipped = 0;
+  readonly #linesBefore: string[] = [];
+  #keptBytes = 0;
   #firstLine: string | undefined;
 
   constructor(peer: Role, limits: IdentificationLimits) {
@@ -60,6 +65,14 @@ export class IdentificationReader {
   /** First 60 bytes received instead of an identification string, escaped and quoted; `undefined` if nothing was received. */
   get excerpt(): string | undefined {
     return this.#firstLine ?? (this.#line.length === 0 ? undefined : quote(this.#line));
+  }
+
+  /**
+   * Lines that the server sent before its identification string, without CR LF, decoded as UTF-8: all that fit into 64 KiB together. Escape
+   * them before display.
+   */
+  get linesBefore(): readonly string[] {
+    return this.#linesBefore;
   }
 
   /**
@@ -98,6 +111,9 @@ export class IdentificationReader {
   #skip(): void {
     this.#firstLine ??= quote(this.#line);
     if (this.#peer === "client") this.#refuse("did not start with an SSH identification string");
+    this.#keptBytes += this.#line.length;
+    // rule: kept-lines
+    if (this.#keptBytes <= MAX_KEPT_LINES) this.#linesBefore.push(textOf(this.#line));
     this.#line = [];
     this.#skipped++;
     // rule: banner-lines
@@ -136,4 +152,8 @@ function quote(line: readonly number[]): string {
   if (line.at(-1) === CR) return quote(line.slice(0, -1));
   const cut = line.length > 60;
   return `"${/* rule: quoted-line */ escapeText(utf8DecodeLossy(Uint8Array.from(line.slice(0, 60))))}${cut ? "…" : ""}"`;
+}
+
+function textOf(line: readonly number[]): string {
+  return utf8DecodeLossy(Uint8Array.from(line.at(-1) === CR ? line.slice(0, -1) : line));
 }

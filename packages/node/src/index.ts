@@ -60,6 +60,7 @@ export {
   type CertifiedIdentity,
   type ChangePasswordLogin,
   type Channel,
+  type ChannelAcceptor,
   type ChannelEnd,
   type ChannelHandler,
   type ChannelRequest,
@@ -67,6 +68,7 @@ export {
   type ClientLoginContext,
   type ClientLoginMethod,
   type ConnectContext,
+  type ConnectEvent,
   type ConnectionInfo,
   type CustomSessionRequest,
   certificateAuthority,
@@ -83,6 +85,8 @@ export {
   type ForwardingListener,
   type ForwardTarget,
   forwardedAgent,
+  type GlobalReply,
+  type GlobalRequestHandler,
   type HostKey,
   type HostKeyOption,
   type HostKeyVerifier,
@@ -203,5 +207,5 @@ export type { SshServer } from "./listen/ssh-server.ts";
 export { type TcpForwardingOptions, tcpForwarding } from "./listen/tcp-forwarding.ts";
 export { type TcpOptions, tcpDuplex } from "./net/dial.ts";
 export type { Lookup } from "./net/lookup.ts";
-export { socketDuplex } from "./net/socket-duplex.ts";
+export { type SocketDuplexOptions, socketDuplex } from "./net/socket-duplex.ts";
 export type { NodeStreams } from "./streams/node-streams.ts";

@@ -466,6 +466,10 @@ test("changed host key: restricted · client", async () => {
   expect((await client.exec("hello")).stdout).toBe("hello");
   expect(await codeOf(client.dial({ host: "127.0.0.1", port: 1 }))).toBe("host-key-changed");
   expect(await codeOf(client.listen({ host: "127.0.0.1", port: 0 }))).toBe("host-key-changed");
+  const changed = expect.objectContaining({ code: "host-key-changed" });
+  expect(() => client.globalRequest("a@example.org", new Uint8Array(0))).toThrow(changed);
+  expect(() => client.accept("a@example.org", (open) => open.accept())).toThrow(changed);
+  expect(() => client.onGlobalRequest("a@example.org", (request) => request.reply(true))).toThrow(changed);
   expect(agents).toEqual([]);
   expect(await readFile(file, "utf8")).toBe(line(`[127.0.0.1]:${port}`, second));
   await client.close();

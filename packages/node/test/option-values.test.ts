@@ -24,6 +24,7 @@ const CONNECT: Accepted = {
   methods: ["array"],
   channels: ["object"],
   banner: FUNCTION,
+  events: FUNCTION,
   algorithms: ["object"],
   wasm: BOOLEAN,
   limits: ["object"],

@@ -319,6 +319,58 @@ describe("a duplex over a socket", () => {
     await duplex.close();
   });
 
+  test("with `linger` reads to the peer's end when closed, so that the peer sees no error", async () => {
+    const leftOpen = await watchResources();
+    const said: string[] = [];
+    const { server, socket } = await connected((peer) => {
+      peer.allowHalfOpen = true;
+      peer.on("error", (error: NodeJS.ErrnoException) => said.push(`error ${error.code}`));
+      peer.on("finish", () => said.push("all sent"));
+      peer.on("close", (hadError) => said.push(`closed ${hadError}`));
+      // It goes on to send after our end.
+      peer.on("end", () => {
+        peer.write(MEGABYTES);
+        setImmediate(() => peer.end(MEGABYTES));
+      });
+      peer.resume();
+    });
+    const lingering = socketDuplex(socket, { linger: 2000 });
+    const recorded = new Recorder();
+    lingering.open(recorded);
+    lingering.pause();
+    const closing = lingering.close();
+    const [peer] = server.sockets;
+    if (!peer!.closed) await once(peer!, "close");
+    await closing;
+    expect(said).toEqual(["all sent", "closed false"]);
+    expect([recorded.events, recorded.received.length]).toEqual([[], 0]);
+    await server.close();
+    expect(await leftOpen()).toEqual([]);
+  });
+
+  test("with `linger` closes in bounded time if the peer does not end its direction", async () => {
+    const leftOpen = await watchResources();
+    for (const isEndedBefore of [false, true]) {
+      const { server, socket } = await connected((peer) => {
+        peer.allowHalfOpen = true;
+        peer.on("error", () => {}).resume();
+      });
+      const lingering = socketDuplex(socket, { linger: 20 });
+      lingering.open(new Recorder());
+      if (isEndedBefore) await lingering.end();
+      await lingering.close();
+      expect(socket.destroyed).toBe(true);
+      await server.close();
+    }
+    expect(await leftOpen()).toEqual([]);
+  });
+
+  test.each([-1, 2001, 1.5, "20", null])("rejects the `linger` %s", (linger) => {
+    expect(() => socketDuplex(new PassThrough(), { linger: linger as number })).toThrow(
+      expect.objectContaining({ code: "usage" }),
+    );
+  });
+
   test("accepts any Node duplex stream of bytes", async () => {
     const echo = new PassThrough();
     const recorded = new Recorder();

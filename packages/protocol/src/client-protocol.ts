@@ -16,8 +16,8 @@ export interface ClientProtocolOptions
 
 /** An event of `ClientProtocol`. Asks carry a `token` and wait for the matching answer call. */
 export type ClientProtocolEvent =
-  /** The server's identification line. */
-  | { readonly type: "identified"; readonly peerVersion: string }
+  /** The server's identification line, and lines before it. */
+  | Extract<TransportEvent, { type: "identified" }>
   /** Asks for `answerHostKey`: the server proved that it holds this key; is it the host's key? */
   | Extract<TransportEvent, { type: "verify-host-key" }>
   /** Encryption is active. Emitted before authentication, and again after each rekey. */
@@ -28,7 +28,7 @@ export type ClientProtocolEvent =
   | { readonly type: "authenticated" }
   /** Events of channels and global requests. */
   | Exclude<ConnectionEvent, { type: "closed" }>
-  | Extract<TransportEvent, { type: "debug" | "yield" }>
+  | Extract<TransportEvent, { type: "debug" | "disconnect" | "yield" }>
   /** Last event. */
   | { readonly type: "closed"; readonly error: SshError };
 

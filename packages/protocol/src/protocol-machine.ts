@@ -200,6 +200,14 @@ export abstract class ProtocolMachine<Auth extends Authentication, Sink extends 
   }
 
   /**
+   * Sends SSH_MSG_DISCONNECT as `disconnect` does, and nothing after it, but goes on to receive. Call `disconnect` soon, or `end` when the
+   * peer's bytes end.
+   */
+  leave(error: SshError): void {
+    this.transport.leave(error);
+  }
+
+  /**
    * Ends the connection like `disconnect`, but sends the error's text to the peer. Only for errors about data that the peer sent and a
    * layer above decoded.
    */

@@ -130,6 +130,7 @@ export class ServerProtocol extends ProtocolMachine<ServerAuth, PacketSink> {
         return event;
       case "keys-complete":
       case "ext-info":
+      case "disconnect":
         return undefined;
       case "verify-host-key":
         throw new SshError("internal", "a server received a `verify-host-key` event, which is only for clients");

@@ -2,7 +2,6 @@ import type { IdentificationReader, Role } from "@nacre/negotiation";
 import {
   type Bytes,
   codeName,
-  cutText,
   DISCONNECT_REASON,
   type Disconnect,
   disconnectReason,
@@ -12,14 +11,16 @@ import {
   SshError,
 } from "@nacre/wire";
 
-/** Returns the error for the peer's SSH_MSG_DISCONNECT (RFC 4253 §11.1). The description is escaped and cut to 500 characters. */
-export function peerDisconnected(peer: Role, { reasonCode, description }: Disconnect): SshError {
+/** Returns the error for the peer's SSH_MSG_DISCONNECT (RFC 4253 §11.1). Its text has the description, escaped. */
+export function peerDisconnected(
+  peer: Role,
+  { reasonCode, description }: Pick<Disconnect, "reasonCode" | "description">,
+): SshError {
   const name = codeName(DISCONNECT_REASON, reasonCode);
   const reason = name === undefined ? `reason ${reasonCode}` : `reason ${reasonCode}, ${name}`;
-  const cut = cutText(description, 500);
   const error = new SshError(
     "disconnected",
-    `the ${peer} ended the connection: ${/* rule: goodbye-text */ escapeText(cut) || "no description"} (${reason})`,
+    `the ${peer} ended the connection: ${/* rule: goodbye-text */ escapeText(description) || "no description"} (${reason})`,
   );
   return Object.assign(error, { reasonCode });
 }

@@ -4,8 +4,8 @@ import type { NegotiatedAlgorithms } from "./options.ts";
 
 /** Event of a transport. While an ask (`verify-host-key`, `sign-exchange-hash`) is open, the transport waits for its answer. */
 export type TransportEvent =
-  /** The peer's identification string, without CR LF. */
-  | { readonly type: "identified"; readonly peerVersion: string }
+  /** The peer's identification string, and the lines before it (`IdentificationReader.linesBefore`), without CR LF. */
+  | { readonly type: "identified"; readonly peerVersion: string; readonly linesBefore: readonly string[] }
   /**
    * Asks a client whether to accept the host key; answer with `answerHostKey`. The server's signature over the exchange hash is already
    * verified, so the server holds the private key. Asked once per connection: later key exchanges must use the same host key.
@@ -47,6 +47,10 @@ export type TransportEvent =
    * to the current key exchange, which then cannot succeed.
    */
   | { readonly type: "unimplemented"; readonly sequenceNumber: number; readonly kexMessage: string | undefined }
+  /**
+   * The peer ends the connection (RFC 4253 §11.1); `closed` follows. Its text is cut to 500 characters. Escape it before showing it.
+   */
+  | { readonly type: "disconnect"; readonly reasonCode: number; readonly description: string }
   /** Debug text from the peer. Escape it before showing it (RFC 4253 §11.3). */
   | { readonly type: "debug"; readonly alwaysDisplay: boolean; readonly message: string }
   /**

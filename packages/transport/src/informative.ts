@@ -1,7 +1,9 @@
 import {
   type Bytes,
+  cutText,
   decodeIfReadable,
   SSH_MSG_DEBUG,
+  SSH_MSG_DISCONNECT,
   SSH_MSG_EXT_INFO,
   SSH_MSG_IGNORE,
   SSH_MSG_PONG,
@@ -23,6 +25,11 @@ export function readInformative(
   switch (payload[0]) {
     case SSH_MSG_IGNORE.number:
       return undefined;
+    case SSH_MSG_DISCONNECT.number: {
+      const { reasonCode, description } = SSH_MSG_DISCONNECT.decode(payload);
+      // rule: disconnect-length
+      return { type: "disconnect", reasonCode, description: cutText(description, 500) };
+    }
     case SSH_MSG_UNIMPLEMENTED.number: {
       const sequenceNumber = decodeIfReadable(SSH_MSG_UNIMPLEMENTED, payload)?.sequenceNumber;
       if (sequenceNumber === undefined) return undefined;

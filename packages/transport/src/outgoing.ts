@@ -82,6 +82,7 @@ export class OutgoingPackets implements PacketSink {
 
   /** Sends a message of the transport that is allowed during a key exchange: 1–4 and 20–49. */
   send(payload: Uint8Array, sent?: SentMessage): void {
+    if (this.#closed) return;
     if (this.#open > 0) this.#seal();
     this.#writer.write(payload);
     if (sent !== undefined) sent.sequenceNumber = this.#writer.counts.sequenceNumber;
@@ -170,7 +171,17 @@ export class OutgoingPackets implements PacketSink {
     this.#writer.releaseBuffers();
   }
 
-  /** Drops messages queued behind a key exchange. Output for the socket can still be taken. */
+  /** Sends the last message. Never throws: the connection ends anyway, and its own error is the one to report. */
+  finish(payload: Uint8Array): void {
+    try {
+      this.send(payload);
+    } catch {
+      // Sealing failed.
+    }
+    this.close();
+  }
+
+  /** Drops later messages, and those queued behind a key exchange. Output for the socket can still be taken. */
   close(): void {
     this.#closed = true;
     this.#forget();

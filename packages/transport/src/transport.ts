@@ -5,7 +5,6 @@ import {
   type Bytes,
   completeLimits,
   copyBytes,
-  SSH_MSG_DISCONNECT,
   SSH_MSG_PING,
   SSH_MSG_PONG,
   SSH_MSG_UNIMPLEMENTED,
@@ -268,6 +267,14 @@ export class Transport {
   }
 
   /**
+   * Sends SSH_MSG_DISCONNECT as `disconnect` does, and nothing after it, but goes on to receive what the peer sent before it reads that.
+   * RFC 4253 §11.1 lets neither side receive more; replies under way would then be lost. Call `disconnect` soon.
+   */
+  leave(error: SshError): void {
+    if (this.#stage.kind === "packets") this.#outgoing.finish(disconnectMessage(error, "local"));
+  }
+
+  /**
    * Whether the driver should read more input. False while an ask is open and input for one packet is already buffered. Until then reading
    * continues during an ask, so that a closed connection is noticed.
    */
@@ -316,7 +323,7 @@ export class Transport {
     this.#stage = { kind: "packets" };
     this.#options.trace?.identification("received", found.line);
     this.#exchange.identified(found.line);
-    return { type: "identified", peerVersion: found.line };
+    return { type: "identified", peerVersion: found.line, linesBefore: reader.linesBefore };
   }
 
   #nextPacket(): Step {
@@ -342,18 +349,14 @@ export class Transport {
       this.#schedule.follow();
       return "worked";
     }
-    switch (number) {
-      case SSH_MSG_DISCONNECT.number:
-        this.#close(peerDisconnected(this.#peer, SSH_MSG_DISCONNECT.decode(payload)));
-        return "worked";
-      case SSH_MSG_PING.number:
-        this.#outgoing.answer(SSH_MSG_PONG.encode(SSH_MSG_PING.decode(payload)));
-        return "worked";
-      default: {
-        const nameOf = (sequenceNumber: number): string | undefined => this.#exchange.nameOf(sequenceNumber);
-        return readInformative(payload, this.#limits.maxExtensions, nameOf) ?? "worked";
-      }
+    if (number === SSH_MSG_PING.number) {
+      this.#outgoing.answer(SSH_MSG_PONG.encode(SSH_MSG_PING.decode(payload)));
+      return "worked";
     }
+    const nameOf = (sequenceNumber: number): string | undefined => this.#exchange.nameOf(sequenceNumber);
+    const event = readInformative(payload, this.#limits.maxExtensions, nameOf);
+    if (event?.type === "disconnect") this.#close(peerDisconnected(this.#peer, event));
+    return event ?? "worked";
   }
 
   #beginExchange(): void {
@@ -373,13 +376,8 @@ export class Transport {
   #fail(error: SshError, origin: Origin): void {
     if (this.#stage.kind === "closed") return;
     const speaksSsh = this.#stage.kind === "packets" || error.culprit === "caller";
-    if (speaksSsh && this.#stage.kind !== "new" && error.code !== "connection-lost") {
-      try {
-        this.#outgoing.send(disconnectMessage(error, origin));
-      } catch {
-        // Sealing may fail too; `error` is the cause to report, not this failure.
-      }
-    }
+    if (speaksSsh && this.#stage.kind !== "new" && error.code !== "connection-lost")
+      this.#outgoing.finish(disconnectMessage(error, origin));
     this.#close(error);
   }
 

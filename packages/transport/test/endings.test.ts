@@ -444,6 +444,13 @@ describe("general messages (RFC 4253 §11)", () => {
   ])("ends the connection on a DISCONNECT %s", (_, payload, told) => {
     const peer = new RawPeer("server").handshake().send(payload);
     expect(peer.error).toMatchObject({ code: "disconnected", message: `the server ended the connection: ${told}` });
+    expect(peer.events.slice(-2).map(({ type }) => type)).toEqual(["disconnect", "closed"]);
+  });
+
+  test("reports the reason and the text of a DISCONNECT as they came", () => {
+    const payload = SSH_MSG_DISCONNECT.encode({ reasonCode: 7, description: "bye\x1b", languageTag: "" });
+    const { events } = new RawPeer("server").handshake().send(payload);
+    expect(events.at(-2)).toEqual({ type: "disconnect", reasonCode: 7, description: "bye\x1b" });
   });
 
   test("answers an unknown message with its sequence number", () => {
@@ -525,6 +532,6 @@ describe("bytes passed to `receive`", () => {
     const peer = new RawPeer("server");
     peer.transport.receive(line);
     line.fill(0);
-    expect(peer.turn().events[0]).toEqual({ type: "identified", peerVersion: "SSH-2.0-Lent" });
+    expect(peer.turn().events[0]).toEqual({ type: "identified", peerVersion: "SSH-2.0-Lent", linesBefore: [] });
   });
 });

@@ -22,7 +22,7 @@ describe("a handshake in memory", () => {
       "new-keys",
       "keys-complete",
     ]);
-    expect(pair.client.events[0]).toEqual({ type: "identified", peerVersion: "SSH-2.0-Test" });
+    expect(pair.client.events[0]).toEqual({ type: "identified", peerVersion: "SSH-2.0-Test", linesBefore: [] });
     expect(pair.client.eventsOf("verify-host-key")[0]).toMatchObject({
       algorithm: "toy-sig",
       hostKey: toyHostKey().blob,

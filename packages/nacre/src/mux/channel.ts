@@ -2,6 +2,7 @@ import type { Connection, ConnectionEvent } from "@nacre/connection";
 import { bearsEarlyMessages } from "@nacre/protocol";
 import { type Bytes, SshError } from "@nacre/wire";
 import { afterEnd } from "./after-end.ts";
+import { uncaught } from "./application-handlers.ts";
 import { EventBuffer } from "./event-buffer.ts";
 
 /** A request of the peer on a channel (RFC 4254 §5.4). If it has a `token`, it wants a reply: call `Channel.reply`. */
@@ -54,8 +55,7 @@ export interface ChannelHost {
 interface PendingReply {
   /** Request number. */
   readonly id: number;
-  readonly resolve: (success: boolean) => void;
-  readonly reject: (error: SshError) => void;
+  readonly onReply: (success: boolean) => void;
 }
 
 /** Milliseconds to wait for the peer's CLOSE after `close` with a reason. The peer must send one (RFC 4254 §5.3). */
@@ -70,7 +70,7 @@ export class Channel {
   #handler: ChannelHandler | undefined;
   readonly #host: ChannelHost;
   readonly #watcher: ChannelWatcher | undefined;
-  /** Callers waiting for the reply to a request. */
+  /** Requests that await a reply. */
   #waiting: readonly PendingReply[] = [];
   /** Callers waiting for the end of the channel. */
   #awaitingEnd: readonly ((end: ChannelEnd) => void)[] = [];
@@ -167,32 +167,30 @@ export class Channel {
   }
 
   /**
-   * Sends a channel request and waits for the reply. Rejects with `channel-request-failed` if the peer refuses it, or with the error that
-   * ended the channel.
+   * Sends a channel request. Calls `onReply` once, in the turn of the reply, before events that follow it in the same packet: with false
+   * also if the channel ends without a reply. Throws `channel-closed`, or the error that ended the channel.
    */
-  async request(type: string, data: Uint8Array): Promise<void> {
-    if (this.#end !== undefined) throw this.#closedError();
-    const id = this.#host.machine.connection.request(this.id, type, data, { wantReply: true });
-    this.#host.touch();
-    const success = await new Promise<boolean>((resolve, reject) => {
-      this.#waiting = [...this.#waiting, { id, resolve, reject }];
-    });
-    if (!success) throw new SshError("channel-request-failed", `the peer refused the channel request "${type}"`);
+  request(type: string, data: Uint8Array, onReply: (success: boolean) => void): void;
+  /**
+   * Sends a channel request and waits for the reply. Rejects with `channel-request-failed` if the peer refuses it, or with the error that
+   * ended the channel. Events that follow the reply in the same packet come before the promise settles.
+   */
+  request(type: string, data: Uint8Array): Promise<void>;
+  request(type: string, data: Uint8Array, onReply?: (success: boolean) => void): Promise<void> | void {
+    if (onReply !== undefined) this.#ask(type, data, onReply);
+    else return this.#granted(type, (replied) => this.#ask(type, data, replied));
   }
 
   /**
-   * Sends the request that starts a command, shell or subsystem, and waits for the reply as `request` does. `write` takes nothing before a
-   * granting reply, and `end` waits for it, unless the peer is known to bear early input: ProFTPD's mod_sftp disconnects on it.
+   * Sends the request that starts a command, shell or subsystem, as `request` does. `write` takes nothing before a granting reply, and
+   * `end` waits for it, unless the peer is known to bear early input: ProFTPD's mod_sftp disconnects on it.
    */
-  async start(type: string, data: Uint8Array): Promise<void> {
-    this.#watcher?.started(type, data);
-    if (!bearsEarlyMessages(this.peerVersion)) this.#input = "waits";
-    await this.request(type, data);
-    if (this.#input === "flows") return;
-    const isEnded = this.#input === "ends";
-    this.#input = "flows";
-    if (isEnded) this.end();
-    else this.handler.writable();
+  start(type: string, data: Uint8Array, onReply: (success: boolean) => void): void;
+  /** Sends the request that starts a command, shell or subsystem, and waits for the reply. */
+  start(type: string, data: Uint8Array): Promise<void>;
+  start(type: string, data: Uint8Array, onReply?: (success: boolean) => void): Promise<void> | void {
+    if (onReply !== undefined) this.#start(type, data, onReply);
+    else return this.#granted(type, (replied) => this.#start(type, data, replied));
   }
 
   /** Answers a request of the peer. No effect if the request wants no reply. */
@@ -221,8 +219,9 @@ export class Channel {
 
   /** Handles the reply to one of our requests. */
   onReply(request: number, success: boolean): void {
-    this.#waiting.find(({ id }) => id === request)?.resolve(success);
-    this.#waiting = this.#waiting.filter(({ id }) => id !== request);
+    const answered = this.#waiting.find(({ id }) => id === request);
+    this.#waiting = this.#waiting.filter((one) => one !== answered);
+    uncaught(() => answered?.onReply(success));
   }
 
   /** `error` is set if the connection ended before the channel. */
@@ -231,14 +230,53 @@ export class Channel {
     const end: ChannelEnd = { error: error ?? this.#reason, broken: error !== undefined };
     this.#end = end;
     clearTimeout(this.#closeTimer);
-    for (const { reject } of this.#waiting) reject(end.error ?? this.#closedError());
+    const waiting = this.#waiting;
     this.#waiting = [];
+    for (const { onReply } of waiting) uncaught(() => onReply(false));
     for (const resolve of this.#awaitingEnd) resolve(end);
     this.#awaitingEnd = [];
     const { handler } = this;
     // Events may still arrive until the peer's CLOSE. They are dropped.
     if (!(handler instanceof EventBuffer)) this.#handler = IGNORE_ALL;
     handler.closed(end);
+  }
+
+  #ask(type: string, data: Uint8Array, onReply: (success: boolean) => void): void {
+    if (this.#end !== undefined) throw this.#closedError();
+    const id = this.#host.machine.connection.request(this.id, type, data, { wantReply: true });
+    this.#waiting = [...this.#waiting, { id, onReply }];
+    this.#host.touch();
+  }
+
+  #start(type: string, data: Uint8Array, onReply: (success: boolean) => void): void {
+    this.#watcher?.started(type, data);
+    if (!bearsEarlyMessages(this.peerVersion)) this.#input = "waits";
+    this.#ask(type, data, (success) => {
+      if (success) uncaught(() => this.#letFlow());
+      onReply(success);
+    });
+  }
+
+  /** Sends the input that waited for the reply to `start`. */
+  #letFlow(): void {
+    const input = this.#input;
+    this.#input = "flows";
+    if (input === "ends") this.end();
+    else if (input === "waits") this.handler.writable();
+  }
+
+  /** Resolves when `send` gets a granting reply to a request. */
+  #granted(type: string, send: (replied: (success: boolean) => void) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      send((success) => {
+        if (success) resolve();
+        else
+          reject(
+            this.#end?.error ??
+              new SshError("channel-request-failed", `the peer refused the channel request "${type}"`),
+          );
+      });
+    });
   }
 
   #closedError(): SshError {

@@ -25,7 +25,12 @@ export interface DrivenMachine<E extends SessionEvent> {
   releaseBuffers(): void;
   disconnect(error: SshError): void;
   reject(error: SshError): void;
+  /** Sends SSH_MSG_DISCONNECT and nothing after it, but goes on to receive. */
+  leave(error: SshError): void;
 }
+
+/** Milliseconds that `Engine.leave` waits for the peer to end its direction. */
+const LEAVE_TIMEOUT = 2000;
 
 /** Idle time in milliseconds, without bytes in either direction, after which a connection releases its buffers. */
 const IDLE_AFTER = 100;
@@ -55,6 +60,8 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   readonly #clock = new Clock();
   #end!: (error: SshError) => void;
   #over: SshError | undefined;
+  /** Set by `leave`. */
+  #leaving: { readonly error: SshError; readonly timer: ReturnType<typeof setTimeout> } | undefined;
   #writable = true;
   /** Whether the byte connection passes on input. */
   #reads = true;
@@ -77,9 +84,9 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     });
   }
 
-  /** The reason for the end of the connection; `undefined` before it. */
+  /** The reason for the end of the connection, set as soon as nothing more may be sent; `undefined` before it. */
   get over(): SshError | undefined {
-    return this.#over;
+    return this.#over ?? this.#leaving?.error;
   }
 
   /** Starts the protocol machine and the byte connection. The first turn sends the output. */
@@ -182,6 +189,20 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
       this.#onClosed(error);
     }
     this.turn();
+  }
+
+  /**
+   * Ends the connection with an error as `fail` does, but first handles what the peer still sends, until it ends its direction, at most two
+   * seconds later. Nothing is sent meanwhile.
+   */
+  leave(error: SshError): void {
+    if (this.over !== undefined) return;
+    this.#leaving = { error, timer: setTimeout(() => this.#onClosed(error), LEAVE_TIMEOUT) };
+    this.#try(() => {
+      this.machine.leave(error);
+      this.#duplex.write(this.machine.takeOutput());
+      void this.#duplex.end();
+    });
   }
 
   /** Runs a turn now, or in the next round of the event loop if this connection has used up its share. */
@@ -325,10 +346,13 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     this.#onClosed(error);
   }
 
-  #onClosed(error: SshError): void {
+  #onClosed(cause: SshError): void {
     if (this.#over !== undefined) return;
+    // How a connection breaks that this side has left is of no interest.
+    const error = this.#leaving?.error ?? cause;
     this.#over = error;
     clearTimeout(this.#timer);
+    clearTimeout(this.#leaving?.timer);
     try {
       this.#duplex.write(this.machine.takeOutput());
     } catch {

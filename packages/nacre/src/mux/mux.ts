@@ -1,6 +1,7 @@
 import type { ClientProtocolEvent, ServerProtocolEvent } from "@nacre/protocol";
-import { type AskToken, CHANNEL_OPEN_FAILURE_REASON, SshError } from "@nacre/wire";
+import { type AskToken, CHANNEL_OPEN_FAILURE_REASON, escapeText, SshError } from "@nacre/wire";
 import { afterEnd } from "./after-end.ts";
+import { uncaught } from "./application-handlers.ts";
 import { Channel, type ChannelWatcher } from "./channel.ts";
 import type { Duplex } from "./duplex.ts";
 import { type DrivenMachine, Engine, type EngineHandler, leaveUncaught } from "./engine.ts";
@@ -34,6 +35,7 @@ export interface MuxSide<E extends SessionEvent> {
 
 /** Receives the outcome of one of our channel opens. Exactly one method is called, in the turn of the event. */
 export interface OpenHandler {
+  /** Called with the channel when the peer confirmed. Set its `handler` here: its data may follow in the same packet. */
   opened(channel: Channel): void;
   /**
    * Called when the peer refused. `reasonCode` is a `CHANNEL_OPEN_FAILURE_REASON`. `description` comes from the peer: escape it before
@@ -91,15 +93,18 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
     this.engine.touch();
   }
 
-  /** Lets the peer open channels of a type on this connection. */
+  /** Lets the peer open channels of a type on this connection. Throws `usage` if the type has an acceptor. */
   accept(channelType: string, acceptor: ChannelAcceptor): void {
-    this.#acceptors.set(channelType, acceptor);
+    // rule: restricted-accept
+    this.#assertUnrestricted();
+    addHandler(this.#acceptors, channelType, acceptor);
     this.engine.machine.connection.allow(channelType);
   }
 
   /**
-   * Sends a global request. It wants a reply only if `onReply` is given. After the end of the connection, throws a new error with its
-   * code. Also throws `request-limit`, or `usage` for a request that does not fit into a packet.
+   * Sends a global request. It wants a reply only if `onReply` is given, which is called once, in the turn of the reply. After the end of
+   * the connection, throws a new error with its code. Also throws `request-limit`, or `usage` for a request that does not fit into a
+   * packet.
    */
   globalRequest(requestName: string, data: Uint8Array, onReply?: (reply: GlobalReply) => void): void {
     this.#assertAlive();
@@ -114,9 +119,11 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
     this.engine.touch();
   }
 
-  /** Handles the peer's global requests of a name on this connection. */
+  /** Handles the peer's global requests of a name on this connection. Throws `usage` if the name has a handler. */
   onGlobalRequest(requestName: string, handler: GlobalRequestHandler): void {
-    this.#handlers.set(requestName, handler);
+    // rule: restricted-handlers
+    this.#assertUnrestricted();
+    addHandler(this.#handlers, requestName, handler);
   }
 
   /** Handles an event. Called by the engine. */
@@ -175,7 +182,9 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
       case "global-reply": {
         const onReply = this.#requests?.get(event.request);
         this.#requests?.delete(event.request);
-        onReply?.(event.success ? { success: true, data: event.data } : { success: false, error: undefined });
+        uncaught(() =>
+          onReply?.(event.success ? { success: true, data: event.data } : { success: false, error: undefined }),
+        );
         return;
       }
       case "channel-request": {
@@ -203,7 +212,7 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
     return released;
   }
 
-  /** Accepts an open of the peer. `PeerOpen` and `PeerGlobalRequest` call this and the next two methods. */
+  /** Accepts an open of the peer. `PeerOpen` and `PeerGlobalRequest` call this and the next two methods; applications call theirs. */
   acceptOpen(token: AskToken): Channel | undefined {
     if (this.engine.over !== undefined) return undefined;
     const id = this.engine.machine.connection.answerOpen(token, true);
@@ -211,12 +220,14 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
     return id === undefined ? undefined : this.#addChannel(id);
   }
 
+  /** Refuses an open of the peer. */
   rejectOpen(token: AskToken, reasonCode: number, description: string): void {
     if (this.engine.over !== undefined) return;
     this.engine.machine.connection.answerOpen(token, { reasonCode, description });
     this.engine.touch();
   }
 
+  /** Answers a global request of the peer. */
   answerGlobal(token: AskToken, success: boolean, data: Uint8Array | undefined): void {
     if (this.engine.over !== undefined) return;
     this.engine.machine.connection.answerGlobal(token, success, data);
@@ -245,11 +256,7 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
   }
 }
 
-/** Calls a handler. Its exceptions are rethrown as uncaught exceptions, so that the connection continues. */
-function uncaught(call: () => void): void {
-  try {
-    call();
-  } catch (thrown) {
-    leaveUncaught(thrown);
-  }
+function addHandler<Handler>(handlers: Map<string, Handler>, name: string, handler: Handler): void {
+  if (handlers.has(name)) throw new SshError("usage", `"${escapeText(name)}" has a handler on this connection already`);
+  handlers.set(name, handler);
 }

@@ -1,6 +1,6 @@
 import { type RandomSource, SshError } from "@nacre/wire";
 import { afterEnd } from "../mux/after-end.ts";
-import type { ChannelAcceptor } from "../mux/mux.ts";
+import type { ChannelAcceptor, GlobalRequestHandler } from "../mux/mux.ts";
 import { abortedError, onAbort } from "../on-abort.ts";
 import { platformRandom } from "../random.ts";
 import type { ClientMux, LoggedIn } from "../users/client/client.ts";
@@ -63,6 +63,8 @@ class Reconnecting {
   readonly #calls = new WaitingCalls();
   /** Acceptors of the server's channel opens, for each new connection. */
   readonly #acceptors = new Map<string, ChannelAcceptor>();
+  /** Handlers of the server's global requests, for each new connection. */
+  readonly #handlers = new Map<string, GlobalRequestHandler>();
   readonly #report: (event: ReconnectEvent) => void;
   /** Aborts attempts and delays; the reason is the error that ends the client. */
   readonly #over = new AbortController();
@@ -96,6 +98,11 @@ class Reconnecting {
         close: async (reason = new SshError("closed", "the connection was closed by this side")) => {
           this.#over.abort(reason);
           await this.#live?.driver.close(reason);
+          await ended;
+        },
+        end: async () => {
+          this.#over.abort(new SshError("closed", "the connection was closed by this side"));
+          await this.#live?.driver.end();
           await ended;
         },
       },
@@ -152,8 +159,13 @@ class Reconnecting {
         );
       },
       accept: (channelType, acceptor) => {
+        // Also without a connection, the mux of the last one knows what is handled already.
+        this.#latest.driver.mux.accept(channelType, acceptor);
         this.#acceptors.set(channelType, acceptor);
-        live()?.driver.mux.accept(channelType, acceptor);
+      },
+      onGlobalRequest: (requestName, handler) => {
+        this.#latest.driver.mux.onGlobalRequest(requestName, handler);
+        this.#handlers.set(requestName, handler);
       },
       globalRequest: (requestName, given, onReply) => {
         const now = live();
@@ -292,7 +304,9 @@ class Reconnecting {
   #adopt(connection: LoggedIn): LoggedIn {
     this.#latest = connection;
     this.#state = { kind: "connected", connection };
-    for (const [channelType, acceptor] of this.#acceptors) connection.driver.mux.accept(channelType, acceptor);
+    const { mux } = connection.driver;
+    for (const [channelType, acceptor] of this.#acceptors) mux.accept(channelType, acceptor);
+    for (const [requestName, handler] of this.#handlers) mux.onGlobalRequest(requestName, handler);
     this.#report({ type: "connected" });
     this.#kept.renew(connection);
     this.#calls.run(connection);

@@ -95,6 +95,11 @@ export class PlainProtocol implements DrivenMachine<ClientProtocolEvent> {
     if (this.#state.kind !== "closed") this.#state = { kind: "failed", error };
   }
 
+  /** Sends nothing more, but goes on to receive. */
+  leave(): void {
+    this.#sink.close();
+  }
+
   reject(error: SshError): void {
     this.disconnect(error);
   }

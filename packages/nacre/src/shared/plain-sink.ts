@@ -15,6 +15,7 @@ export class PlainSink implements PacketSink {
   #output: Bytes[] = [];
   #pending = 0;
   #begun: Bytes = new Uint8Array(0);
+  #isClosed = false;
 
   constructor(turn: Turn) {
     this.#turn = turn;
@@ -43,8 +44,14 @@ export class PlainSink implements PacketSink {
   }
 
   commit(): void {
+    if (this.#isClosed) return;
     this.#output.push(this.#begun);
     this.#pending += this.#begun.length;
+  }
+
+  /** Drops later packets. */
+  close(): void {
+    this.#isClosed = true;
   }
 
   /** Removes and returns the packets. The caller owns them. */

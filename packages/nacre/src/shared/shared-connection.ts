@@ -33,6 +33,7 @@ export function sharedConnection(duplex: Duplex, opensSession: boolean): SharedC
         engine,
         open: (channelType, data, handler) => mux.open(channelType, data, handler),
         accept: (channelType, acceptor) => mux.accept(channelType, acceptor),
+        onGlobalRequest: (requestName, handler) => mux.onGlobalRequest(requestName, handler),
         globalRequest: (requestName) => {
           // rule: master-global-request
           throw new SshError(
@@ -48,6 +49,10 @@ export function sharedConnection(duplex: Duplex, opensSession: boolean): SharedC
       rekey: () => {},
       close: async (reason = new SshError("closed", "the connection was closed by this side")) => {
         engine.fail(reason);
+        await engine.closed;
+      },
+      end: async () => {
+        engine.leave(new SshError("closed", "the connection was closed by this side"));
         await engine.closed;
       },
     },

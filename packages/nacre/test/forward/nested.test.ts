@@ -128,6 +128,18 @@ describe.each<Carrier>(["a pair of streams", "a duplex"])("an SSH connection ove
     await outer.close();
   });
 
+  it("can be ended by the client, which leaves the outer connection open", async () => {
+    const { outer, inner, servers } = await nested(carrier);
+    await inner.end();
+    expect(await inner.ended).toMatchObject({ code: "closed" });
+    expect(await servers[1]!.ended).toMatchObject({ code: "disconnected" });
+    const second = await connectInner(outer, carrier);
+    expect((await second.exec("", { input: "again" })).stdout).toBe("again");
+    await second.end();
+    await outer.end();
+    expect(await outer.ended).toMatchObject({ code: "closed" });
+  });
+
   it("ends with an error and releases everything if the outer connection breaks at any byte", {
     timeout: 60_000,
   }, async () => {

@@ -1,7 +1,7 @@
 import { settle } from "@nacre/testing/nacre/network";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { SshError } from "@nacre/wire";
-import type { Session } from "nacre";
+import type { PeerOpen, Session } from "nacre";
 import { describe, expect, test, vi } from "vitest";
 import { connected, pass, virtualTime } from "./support.ts";
 
@@ -254,6 +254,46 @@ test("`close` ends the client at any time", async () => {
     expect(await waiting).toEqual(code("closed"));
     expect(vi.getTimerCount()).toBe(0);
   }
+});
+
+test("`end` ends the client at any time, and no attempt follows", async () => {
+  virtualTime();
+  for (const seconds of [undefined, 0, 0.5, 10]) {
+    const { client, network } = await connected();
+    if (seconds !== undefined) network.cut();
+    await pass(seconds ?? 0);
+    const { attempts } = network;
+    await client.end();
+    expect(await client.ended).toEqual(code("closed"));
+    expect(await failure(client.exec("x"))).toEqual(code("closed"));
+    await pass(60);
+    expect([seconds, network.attempts, network.unclosed]).toEqual([seconds, attempts, 0]);
+    expect(vi.getTimerCount()).toBe(0);
+  }
+});
+
+test("handlers that a client was given stay on each later connection, also those given without one", async () => {
+  virtualTime();
+  const { client, network } = await connected();
+  const said: string[] = [];
+  const refuse = (open: PeerOpen): void => {
+    said.push(open.channelType);
+    open.reject(1, "no");
+  };
+  client.accept("one@example.org", refuse);
+  client.onGlobalRequest("four@example.org", () => {});
+  network.cut();
+  await pass(1);
+  client.accept("two@example.org", refuse);
+  expect(() => client.accept("one@example.org", refuse)).toThrow(code("usage"));
+  network.state = "up";
+  await pass(40);
+  const last = network.served.at(-1)!;
+  for (const type of ["one@example.org", "two@example.org", "three@example.org"])
+    expect(await failure(last.openChannel(type))).toEqual(code("channel-open-failed"));
+  expect(said).toEqual(["one@example.org", "two@example.org"]);
+  // The new connection has this handler, too.
+  expect(() => client.onGlobalRequest("four@example.org", () => {})).toThrow(code("usage"));
 });
 
 test("a server's goodbye loses the connection", async () => {

@@ -64,6 +64,30 @@ describe("a connection that a master shares", () => {
     expect((await client.ended).code).toBe("closed");
   });
 
+  test("can be ended: what the master has sent is handled, and nothing more is sent", async () => {
+    const { client, master, server } = await share();
+    const opening = client.openChannel("session");
+    await tick();
+    accept(server);
+    const channel = await opening;
+    const said: unknown[] = [];
+    channel.request("x@example.org", new Uint8Array(0), (success) => said.push(success));
+    await tick();
+    const request = server.connection.nextEvent();
+    const ending = client.end();
+    const sent = master.messages.length;
+    if (request?.type === "channel-request") server.connection.answerRequest(request.token!, true);
+    server.flush();
+    channel.write(utf8Encode("late"));
+    await tick();
+    expect(said).toEqual([true]);
+    expect(master.messages).toHaveLength(sent);
+    master.handler.ended();
+    await ending;
+    expect(await client.ended).toEqual(code("closed"));
+    expect(master.isClosed).toBe(true);
+  });
+
   test("carries data in both directions, within the windows, however the bytes are cut", async () => {
     const { client, master, server } = await share();
     const opening = client.openChannel("direct-tcpip");

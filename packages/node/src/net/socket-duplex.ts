@@ -1,12 +1,28 @@
 import { Socket } from "node:net";
 import type { Duplex as NodeDuplex, Writable } from "node:stream";
-import type { Bytes } from "@nacre/wire";
-import type { Duplex, DuplexHandler } from "nacre/extend";
-import { FREED_FROM, freeBuffer, freeBuffers } from "nacre/extend";
+import { type Bytes, checkLimit } from "@nacre/wire";
+import type { Duplex, DuplexHandler, OptionRows } from "nacre/extend";
+import { checkOptions, FREED_FROM, freeBuffer, freeBuffers } from "nacre/extend";
 import { ownsBuffer } from "./packet-buffers.ts";
+
+/** Options of {@link socketDuplex}. */
+export interface SocketDuplexOptions {
+  /**
+   * Milliseconds that `close` waits for the peer to end its direction, once the written data is sent; at most 2000, default 0. What the
+   * peer still sends is dropped. Without waiting, a peer that still sends sees an error (ECONNRESET, EPIPE), and may lose what it has not
+   * read yet.
+   */
+  readonly linger?: number | undefined;
+}
 
 /** Time to flush written data when closing, in milliseconds. */
 const CLOSE_TIMEOUT = 2000;
+
+const SOCKET_OPTIONS: OptionRows<SocketDuplexOptions> = {
+  linger: {
+    check: (linger = 0) => checkLimit("linger", linger, { least: 0, most: CLOSE_TIMEOUT, unit: "milliseconds" }),
+  },
+};
 
 /**
  * Length in bytes from which a read is freed: half the size of Node's read buffer, which only bulk data fills. The first detached buffer of
@@ -16,10 +32,11 @@ const FREED_READ_FROM = 32 * 1024;
 
 /**
  * Returns a byte connection for `connect` of `nacre`, over a connected `net.Socket` or any other Node `Duplex` of bytes. It takes ownership
- * of the stream and destroys it when closed.
+ * of the stream and destroys it when closed. Throws `usage` for invalid options.
  */
-export function socketDuplex(socket: NodeDuplex): Duplex {
-  return new SocketDuplex(socket, false);
+export function socketDuplex(socket: NodeDuplex, options: SocketDuplexOptions = {}): Duplex {
+  checkOptions(options, SOCKET_OPTIONS, "`socketDuplex`");
+  return new SocketDuplex(socket, { isAccepted: false, linger: options.linger ?? 0 });
 }
 
 /**
@@ -27,7 +44,7 @@ export function socketDuplex(socket: NodeDuplex): Duplex {
  * such sockets into new buffers, while all dialled sockets share one.
  */
 export function acceptedDuplex(socket: Socket): Duplex {
-  return new SocketDuplex(socket, true);
+  return new SocketDuplex(socket, { isAccepted: true, linger: 0 });
 }
 
 class SocketDuplex implements Duplex {
@@ -35,6 +52,7 @@ class SocketDuplex implements Duplex {
   readonly #isSystemSocket: boolean;
   /** Whether each chunk has a buffer of its own. */
   readonly #ownsReads: boolean;
+  readonly #linger: number;
   /** Set by `open`; `undefined` after the socket breaks or is closed. */
   #handler: DuplexHandler | undefined;
   #isPaused = false;
@@ -42,10 +60,11 @@ class SocketDuplex implements Duplex {
   #ending: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(socket: NodeDuplex, isAccepted: boolean) {
+  constructor(socket: NodeDuplex, { isAccepted, linger }: { readonly isAccepted: boolean; readonly linger: number }) {
     this.#socket = socket;
     this.#isSystemSocket = isSystemSocket(socket);
     this.#ownsReads = isAccepted && this.#isSystemSocket;
+    this.#linger = linger;
     // An error may occur at any time, also before `open`.
     socket.on("error", () => this.#onBroken());
   }
@@ -119,12 +138,19 @@ class SocketDuplex implements Duplex {
         resolve();
         return;
       }
-      const timer = setTimeout(() => socket.destroy(), CLOSE_TIMEOUT);
+      const destroy = (): void => void socket.destroy();
+      let timer = setTimeout(destroy, CLOSE_TIMEOUT);
       socket.once("close", () => {
         clearTimeout(timer);
         resolve();
       });
-      socket.end(() => socket.destroy());
+      socket.end(() => {
+        if (this.#linger === 0 || socket.readableEnded || socket.destroyed) return destroy();
+        clearTimeout(timer);
+        timer = setTimeout(destroy, this.#linger);
+        socket.once("end", destroy);
+        socket.resume();
+      });
     });
     return this.#closing;
   }

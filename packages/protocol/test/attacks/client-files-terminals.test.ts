@@ -268,6 +268,7 @@ test("hostile text · client", async () => {
   login.peer.send(message.debug(HOSTILE), message.banner(HOSTILE), goodbye(HOSTILE.repeat(1000)));
   told(login);
   expect(login.eventsOf("banner")).toHaveLength(1);
+  expect(login.eventsOf("disconnect").map(({ description }) => description.length)).toEqual([501]);
   const notSsh = new ClientTarget();
   notSsh.peer.raw(HOSTILE);
   told(notSsh);

@@ -312,6 +312,10 @@ test("banner · client", () => {
   const most = new ClientTarget();
   for (let i = 0; i < 1024; i++) most.peer.raw(`${"x".repeat(8190)}\r\n`);
   most.login().expectAlive();
+  // An application gets only the first of these 8 MiB.
+  const [{ linesBefore } = { linesBefore: [] }] = most.eventsOf("identified");
+  expect(linesBefore.length).toBe(8);
+  expect(linesBefore[0]).toBe("x".repeat(8190));
   const lines = new ClientTarget();
   lines.peer.raw("x\r\n".repeat(1024));
   expect(lines.error).toBeUndefined();

@@ -16,6 +16,7 @@ const BEFORE_LOGIN: ReadonlySet<AnyEvent["type"]> = new Set<AnyEvent["type"]>([
   "sign-exchange-hash",
   "new-keys",
   "debug",
+  "disconnect",
   "banner",
   "ask",
   "sign",

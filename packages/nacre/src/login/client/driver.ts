@@ -2,9 +2,9 @@ import type { ClientAsk } from "@nacre/auth";
 import { ClientProtocol, type ClientProtocolEvent, type ClientProtocolOptions } from "@nacre/protocol";
 import { transportSettings } from "@nacre/transport";
 import { SshError } from "@nacre/wire";
-import { callOpenHandler } from "../../mux/application-open.ts";
+import { callOpenHandler, uncaught } from "../../mux/application-handlers.ts";
 import type { Duplex } from "../../mux/duplex.ts";
-import { type Engine, leaveUncaught, reasonOf } from "../../mux/engine.ts";
+import { type Engine, reasonOf } from "../../mux/engine.ts";
 import { Mux, type MuxSide } from "../../mux/mux.ts";
 import { abortedError, onAbort } from "../../on-abort.ts";
 import type { CryptoProvider } from "../../options/algorithms.ts";
@@ -15,6 +15,7 @@ import { offeredAlgorithms } from "../../wasm.ts";
 import { madeTrace, quietly } from "../../watchers.ts";
 import { withCaller } from "../../with-caller.ts";
 import { chosenMethods } from "../chosen-methods.ts";
+import type { ConnectEvent } from "./events.ts";
 import { type ClientLoginContext, type ClientLoginMethod, identityOf } from "./method.ts";
 import type { ClientProvider, ConnectOptions } from "./options.ts";
 
@@ -90,6 +91,12 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
     await this.ended;
   }
 
+  /** Disconnects after handling what the server still sends. Resolves when all resources are released. */
+  async end(): Promise<void> {
+    this.#engine.leave(new SshError("closed", "the connection was closed by this side"));
+    await this.ended;
+  }
+
   /** Starts a key exchange now, before a rekey limit is reached. */
   rekey(): void {
     this.#machine.rekey();
@@ -102,6 +109,10 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
     switch (event.type) {
       case "identified":
         this.#peerVersion = event.peerVersion;
+        this.#tell(event);
+        return;
+      case "new-keys":
+        this.#tell({ type: "kex", initial: event.initial, negotiated: event.negotiated });
         return;
       case "verify-host-key": {
         const { algorithm, certificate } = event;
@@ -129,10 +140,16 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
         });
         return;
       case "banner":
+        this.#tell(event);
         this.#show(event.message);
         return;
       case "instruction":
+        this.#tell(event);
         this.#show([event.name, event.instruction].filter((text) => text !== "").join("\n"));
+        return;
+      case "debug":
+      case "disconnect":
+        this.#tell(event);
         return;
       default:
         if ("method" in event)
@@ -140,7 +157,6 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
             () => this.#answers.get(event.method)?.(event),
             (answer) => this.#machine.auth.answer(event.token, answer),
           );
-      // New keys and debug messages need no action.
     }
   }
 
@@ -149,6 +165,7 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
   }
 
   closed(error: SshError): void {
+    if (error.code !== "closed") this.#tell({ type: "failed", error });
     this.#authenticated.reject(error);
     this.#login.abort(error);
     for (const part of this.#parts) part.closed(error);
@@ -170,13 +187,12 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
       }) ?? [];
   }
 
-  /** Shows a text with the application's `banner` callback. Exceptions of the callback are rethrown as uncaught exceptions. */
+  #tell(event: ConnectEvent): void {
+    uncaught(() => this.#options.events?.(event));
+  }
+
   #show(text: string): void {
-    try {
-      this.#options.banner?.(text);
-    } catch (thrown) {
-      leaveUncaught(thrown);
-    }
+    uncaught(() => this.#options.banner?.(text));
   }
 
   async #decideHostKey(hostKey: HostKey): Promise<true | "restricted" | SshError> {

@@ -7,8 +7,9 @@ import type { PeerOpen } from "../../mux/peer-asks.ts";
 import type { AlgorithmOptions, CryptoProvider } from "../../options/algorithms.ts";
 import type { ScopedRows } from "../../options/schema.ts";
 import { checkRandom } from "../../random.ts";
-import type { HostKey } from "../../users/client/client.ts";
+import { CLIENT_CHANNELS, type HostKey } from "../../users/client/client.ts";
 import type { LoginMethod } from "../chosen-methods.ts";
+import type { ConnectEvent } from "./events.ts";
 import type { ClientLoginMethod } from "./method.ts";
 import type { ClientUsers } from "./users.ts";
 
@@ -118,8 +119,16 @@ export interface ConnectOptions extends TransportSettings, LoginOptions {
    * two names, which are its default; the others are values there, such as `clientPassword`.
    */
   readonly methods?: readonly (LoginMethod | "none" | ClientLoginMethod)[] | undefined;
-  /** Called with texts that the server shows before login. The text comes from the server: escape it before display. */
+  /**
+   * Called with texts that the server shows before login: those of the `events` "banner" and "instruction". The text comes from the server:
+   * escape it before display.
+   */
   readonly banner?: ((text: string) => void) | undefined;
+  /**
+   * Called with what happens on the connection, in the turn of the event, from the server's identification to the end. Texts in events come
+   * from the server: escape them before display. An exception is rethrown as an uncaught exception.
+   */
+  readonly events?: ((event: ConnectEvent) => void) | undefined;
   /**
    * Handlers for channels that the server opens, by channel type (RFC 4254 §5.1). All other types are refused. Accept only channels that
    * this program requested from the server. Call `accept` or `reject` of the open, now or later. An exception refuses the open and is
@@ -156,9 +165,6 @@ export interface ConnectOptions extends TransportSettings, LoginOptions {
   readonly random?: RandomSource | undefined;
 }
 
-/** Channel types that Nacre handles in a client itself: it opens sessions, and accepts the others only for its own listeners. */
-const CLIENT_CHANNELS = { session: true, "forwarded-tcpip": true, "forwarded-streamlocal@openssh.com": true };
-
 /** Rows of the options of `connect`. */
 export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   user: { check: checkUser, scope: "host" },
@@ -178,6 +184,7 @@ export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
     scope: "host",
   },
   banner: { type: "function", scope: "host" },
+  events: { type: "function", scope: "host" },
   algorithms: { type: "object", scope: "machine" },
   wasm: { type: "boolean", scope: "machine" },
   limits: { type: "object", check: (limits) => checkLimits(limits, PROTOCOL_LIMITS), scope: "machine" },

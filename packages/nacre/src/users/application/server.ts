@@ -1,6 +1,5 @@
 import { checkHandlers } from "../../check.ts";
-import { callOpenHandler } from "../../mux/application-open.ts";
-import { leaveUncaught } from "../../mux/engine.ts";
+import { callOpenHandler, callRequestHandler } from "../../mux/application-handlers.ts";
 import { ownValue } from "../../mux/own-value.ts";
 import type { PeerGlobalRequest, PeerOpen } from "../../mux/peer-asks.ts";
 import { namedByAll } from "../server/permission.ts";
@@ -92,14 +91,7 @@ function grantGlobalRequests({ mux, options: { globalRequests }, permissions, co
   for (const requestName of permissions.globalRequests) {
     const handler = ownValue(globalRequests, requestName);
     if (handler === undefined) continue;
-    mux.onGlobalRequest(requestName, (request) => {
-      try {
-        handler(request, connection);
-      } catch (thrown) {
-        leaveUncaught(thrown);
-        if (!request.answered) request.reply(false);
-      }
-    });
+    mux.onGlobalRequest(requestName, (request) => callRequestHandler(() => handler(request, connection), request));
   }
 }
 

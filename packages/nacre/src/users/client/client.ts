@@ -1,9 +1,10 @@
 import type { Certificate } from "@nacre/keys/internal";
 import type { NegotiatedAlgorithms } from "@nacre/transport";
 import type { Bytes, SshError } from "@nacre/wire";
-import { checkOpen, checkSignal, usage } from "../../check.ts";
+import { checkChannelType, checkData, checkHandlers, checkName, checkOpen, checkSignal, usage } from "../../check.ts";
+import { callOpenHandler, callRequestHandler } from "../../mux/application-handlers.ts";
 import type { Channel } from "../../mux/channel.ts";
-import type { ChannelAcceptor, GlobalReply } from "../../mux/mux.ts";
+import type { ChannelAcceptor, GlobalReply, GlobalRequestHandler } from "../../mux/mux.ts";
 import { type Opener, openChannel } from "../../mux/open-channel.ts";
 import { checkOptions, type OptionRows } from "../../options/schema.ts";
 import type { EncodedRequest } from "./client-user.ts";
@@ -42,18 +43,23 @@ export interface SessionOpenOptions {
   readonly queue?: boolean | undefined;
 }
 
+/** Channel types that Nacre handles in a client itself: it opens sessions, and accepts the others only for its own listeners. */
+export const CLIENT_CHANNELS = { session: true, "forwarded-tcpip": true, "forwarded-streamlocal@openssh.com": true };
+
 export const SESSION_OPTIONS: OptionRows<SessionOpenOptions> = { signal: { check: checkSignal }, queue: "boolean" };
 
 /** The channels and global requests of a client. `Mux` has those of one connection; with `reconnect` they outlive it. */
 export interface ClientMux extends Opener {
   readonly engine: {
-    /** The error that ended the client, set as soon as it ends. */
+    /** The error that ended the client, set as soon as it ends or leaves. */
     readonly over: SshError | undefined;
     /** Sends pending output now. */
     turn(): void;
   };
-  /** Lets the server open channels of a type. */
+  /** Lets the server open channels of a type. See `Mux`. */
   accept(channelType: string, acceptor: ChannelAcceptor): void;
+  /** Handles the server's global requests of a name. See `Mux`. */
+  onGlobalRequest(requestName: string, handler: GlobalRequestHandler): void;
   /** Sends a global request. See `Mux`. */
   globalRequest(requestName: string, data: Uint8Array, onReply?: (reply: GlobalReply) => void): void;
   /** Sends a granted request again on each later connection; only with `reconnect`. */
@@ -90,6 +96,8 @@ export interface ClientDriver {
   rekey(): void;
   /** Disconnects. Resolves when all resources are released. `reason` is the error of what is pending; default `closed`. */
   close(reason?: SshError): Promise<void>;
+  /** Disconnects as `close` does, but first handles what the server still sends. See `Client.end`. */
+  end(): Promise<void>;
 }
 
 /** Opens the session channels of a client. */
@@ -157,9 +165,51 @@ export class Client implements AsyncDisposable {
     return openChannel(this.#connection.driver.mux, channelType, data);
   }
 
+  /**
+   * Lets the server open channels of a type from now on, as the option `channels` does from the login on. With `reconnect`, later
+   * connections have the acceptor, too, soon after their login. Throws `usage` if the type has a handler already, and `host-key-changed`
+   * after the verdict `"restricted"`.
+   */
+  accept(channelType: string, acceptor: ChannelAcceptor): void {
+    checkChannelType(channelType);
+    checkHandlers({ [channelType]: acceptor }, "accept", CLIENT_CHANNELS);
+    this.#connection.driver.mux.accept(channelType, (open) => callOpenHandler(acceptor, open));
+  }
+
+  /**
+   * Sends a global request (RFC 4254 §4). It wants a reply if `onReply` is given, which is called once: in the turn of the reply, before
+   * events that follow it, or with the error that ended the connection. Throws `request-limit`, `usage`, or the error that ended the
+   * connection. With `reconnect` it waits for a connection up to 30 seconds.
+   */
+  globalRequest(name: string, data: Uint8Array, onReply?: (reply: GlobalReply) => void): void {
+    checkName(name, "a request name");
+    checkData(data);
+    if (onReply !== undefined) checkHandlers({ onReply }, "globalRequest", {});
+    this.#connection.driver.mux.globalRequest(name, data, onReply);
+  }
+
+  /**
+   * Handles the server's global requests of a name from now on; without a handler they are refused. Call `reply` of the request, now or
+   * later. An exception refuses the request and is rethrown as an uncaught exception. Throws as `accept` does.
+   */
+  onGlobalRequest(name: string, handler: GlobalRequestHandler): void {
+    checkName(name, "a request name");
+    checkHandlers({ [name]: handler }, "onGlobalRequest", {});
+    this.#connection.driver.mux.onGlobalRequest(name, (request) => callRequestHandler(handler, request));
+  }
+
   /** Starts a key exchange now, before a rekey limit is reached. */
   rekey(): void {
     this.#connection.driver.rekey();
+  }
+
+  /**
+   * Disconnects as `close` does, but goes on to handle what the server has sent: replies, data and exit statuses under way still arrive.
+   * Ends the direction to the server (TCP's FIN), and closes when the server ends the other one, at most two seconds later. Calls and opens
+   * of the server fail from now on. Resolves as `close` does.
+   */
+  end(): Promise<void> {
+    return this.#connection.driver.end();
   }
 
   /** Disconnects. Resolves when the connection and all its resources are released. Running commands fail with `closed`. */

@@ -126,7 +126,6 @@ export class RemoteListeners {
 
   #accept(): void {
     if (this.#isAccepting) return;
-    this.#isAccepting = true;
     this.#mux.accept("forwarded-tcpip", (open) => {
       const data = decodeIfReadable(tcpipChannel, open.data);
       const originator = data && { address: data.originatorAddress, port: data.originatorPort };
@@ -136,6 +135,7 @@ export class RemoteListeners {
       const data = decodeIfReadable(forwardedStreamlocal, open.data);
       this.#onOpen(open, data && this.#entries.find(({ address }) => address.path === data.path), undefined);
     });
+    this.#isAccepting = true;
   }
 
   /**

@@ -1,6 +1,7 @@
 import { held, heldBy, patch, type Row, remove } from "./types.ts";
 
-const GOODBYE_TEXT = patch("goodbye-text", "cut");
+const GOODBYE_TEXT = patch("goodbye-text", "description");
+const GOODBYE_LENGTH = patch("disconnect-length", 'return { type: "disconnect", reasonCode, description };');
 const TRACE_TEXT = patch("trace-text", `DESCRIBERS[message]?.(payload) ?? ""`);
 const QUOTED = patch("quoted-line", "utf8DecodeLossy(Uint8Array.from(line.slice(0, 60)))");
 const FILE = "client-files-terminals";
@@ -64,6 +65,7 @@ export const CLIENT_FILES_TERMINALS: readonly Row[] = [
     client: held(
       FILE,
       GOODBYE_TEXT,
+      GOODBYE_LENGTH,
       TRACE_TEXT,
       QUOTED,
       patch("refusal-text", "description"),

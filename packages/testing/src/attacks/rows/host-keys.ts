@@ -45,6 +45,8 @@ export const HOST_KEYS: readonly Row[] = [
       patch("restricted-methods", "loginMethods"),
       remove("restricted-channels"),
       remove("restricted-requests"),
+      remove("restricted-accept"),
+      remove("restricted-handlers"),
       patch("restricted-users", "this.#beginUsers();"),
     ),
     server: "not touched",

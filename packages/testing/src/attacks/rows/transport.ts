@@ -29,6 +29,7 @@ const CLIENTS_ORDER = patch("client-order", "return server.find((name) => client
 const TRAILING = remove("trailing-bytes");
 const LINE_BYTES = remove("identification-length");
 const LINES = remove("banner-lines");
+const KEPT_LINES = patch("kept-lines", "this.#linesBefore.push(textOf(this.#line));");
 const LINES_OF_CLIENT = remove("client-identifies-first");
 const KEX_TIME = patch("kex-timeout", "return false;");
 
@@ -58,7 +59,7 @@ export const TRANSPORT: readonly Row[] = [
   { title: "KEXINIT", ...both("packets", GUESS_ONCE, CLIENTS_ORDER, TRAILING) },
   {
     title: "banner",
-    client: held("packets", LINE_BYTES, LINES, KEX_TIME),
+    client: held("packets", LINE_BYTES, LINES, KEPT_LINES, KEX_TIME),
     server: held("packets", LINE_BYTES, LINES_OF_CLIENT, KEX_TIME),
   },
   { title: "zip bomb", missing: "compression", client: "not there yet", server: "not there yet" },
