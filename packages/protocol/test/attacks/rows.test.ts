@@ -42,7 +42,7 @@ test("the number of rows is as expected, titles are unique, and every test has a
     "The edges": 17,
     Web: 5,
     Gateway: 13,
-    SFTP: 70,
+    SFTP: 71,
     scp: 26,
     "The configuration": 16,
     "Agent protocol": 23,
