@@ -36,7 +36,7 @@ test("the number of rows is as expected, titles are unique, and every test has a
     Cryptography: 12,
     Authentication: 10,
     "Certificate logins": 11,
-    Connection: 8,
+    Connection: 9,
     "Client, files, terminals": 8,
     "Host keys": 6,
     "The edges": 17,
