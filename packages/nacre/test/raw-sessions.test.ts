@@ -169,11 +169,12 @@ describe("a raw session", () => {
   it("counts for `maxSessions` until its channel has closed", async () => {
     const { client, connection } = await served({ rawSessions: raw(() => {}), limits: { maxSessions: 2 } });
     const refused = (): Promise<unknown> => failure(client.openChannel("session", undefined, { queue: false }));
-    const [first] = [await client.openChannel("session"), await client.openChannel("session")];
+    const first = await client.openChannel("session");
+    await client.openChannel("session");
     expect(connection.sessionCount).toBe(2);
     expect(await refused()).toEqual(code("channel-open-failed"));
-    first!.close();
-    await first!.ended;
+    first.close();
+    await first.ended;
     await expect.poll(() => connection.sessionCount, PATIENT).toBe(1);
     await client.openChannel("session");
     expect(await refused()).toEqual(code("channel-open-failed"));

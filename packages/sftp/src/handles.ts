@@ -32,8 +32,8 @@ export interface HandleTable<Handle> {
 }
 
 /**
- * Handles that the server makes. A handle on the wire consists of a place in the table and a number that is never used twice, so that a closed,
- * forged or foreign handle names nothing.
+ * Handles that the server makes. A handle on the wire consists of a place in the table and a number that is never used twice, so that a
+ * closed, forged or foreign handle names nothing.
  */
 export class MadeHandles<Handle> implements HandleTable<Handle> {
   readonly #places: (OpenHandle<Handle> | undefined)[] = [];

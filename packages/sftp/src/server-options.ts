@@ -17,11 +17,10 @@ export interface SftpServerOptions<Handle = unknown> {
   /** Order of the paths in the client's SSH_FXP_SYMLINK; default "target-first". `symlinkOrderOf` has that of a client. */
   readonly symlinkOrder?: SymlinkOrder | undefined;
   /**
-   * `"raw"` sends the application's handles as they are: 1 to 256 bytes, which the client sends back in its requests. The server checks
-   * nothing but this length. The application must expect any handle in any request: a closed, forged or foreign one, or that of a directory
-   * in a "read". Requests on one handle come as they arrive, also a "close" before the answers to earlier ones, and replies to writes leave
-   * in the order of the answers. There is no "release" for open handles: close them at "closed". Default: the server makes the handles, and
-   * does all of this.
+   * `"raw"` sends the application's handles as they are: 1 to 256 bytes, which the client sends back in its requests. The server only
+   * checks this length. Expect any handle in any request: a closed, forged or foreign one, or that of a directory in a "read". Requests on
+   * one handle come as they arrive, also a "close" before the answers to earlier ones, and replies to writes leave in the order of the
+   * answers. Open handles get no "release": close them at "closed". Default: the server makes the handles, and does all of this.
    */
   readonly handles?: (Handle extends Uint8Array ? "raw" : never) | undefined;
 }

@@ -33,9 +33,9 @@ interface PendingRequest<Handle> {
  * `receive` takes the client's bytes, `nextEvent` returns requests, the methods named after replies answer them in any order, and `unsent`
  * has the bytes to send. Replies leave in the order of the answers, those to writes on one handle in the order of the requests.
  *
- * The application's files and directories are values of type `Handle`. The server makes the handles on the wire (unless `handles` is
- * "raw"), refuses closed and forged ones, and keeps the requests on each handle in order: a "close" comes after the answers to all earlier requests on its handle.
- * Requests by path are not put in order.
+ * The application's files and directories are values of type `Handle`. The server makes the handles on the wire, refuses closed and
+ * forged ones, and keeps the requests on each handle in order: a "close" comes after the answers to all earlier requests on its handle. The
+ * option `handles` turns this off. Requests by path are not put in order.
  *
  * Malformed requests are answered with SSH_FX_BAD_MESSAGE. Packets that are too long, or that begin without SSH_FXP_INIT, end SFTP. Invalid
  * calls throw `usage`. Answers after the end are accepted and not sent.

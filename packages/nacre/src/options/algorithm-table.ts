@@ -8,7 +8,7 @@ export type AlgorithmKind = keyof TransportAlgorithms;
 export interface KnownAlgorithm<T> {
   readonly name: string;
   /**
-   * `"default"`: offered by default. `"opt-in"`: offered only if a program names it. `"insecure"`: the same, and known to be weak or broken:
+   * `"default"`: offered by default. `"opt-in"`: offered only if a program names it. `"insecure"`: the same, but it is weak or broken, so
    * warn about its use.
    */
   readonly standing: "default" | "opt-in" | "insecure";
@@ -49,8 +49,8 @@ export interface ListedAlgorithms<T> {
 }
 
 /**
- * Names of algorithms that are weak or broken: SHA-1 and MD5, CBC, ciphers of 64-bit blocks, RC4, DSA, groups of 1024 bits, and no protection
- * at all. A name stays here when Nacre implements the algorithm.
+ * Names of algorithms that are weak or broken: SHA-1 and MD5, CBC, ciphers of 64-bit blocks, RC4, DSA, groups of 1024 bits, and no
+ * protection at all. A name stays here when Nacre implements the algorithm.
  */
 const INSECURE: Readonly<Record<AlgorithmKind, readonly string[]>> = {
   kex: ["diffie-hellman-group14-sha1", "diffie-hellman-group-exchange-sha1", "diffie-hellman-group1-sha1"],
@@ -124,7 +124,7 @@ export function isAlgorithmName(pattern: AlgorithmPattern): pattern is string {
 
 /**
  * Returns the algorithms of a list of names and patterns, or of changes to the default list; without a list, the default ones. `known` is
- * one kind of an {@link AlgorithmTable}. Names that it lacks are reported, which is no error. Throws `usage` for an unknown kind of change.
+ * one kind of an {@link AlgorithmTable}. Names that it lacks are reported, not refused. Throws `usage` for an unknown kind of change.
  */
 export function listAlgorithms<T>(
   known: readonly KnownAlgorithm<T>[],

@@ -22,6 +22,11 @@ const legacy = algorithmTable(defaultAlgorithms, withInsecure);
 const CIPHERS = defaultAlgorithms.ciphers.map(({ name }) => name);
 const [CHACHA, GCM128, GCM256, CTR128, CTR192, CTR256] = CIPHERS as [string, string, string, string, string, string];
 
+const names = (pattern: AlgorithmPattern): string[] => findAlgorithms(client.ciphers, pattern).map(({ name }) => name);
+
+const listed = (list?: readonly AlgorithmPattern[] | AlgorithmChanges): string[] =>
+  listAlgorithms(client.ciphers, list).algorithms.map(({ name }) => name);
+
 describe("the table of algorithms", () => {
   it.each<[string, unknown]>([
     ["curve25519-sha256", { standing: "default" }],
@@ -63,8 +68,6 @@ describe("the table of algorithms", () => {
   });
 
   it("is searched by name, wildcards or a regular expression", () => {
-    const names = (pattern: AlgorithmPattern): string[] =>
-      findAlgorithms(client.ciphers, pattern).map(({ name }) => name);
     expect(names("aes128-ctr")).toEqual([CTR128]);
     expect(names("aes128")).toEqual([]);
     expect(names("aes128.ctr")).toEqual([]);
@@ -76,9 +79,6 @@ describe("the table of algorithms", () => {
 });
 
 describe("a list of algorithms", () => {
-  const listed = (list?: readonly AlgorithmPattern[] | AlgorithmChanges, table = client): string[] =>
-    listAlgorithms(table.ciphers, list).algorithms.map(({ name }) => name);
-
   it.each<[readonly AlgorithmPattern[] | AlgorithmChanges | undefined, readonly string[]]>([
     [undefined, CIPHERS],
     [{}, CIPHERS],

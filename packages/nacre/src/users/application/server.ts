@@ -38,9 +38,9 @@ export interface ApplicationServeOptions {
     | Readonly<Record<string, (request: CustomSessionRequest, connection: ServerConnection) => boolean>>
     | undefined;
   /**
-   * **Dangerous.** `true` opens all of `channels` and `globalRequests` to every login, whatever its permissions, also to one with a forced
-   * command: each handler alone decides what the client may do. For programs with rules of their own. Before the login nothing is open,
-   * and `sessionRequests` still need their grant.
+   * **Dangerous.** `true` opens all of `channels` and `globalRequests` to every login, regardless of its permissions, also to one with a
+   * forced command: each handler alone decides what the client may do. For programs with rules of their own. Before the login nothing is
+   * open, and `sessionRequests` still need their grant.
    */
   readonly unrestricted?: true | undefined;
 }
@@ -63,7 +63,7 @@ export interface ApplicationTypes {
   readonly event: never;
 }
 
-/** Channels and requests of the application. Without `unrestricted`, those that the permissions of the login do not include stay refused. */
+/** Channels and requests of the application. Those that the permissions of the login do not include stay refused, unless `unrestricted`. */
 export const applicationServer: ServerUser<ApplicationTypes> = {
   options: {
     channels: { type: "object", check: (handlers) => checkHandlers(handlers, "channels", {}) },

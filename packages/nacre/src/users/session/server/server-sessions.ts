@@ -16,7 +16,7 @@ export interface RunningSession {
 /** Begins a session: accepts or rejects the open, now or later. Returns `undefined` if it refused at once. */
 export type SessionRunner = (open: PeerOpen) => RunningSession | undefined;
 
-/** The sessions of one server connection, at most `maxSessions`. It decides which opens reach the runner, and knows none of its requests. */
+/** Admits the sessions of one server connection, at most `maxSessions`, and passes their opens to a runner. */
 export class ServerSessions implements ServerPart {
   readonly #context: SessionContext;
   readonly #run: SessionRunner;

@@ -28,9 +28,9 @@ export interface SessionServeOptions<S> {
    * decodes, grants and answers none of them. Call `accept` or `reject` of the open, now or later, and set the `handler` of the channel
    * right after `accept`: until then, requests are refused.
    *
-   * Answer each request that has a `token` with `Channel.reply`, now or later, in any order: the replies leave in the order of the requests.
-   * A client with more than `limits.maxPeerRequests` unanswered requests on a channel is disconnected. `limits.maxSessions` counts these
-   * sessions, also those that you have not decided yet.
+   * Answer each request that has a `token` with `Channel.reply`, now or later, in any order: the replies leave in the order of the
+   * requests. A client with more than `limits.maxPeerRequests` unanswered requests on a channel is disconnected. `limits.maxSessions`
+   * counts these sessions, also those that you have not decided yet.
    *
    * An exception refuses the open and is rethrown as an uncaught exception. A login whose permissions restrict its sessions (`command`,
    * `pty`, `environment`) gets none, because Nacre cannot enforce that here.
