@@ -13,7 +13,7 @@ const WEB_CLIENT = `export { connect } from "@nacre/web";`;
 
 /** Most KiB of each bundle, gzipped, from the sources and with the packages as published. */
 const MOST_KIB: Readonly<Record<string, number>> = {
-  [ALL]: 106.3,
+  [ALL]: 106.7,
   [WEB_CLIENT]: 100,
   [MINIMAL_CLIENT]: 57.7,
   [MINIMAL_WEB_CLIENT]: 64.6,

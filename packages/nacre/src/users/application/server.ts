@@ -89,8 +89,7 @@ type Context = ServerContext<ApplicationTypes>;
 
 /** Takes only the literal, so that a search for `unrestricted: true` finds each use. */
 function checkUnrestricted(unrestricted: unknown): void {
-  if (unrestricted !== undefined && unrestricted !== true)
-    throw usage("`unrestricted` must be true; without it, the permissions of each login decide");
+  if (unrestricted !== undefined && unrestricted !== true) throw usage("`unrestricted` must be true or left out");
 }
 
 function grantChannels({ mux, options: { channels, unrestricted }, permissions, connection }: Context): void {

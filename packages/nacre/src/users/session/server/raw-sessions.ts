@@ -23,13 +23,9 @@ const RAW_SESSION: RunningSession = { started: true, handling: undefined };
 /** Throws `usage` for options that `rawSessions` would ignore. */
 export function checkRawSessions(options: object & Pick<SessionServeOptions<never>, "rawSessions">): void {
   if (options.rawSessions === undefined) return;
-  const given = Object.entries<unknown>(options).find(
-    ([name, value]) => FOR_OTHER_SESSIONS.includes(name) && value !== undefined && value !== false,
-  );
-  if (given !== undefined)
-    throw usage(
-      `\`rawSessions\` takes all requests of sessions, so \`${given[0]}\` would do nothing; remove one of them`,
-    );
+  for (const [name, value] of Object.entries<unknown>(options))
+    if (FOR_OTHER_SESSIONS.includes(name) && value !== undefined && value !== false)
+      throw usage(`\`rawSessions\` takes all requests of sessions; remove \`${name}\``);
 }
 
 /** Begins to pass a login's sessions to the application. Returns `undefined` for a login whose permissions restrict its sessions. */
