@@ -13,7 +13,7 @@ const WEB_CLIENT = `export { connect } from "@nacre/web";`;
 
 /** Most KiB of each bundle, gzipped, from the sources and with the packages as published. */
 const MOST_KIB: Readonly<Record<string, number>> = {
-  [ALL]: 106.8,
+  [ALL]: 107.2,
   [WEB_CLIENT]: 100.5,
   [MINIMAL_CLIENT]: 58.2,
   [MINIMAL_WEB_CLIENT]: 65.1,

@@ -49,6 +49,17 @@ export type { Mux, MuxSide, OpenHandler } from "./mux/mux.ts";
 export type { Opener } from "./mux/open-channel.ts";
 export { queueMacrotask } from "./mux/queue.ts";
 export { abortedError, type Closable, onAbort, openedUnlessAborted, unlessAborted } from "./on-abort.ts";
+export {
+  type AlgorithmChanges,
+  type AlgorithmKind,
+  type AlgorithmPattern,
+  type AlgorithmTable,
+  algorithmTable,
+  findAlgorithms,
+  type KnownAlgorithm,
+  type ListedAlgorithms,
+  listAlgorithms,
+} from "./options/algorithm-table.ts";
 export { chooseAlgorithms } from "./options/algorithms.ts";
 export { checkOptions, type OptionRow, type OptionRows, type ScopedRows } from "./options/schema.ts";
 export { platformRandom } from "./random.ts";

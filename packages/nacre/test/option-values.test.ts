@@ -47,6 +47,8 @@ const SERVE: Accepted = {
   acceptPty: [...BOOLEAN, "function"],
   acceptEnv: FUNCTION,
   acceptAgent: BOOLEAN,
+  rawSessions: FUNCTION,
+  unrestricted: ["boolean"],
   loginGraceTime: ["number"],
   announceHostKeys: BOOLEAN,
   algorithms: ["object"],

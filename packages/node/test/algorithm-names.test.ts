@@ -1,5 +1,8 @@
+import { OPENSSH_ALGORITHMS } from "@nacre/config/openssh-algorithms";
 import { generateEd25519 } from "@nacre/keys";
+import { type AlgorithmKind, type AlgorithmTable, algorithmTable, findAlgorithms } from "nacre/extend";
 import { expect, onTestFinished, test } from "vitest";
+import { clientAlgorithms, serverAlgorithms } from "../src/crypto/algorithms.ts";
 import { type ConnectOptions, connect, type ListenOptions, listen } from "../src/index.ts";
 import { counting } from "./support.ts";
 
@@ -42,4 +45,54 @@ test("an unknown name is `usage`, on both sides and at a jump host", async () =>
   await expect(listen({ port: 0, hostKeys: [key], authenticate: () => true, algorithms })).rejects.toMatchObject(
     unknown,
   );
+});
+
+test("every name that OpenSSH knows is offered by default, opt-in, insecure or unknown", () => {
+  const available = clientAlgorithms("openssl");
+  const client = algorithmTable(available, available);
+  const server = algorithmTable(serverAlgorithms("openssl"), available);
+  const { kex, keys, ciphers, macs } = OPENSSH_ALGORITHMS;
+  const by = (table: AlgorithmTable, standing: string): readonly string[] => {
+    const rows: Readonly<Record<AlgorithmKind, readonly { readonly name: string; readonly standing: string }[]>> =
+      table;
+    return Object.entries({ kex, hostKeys: keys, ciphers, macs }).flatMap(([kind, names]) =>
+      names.filter(
+        (name) => (findAlgorithms(rows[kind as AlgorithmKind], name)[0]?.standing ?? "unknown") === standing,
+      ),
+    );
+  };
+  expect(by(client, "unknown")).toEqual([
+    "diffie-hellman-group-exchange-sha256",
+    "sntrup761x25519-sha512",
+    "sntrup761x25519-sha512@openssh.com",
+    "webauthn-sk-ecdsa-sha2-nistp256@openssh.com",
+    "ssh-mldsa44-ed25519@openssh.com",
+    "ssh-mldsa44-ed25519-cert-v01@openssh.com",
+    "umac-64@openssh.com",
+    "umac-128@openssh.com",
+    "umac-64-etm@openssh.com",
+    "umac-128-etm@openssh.com",
+  ]);
+  expect(by(server, "unknown")).toEqual(by(client, "unknown"));
+  expect(by(client, "opt-in")).toEqual([]);
+  expect(by(server, "opt-in")).toContain("ecdh-sha2-nistp256");
+  expect(by(client, "insecure")).toEqual([
+    "diffie-hellman-group1-sha1",
+    "diffie-hellman-group14-sha1",
+    "diffie-hellman-group-exchange-sha1",
+    "ssh-rsa",
+    "ssh-rsa-cert-v01@openssh.com",
+    "3des-cbc",
+    "aes128-cbc",
+    "aes192-cbc",
+    "aes256-cbc",
+    "hmac-sha1",
+    "hmac-sha1-96",
+    "hmac-md5",
+    "hmac-md5-96",
+    "hmac-sha1-etm@openssh.com",
+    "hmac-sha1-96-etm@openssh.com",
+    "hmac-md5-etm@openssh.com",
+    "hmac-md5-96-etm@openssh.com",
+  ]);
 });

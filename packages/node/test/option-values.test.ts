@@ -115,6 +115,8 @@ const LISTEN: Accepted = {
   acceptPty: [...BOOLEAN, "function"],
   acceptEnv: FUNCTION,
   acceptAgent: BOOLEAN,
+  rawSessions: FUNCTION,
+  unrestricted: ["boolean"],
   loginGraceTime: ["number"],
   announceHostKeys: BOOLEAN,
   algorithms: ["object"],

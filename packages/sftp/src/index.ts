@@ -62,8 +62,9 @@ export type {
 } from "./messages/requests.ts";
 export { modeText } from "./mode-text.ts";
 export { decodePath, encodePath } from "./paths.ts";
-export { SftpServer, type SftpServerOptions } from "./server.ts";
+export { SftpServer } from "./server.ts";
 export type { SftpServerEvent, SftpServerRequest } from "./server-events.ts";
+export type { SftpServerOptions } from "./server-options.ts";
 export { type FailedCall, SftpError } from "./status-error.ts";
 export { type SymlinkOrder, symlinkOrderOf } from "./symlink-order.ts";
 export {

@@ -5,14 +5,14 @@ import { SshError } from "@nacre/wire";
  * handle, and then carries out the requests for one file on another. Such a handle is shared: nothing done with it counts.
  */
 export class ServerHandles {
-  /** Handles given, as text with one character for each byte. */
+  /** Handles given, as text. */
   readonly #open = new Set<string>();
   /** Those given again while they were open. */
   readonly #shared = new Set<string>();
 
   /** Notes that the server gave a handle. Returns false if it is open already, and marks it as shared. */
   add(handle: Uint8Array): boolean {
-    const name = nameOf(handle);
+    const name = handleText(handle);
     const isNew = !this.#open.has(name);
     if (isNew) this.#open.add(name);
     else this.#shared.add(name);
@@ -21,14 +21,14 @@ export class ServerHandles {
 
   /** Notes that the server has answered the CLOSE of a handle. */
   remove(handle: Uint8Array): void {
-    const name = nameOf(handle);
+    const name = handleText(handle);
     this.#open.delete(name);
     this.#shared.delete(name);
   }
 
   /** Returns whether the server gave a handle to two files. */
   isShared(handle: Uint8Array | undefined): boolean {
-    return this.#shared.size > 0 && handle !== undefined && this.#shared.has(nameOf(handle));
+    return this.#shared.size > 0 && handle !== undefined && this.#shared.has(handleText(handle));
   }
 }
 
@@ -40,7 +40,8 @@ export function sharedHandle(): SshError {
   );
 }
 
-function nameOf(handle: Uint8Array): string {
+/** Returns a handle as a text with one character for each byte. */
+export function handleText(handle: Uint8Array): string {
   // A spread would call the array's iterator.
   return String.fromCharCode.apply(undefined, handle as ArrayLike<number> as number[]);
 }

@@ -40,10 +40,10 @@ export function withValues<Handle>(
   return request as SftpServerRequest<Handle>;
 }
 
-/** Returns whether a handle is of the kind that a request needs: a directory to list it, a file to read, write or copy it. */
+/** Returns whether a handle may be of the kind that a request needs: a directory to list it, a file to read, write or copy it. */
 export function suits({ type }: SftpRequest, { kind }: OpenHandle<unknown>): boolean {
-  if (type === "readdir") return kind === "directory";
-  return kind === "file" || !(type === "read" || type === "write" || type === "copy-data");
+  if (type === "readdir") return kind !== "file";
+  return kind !== "directory" || !(type === "read" || type === "write" || type === "copy-data");
 }
 
 /** Returns the length of the longest path in a request. */

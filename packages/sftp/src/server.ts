@@ -1,16 +1,7 @@
-import {
-  type AskToken,
-  askToken,
-  type Bytes,
-  completeLimits,
-  type Overrides,
-  readUint32,
-  SshError,
-  staleAnswer,
-} from "@nacre/wire";
+import { type AskToken, askToken, type Bytes, completeLimits, readUint32, SshError, staleAnswer } from "@nacre/wire";
 import { SFTP_VERSION, SSH_FX, SSH_FXF } from "./constants.ts";
 import { FrameReader } from "./frame-reader.ts";
-import { Handles, type OpenHandle } from "./handles.ts";
+import type { HandleTable, OpenHandle } from "./handles.ts";
 import type { Attributes } from "./messages/attributes.ts";
 import { SFTP_EXTENSIONS, type SftpExtension, type StatVfs, type UsersGroups } from "./messages/extensions.ts";
 import { init } from "./messages/handshake.ts";
@@ -19,23 +10,11 @@ import type { NameEntry } from "./messages/replies.ts";
 import { firstNames, ReplyOutput, statusMessage, statusReply } from "./reply-output.ts";
 import { type Access, accessOf, RequestOrder } from "./request-order.ts";
 import type { SftpServerEvent } from "./server-events.ts";
+import { handleTable, type SftpServerOptions } from "./server-options.ts";
 import { handlesOf, longestPath, receivedRequest, suits, withValues } from "./server-requests.ts";
 import type { SymlinkOrder } from "./symlink-order.ts";
 import { REQUESTS, type SftpReply, type SftpRequest, SSH_FXP, type SuccessReply } from "./table.ts";
 import { WriteReplies } from "./write-replies.ts";
-
-/** Options of `SftpServer`. */
-export interface SftpServerOptions {
-  /**
-   * Extensions to announce: values of `SFTP_EXTENSIONS`, or the application's own, whose requests are "extended". Default none except
-   * limits@openssh.com, which the server always announces and answers itself. Requests of other extensions are refused as unsupported.
-   */
-  readonly extensions?: readonly SftpExtension[] | undefined;
-  /** Resource limits; missing ones have their defaults. */
-  readonly limits?: Overrides<SftpServerLimits> | undefined;
-  /** Order of the paths in the client's SSH_FXP_SYMLINK; default "target-first". `symlinkOrderOf` has that of a client. */
-  readonly symlinkOrder?: SymlinkOrder | undefined;
-}
 
 /** A request of the client without an answer. */
 interface PendingRequest<Handle> {
@@ -55,20 +34,20 @@ interface PendingRequest<Handle> {
  * has the bytes to send. Replies leave in the order of the answers, those to writes on one handle in the order of the requests.
  *
  * The application's files and directories are values of type `Handle`. The server makes the handles on the wire, refuses closed and
- * forged ones, and keeps the requests on each handle in order: a "close" comes after the answers to all earlier requests on its handle.
- * Requests by path are not put in order.
+ * forged ones, and keeps the requests on each handle in order: a "close" comes after the answers to all earlier requests on its handle. The
+ * option `handles` turns this off. Requests by path are not put in order.
  *
  * Malformed requests are answered with SSH_FX_BAD_MESSAGE. Packets that are too long, or that begin without SSH_FXP_INIT, end SFTP. Invalid
  * calls throw `usage`. Answers after the end are accepted and not sent.
  */
-export class SftpServer<Handle> {
+export class SftpServer<Handle = Uint8Array> {
   readonly #limits: SftpServerLimits;
   readonly #symlinkOrder: SymlinkOrder;
   readonly #extensions: readonly SftpExtension[];
   readonly #announced: ReadonlySet<string>;
   readonly #frames: FrameReader;
   readonly #output = new ReplyOutput();
-  readonly #handles = new Handles<Handle>();
+  readonly #handles: HandleTable<Handle>;
   readonly #order = new RequestOrder<PendingRequest<Handle>>();
   readonly #asks = new Map<AskToken, PendingRequest<Handle>>();
   readonly #writes = new WriteReplies<PendingRequest<Handle>>();
@@ -81,9 +60,10 @@ export class SftpServer<Handle> {
   #bytes = 0;
   #state: State = { kind: "starting" };
 
-  /** Throws `usage` if a limit is out of range, or if two extensions have the same name. */
-  constructor({ extensions = [], limits, symlinkOrder = "target-first" }: SftpServerOptions = {}) {
+  /** Throws `usage` if a limit is out of range, if two extensions have the same name, or for another value of `handles`. */
+  constructor({ extensions = [], limits, symlinkOrder = "target-first", handles }: SftpServerOptions<Handle> = {}) {
     this.#symlinkOrder = symlinkOrder;
+    this.#handles = handleTable(handles);
     this.#limits = completeLimits(SFTP_SERVER_LIMITS, limits);
     const own = SFTP_EXTENSIONS.limits;
     this.#extensions = [...extensions.filter(({ name }) => name !== own.name), own];

@@ -266,6 +266,26 @@ test("sftp: too many handles · server", () => {
   expect(client.server.handleCount).toBe(3);
 });
 
+test("sftp: raw handles that are empty, too long or not given · server", () => {
+  const client = new ScriptedClient<Uint8Array>({ handles: "raw", limits: { maxHandles: 1 } }).ready();
+  const handle = client.open(OPEN, HANDLE);
+  // The application may read a number from the bytes, or use them as a key. It gets neither of these.
+  const invalid = { type: "status", status: SSH_FX.FAILURE, message: "Invalid handle" };
+  for (const length of [0, 257, 30_000]) {
+    const wrong = new Uint8Array(length);
+    for (const request of [
+      { type: "read", handle: wrong, offset: 0, length: 1 },
+      { type: "close", handle: wrong },
+      { type: "copy-data", readHandle: handle, readOffset: 0, length: 0, writeHandle: wrong, writeOffset: 0 },
+    ] satisfies SftpRequest[])
+      expect(client.answer(request)).toMatchObject(invalid);
+  }
+  // The close of a handle that the application did not give makes no room for another file.
+  client.server.status(client.ask({ type: "close", handle: Uint8Array.of(4) }), SSH_FX.FAILURE);
+  client.replies();
+  expect(client.answer(OPEN)).toMatchObject({ type: "status", status: SSH_FX.FAILURE });
+});
+
 test("sftp: a request before the handshake · server", () => {
   const client = new ScriptedClient();
   client.server.receive(framed(encodeRequest(1, OPEN)));

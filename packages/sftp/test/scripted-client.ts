@@ -12,21 +12,21 @@ import {
 import { framed } from "./scripted-server.ts";
 
 /** An event of the server with a request. */
-export type Asked = Extract<SftpServerEvent<string>, { type: "request" }>;
+export type Asked<Handle = string> = Extract<SftpServerEvent<Handle>, { type: "request" }>;
 
 /** SSH_FXP_INIT with its length field. */
 export function initPacket(version: number): Uint8Array {
   return framed(new Writer().byte(1).uint32(version).finish());
 }
 
-/** A server under test whose client and application are the test itself. Handles are texts. */
-export class ScriptedClient {
-  readonly server: SftpServer<string>;
+/** A server under test whose client and application are the test itself. Handles are texts by default. */
+export class ScriptedClient<Handle = string> {
+  readonly server: SftpServer<Handle>;
   /** Types of the requests by id, to decode their replies. */
   readonly #types = new Map<number, SftpRequest["type"]>();
   #nextId = 1;
 
-  constructor(options: SftpServerOptions = {}) {
+  constructor(options: SftpServerOptions<Handle> = {}) {
     this.server = new SftpServer({ extensions: Object.values(SFTP_EXTENSIONS), ...options });
   }
 
@@ -49,14 +49,14 @@ export class ScriptedClient {
   }
 
   /** Takes the server's events. */
-  events(): SftpServerEvent<string>[] {
-    const events: SftpServerEvent<string>[] = [];
+  events(): SftpServerEvent<Handle>[] {
+    const events: SftpServerEvent<Handle>[] = [];
     for (let event = this.server.nextEvent(); event !== undefined; event = this.server.nextEvent()) events.push(event);
     return events;
   }
 
   /** Takes the server's events, which must be requests. */
-  asks(): Asked[] {
+  asks(): Asked<Handle>[] {
     return this.events().map((event) => {
       if (event.type !== "request") throw new Error(`expected a request, got "${event.type}"`);
       return event;
@@ -79,7 +79,7 @@ export class ScriptedClient {
   }
 
   /** Opens a file or directory, and returns its handle on the wire. */
-  open(request: SftpRequest & { readonly type: "open" | "opendir" }, value: string): Uint8Array {
+  open(request: SftpRequest & { readonly type: "open" | "opendir" }, value: Handle): Uint8Array {
     this.server.handle(this.ask(request), value);
     const reply = this.replies()[0]?.reply;
     if (reply?.type !== "handle") throw new Error(`expected a handle, got "${reply?.type}"`);

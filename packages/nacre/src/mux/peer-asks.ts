@@ -14,11 +14,14 @@ export class PeerOpen {
   readonly channelType: string;
   /** Type-specific data, which follows the maximum packet size in the message. */
   readonly data: Uint8Array;
-  readonly #asks: PeerAsks;
+  readonly #asks: Pick<PeerAsks, "acceptOpen" | "rejectOpen">;
   readonly #token: AskToken;
   #answered = false;
 
-  constructor(asks: PeerAsks, { channelType, data, token }: Extract<ConnectionEvent, { type: "open-request" }>) {
+  constructor(
+    asks: Pick<PeerAsks, "acceptOpen" | "rejectOpen">,
+    { channelType, data, token }: Extract<ConnectionEvent, { type: "open-request" }>,
+  ) {
     this.#asks = asks;
     this.channelType = channelType;
     this.data = data;

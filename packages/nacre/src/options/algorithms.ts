@@ -1,5 +1,6 @@
 import type { TransportAlgorithms } from "@nacre/transport";
 import { escapeText } from "@nacre/wire";
+import { findAlgorithms, isAlgorithmName } from "./algorithm-table.ts";
 import { checkOptions, type OptionRows, usage } from "./schema.ts";
 
 /**
@@ -76,9 +77,8 @@ function chooseList(
 ): readonly Named[] {
   if (list === undefined) return usual;
   const named = (pattern: string): readonly Named[] => {
-    const source = pattern.replace(/[^\w*?]/g, "\\$&").replace(/[*?]/g, (wildcard) => (wildcard === "*" ? ".*" : "."));
-    const found = known.filter(({ name }) => new RegExp(`^${source}$`).test(name));
-    if (found.length > 0 || /[*?]/.test(pattern)) return found;
+    const found = findAlgorithms(known, pattern);
+    if (found.length > 0 || !isAlgorithmName(pattern)) return found;
     const expected = known.map(({ name }) => name).join(", ");
     throw usage(`${option} has an unknown name "${escapeText(pattern.slice(0, 40))}"; expected ${expected}`);
   };

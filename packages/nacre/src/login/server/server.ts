@@ -38,6 +38,7 @@ export function checkServeOptions(options: Omit<ServeOptions<never>, "log"> & Se
   chosenMethods(options.methods, options.loginMethods);
   // The application cannot handle what Nacre handles itself.
   const used = SERVER_USERS.filter((user) => user.isUsed(options));
+  for (const user of used) user.check?.(options);
   checkHandlers(options.channels, "channels", Object.assign({}, ...used.map(({ channels }) => channels)));
   checkHandlers(
     options.globalRequests,

@@ -1,4 +1,4 @@
-import { checkHandlers } from "../../check.ts";
+import { checkHandlers, usage } from "../../check.ts";
 import { callOpenHandler, callRequestHandler } from "../../mux/application-handlers.ts";
 import { ownValue } from "../../mux/own-value.ts";
 import type { PeerGlobalRequest, PeerOpen } from "../../mux/peer-asks.ts";
@@ -36,6 +36,12 @@ export interface ApplicationServeOptions {
   readonly sessionRequests?:
     | Readonly<Record<string, (request: CustomSessionRequest, connection: ServerConnection) => boolean>>
     | undefined;
+  /**
+   * **Dangerous.** `true` opens all of `channels` and `globalRequests` to every login, regardless of its permissions, also to one with a
+   * forced command: each handler alone decides what the client may do. For programs with rules of their own. Before the login nothing is
+   * open, and `sessionRequests` still need their grant.
+   */
+  readonly unrestricted?: true | undefined;
 }
 
 /** Permissions for the application's channels and requests. */
@@ -56,12 +62,13 @@ export interface ApplicationTypes {
   readonly event: never;
 }
 
-/** Channels and requests of the application. Those that the permissions of the login do not include stay refused. */
+/** Channels and requests of the application. Those that the permissions of the login do not include stay refused, unless `unrestricted`. */
 export const applicationServer: ServerUser<ApplicationTypes> = {
   options: {
     channels: { type: "object", check: (handlers) => checkHandlers(handlers, "channels", {}) },
     globalRequests: { type: "object", check: (handlers) => checkHandlers(handlers, "globalRequests", {}) },
     sessionRequests: { type: "object", check: (handlers) => checkHandlers(handlers, "sessionRequests", {}) },
+    unrestricted: { check: checkUnrestricted },
   },
   permissions: { channels: namedByAll, globalRequests: namedByAll, sessionRequests: namedByAll },
   limits: {},
@@ -79,16 +86,27 @@ export const applicationServer: ServerUser<ApplicationTypes> = {
 
 type Context = ServerContext<ApplicationTypes>;
 
-function grantChannels({ mux, options: { channels }, permissions, connection }: Context): void {
-  for (const channelType of /* rule: channel-grants */ permissions.channels) {
+/** Takes only the literal, so that a search for `unrestricted: true` finds each use. */
+function checkUnrestricted(unrestricted: unknown): void {
+  if (unrestricted !== undefined && unrestricted !== true) throw usage("`unrestricted` must be true or left out");
+}
+
+function grantChannels({ mux, options: { channels, unrestricted }, permissions, connection }: Context): void {
+  const granted = unrestricted === true ? Object.keys(channels ?? {}) : /* rule: channel-grants */ permissions.channels;
+  for (const channelType of granted) {
     const handler = ownValue(channels, channelType);
     if (handler === undefined) continue;
     mux.accept(channelType, (open) => callOpenHandler(() => handler(open, connection), open));
   }
 }
 
-function grantGlobalRequests({ mux, options: { globalRequests }, permissions, connection }: Context): void {
-  for (const requestName of permissions.globalRequests) {
+function grantGlobalRequests({ mux, options, permissions, connection }: Context): void {
+  const { globalRequests, unrestricted } = options;
+  const granted =
+    unrestricted === true
+      ? Object.keys(globalRequests ?? {})
+      : /* rule: global-request-grants */ permissions.globalRequests;
+  for (const requestName of granted) {
     const handler = ownValue(globalRequests, requestName);
     if (handler === undefined) continue;
     mux.onGlobalRequest(requestName, (request) => callRequestHandler(() => handler(request, connection), request));

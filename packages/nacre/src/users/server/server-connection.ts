@@ -12,7 +12,7 @@ export interface ServerConnection extends AsyncDisposable {
   readonly clientVersion: string | undefined;
   /** The negotiated algorithms; `undefined` before the first key exchange. */
   readonly negotiated: NegotiatedAlgorithms | undefined;
-  /** Number of open sessions. */
+  /** Number of open sessions, and of those that `rawSessions` has not decided yet. */
   readonly sessionCount: number;
   /**
    * Opens a channel to the client (RFC 4254 §5.1). `data` is type-specific. Clients refuse channels that they did not request. Rejects as

@@ -77,6 +77,8 @@ export interface ServerUser<T extends ServerUserTypes = ServerUserTypes, P exten
   readonly limits: LimitRanges<T["limits"]>;
   /** Whether these options of `serve` use it. The application cannot handle the channels and requests of a user itself. */
   isUsed(options: T["options"]): boolean;
+  /** Throws `usage` for options of `serve` that do not fit together. Names and types are checked already. */
+  check?(options: T["options"]): void;
   /** Extensions that a server with this user announces (RFC 8308). */
   readonly extensions?: readonly Extension[];
   /** Handlers for the client's channel opens, by type. */

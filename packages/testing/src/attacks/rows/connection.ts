@@ -32,6 +32,8 @@ const DISALLOW = remove("disallow-opens");
 const FORWARDED_UNKNOWN = patch("forwarded-open-unknown", "entry ??= this.#entries[0]!;");
 const FORWARDED_AFTER_CANCEL = remove("forwarded-open-after-cancel");
 
+const RAW = "nacre/test/raw-sessions";
+
 export const CONNECTION: readonly Row[] = [
   { title: "window", ...both("connection", WINDOW_OVERFLOW, WINDOW_EXCEEDED, ON_CONSUMPTION) },
   {
@@ -73,5 +75,23 @@ export const CONNECTION: readonly Row[] = [
       ),
     ],
     server: held("connection", ALLOWED),
+  },
+  {
+    title: "raw sessions",
+    client: "not touched",
+    server: [
+      heldBy(RAW, "raw sessions: 10,000 requests without an answer · server", PEER_REQUESTS),
+      heldBy(
+        RAW,
+        "raw sessions: a request before the channel is confirmed · server",
+        patch("late-requests", "return true;"),
+      ),
+      heldBy(RAW, "raw sessions: opens that wait for a decision · server", patch("session-count", "false")),
+      heldBy(
+        RAW,
+        "raw sessions: a login whose permissions restrict its sessions · server",
+        remove("raw-session-restrictions"),
+      ),
+    ],
   },
 ];

@@ -88,6 +88,13 @@ export const EDGES: readonly Row[] = [
         patch("pty-permission", "true"),
         patch("forced-command", "const forced = undefined;"),
       ),
+      heldBy(
+        NACRE,
+        "grants: unrestricted handlers · server",
+        patch("channel-grants", "Object.keys(channels ?? {})"),
+        patch("global-request-grants", "Object.keys(globalRequests ?? {})"),
+        patch("message-phase", `this.#phase === "kex"`),
+      ),
     ],
   },
   {

@@ -140,6 +140,12 @@ export const SFTP: readonly Row[] = [
   row("sftp: a close that overtakes a read", "server", patch("sftp-handle-order", "true")),
   row("sftp: a handle of another kind", "server", patch("sftp-handle-kind", "false")),
   row("sftp: too many handles", "server", remove("sftp-handle-count")),
+  row(
+    "sftp: raw handles that are empty, too long or not given",
+    "server",
+    remove("sftp-raw-handle-length"),
+    patch("sftp-raw-handle-count", "if (times === undefined) { this.#count--; return; }"),
+  ),
   row("sftp: a request before the handshake", "server", remove("sftp-init-first")),
   row("sftp: an extension that is not announced", "server", remove("sftp-unannounced-extension")),
   row(

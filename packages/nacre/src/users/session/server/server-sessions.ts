@@ -1,29 +1,43 @@
-import { CHANNEL_OPEN_FAILURE_REASON } from "@nacre/wire";
-import type { PeerOpen } from "../../../mux/peer-asks.ts";
+import { askToken, CHANNEL_OPEN_FAILURE_REASON } from "@nacre/wire";
+import { PeerOpen } from "../../../mux/peer-asks.ts";
 import type { ServerPart } from "../../server/server-user.ts";
-import { SessionChannel, type SessionContext } from "./session-channel.ts";
+import type { SessionContext } from "./session-channel.ts";
 
 const REASON = CHANNEL_OPEN_FAILURE_REASON;
 
-/** The sessions of one server connection, at most `maxSessions`. */
+/** What runs on one session channel. */
+export interface RunningSession {
+  /** Whether it runs a command, which `ServerConnection.close` gives time to end. */
+  readonly started: boolean;
+  /** Settles when the running handler has finished; `undefined` if no handler runs. */
+  readonly handling: Promise<void> | undefined;
+}
+
+/** Begins a session: accepts or rejects the open, now or later. Returns `undefined` if it refused at once. */
+export type SessionRunner = (open: PeerOpen) => RunningSession | undefined;
+
+/** Admits the sessions of one server connection, at most `maxSessions`, and passes their opens to a runner. */
 export class ServerSessions implements ServerPart {
   readonly #context: SessionContext;
-  #open: readonly SessionChannel[] = [];
+  readonly #run: SessionRunner;
+  /** A place for each session that is open, or that the runner has not decided. */
+  #places: readonly { session: RunningSession | undefined }[] = [];
   /** Number of handlers that still run after their channel closed. */
   #lingering = 0;
   #noMore = false;
 
-  constructor(context: SessionContext) {
+  constructor(context: SessionContext, run: SessionRunner) {
     this.#context = context;
+    this.#run = run;
   }
 
   get sessionCount(): number {
-    return this.#open.length;
+    return this.#places.length;
   }
 
   /** Channels without a command do not count. */
   get isBusy(): boolean {
-    return this.#open.some(({ started }) => started);
+    return this.#places.some(({ session }) => session?.started);
   }
 
   /** Refuses all further sessions. */
@@ -35,15 +49,9 @@ export class ServerSessions implements ServerPart {
     const { maxSessions } = this.#context.limits;
     if (this.#noMore || !this.#context.isOpen()) {
       this.#refuse(open, REASON.ADMINISTRATIVELY_PROHIBITED, "no more sessions");
-    } else if (Math.max(this.#open.length, this.#lingering) >= maxSessions) {
+    } else if (/* rule: session-count */ Math.max(this.#places.length, this.#lingering) >= maxSessions) {
       this.#refuse(open, REASON.RESOURCE_SHORTAGE, `the limit of ${maxSessions} concurrent sessions is reached`);
-    } else {
-      const channel = open.accept();
-      if (channel === undefined) return;
-      const session = new SessionChannel(this.#context, channel);
-      this.#open = [...this.#open, session];
-      void channel.ended.then(() => this.#ended(session));
-    }
+    } else this.#begin(open);
   }
 
   #refuse(open: PeerOpen, reasonCode: number, description: string): void {
@@ -51,9 +59,31 @@ export class ServerSessions implements ServerPart {
     this.#context.log({ type: "request-refused", session: undefined, request: open.channelType });
   }
 
-  #ended(session: SessionChannel): void {
-    this.#open = this.#open.filter((one) => one !== session);
-    const { handling } = session;
+  /** Passes the open to the runner, and keeps its place until it is refused or its channel has closed. */
+  #begin(open: PeerOpen): void {
+    const { channelType, data } = open;
+    const place: { session: RunningSession | undefined } = { session: undefined };
+    this.#places = [...this.#places, place];
+    const free = (): void => this.#free(place);
+    const asks = {
+      acceptOpen() {
+        const channel = open.accept();
+        if (channel === undefined) free();
+        else void channel.ended.then(free);
+        return channel;
+      },
+      rejectOpen(_: unknown, reasonCode: number, description: string) {
+        open.reject(reasonCode, description);
+        free();
+      },
+    };
+    const token = askToken(channelType);
+    place.session = this.#run(new PeerOpen(asks, { type: "open-request", channelType, data, token }));
+  }
+
+  #free(place: { readonly session: RunningSession | undefined }): void {
+    this.#places = this.#places.filter((one) => one !== place);
+    const handling = place.session?.handling;
     if (handling !== undefined) {
       this.#lingering++;
       void handling.finally(() => this.#lingering--);

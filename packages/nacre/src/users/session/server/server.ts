@@ -1,8 +1,12 @@
 import { MAX_UINT32 } from "@nacre/wire";
 import { checkHandlers } from "../../../check.ts";
+import type { PeerOpen } from "../../../mux/peer-asks.ts";
+import type { ServerConnection } from "../../server/server-connection.ts";
 import type { ServerUser } from "../../server/server-user.ts";
 import type { BaseSession, Pty, SessionExit, SessionHandler } from "../base-session.ts";
+import { beginRawSessions, checkRawSessions } from "./raw-sessions.ts";
 import { ServerSessions } from "./server-sessions.ts";
+import { SessionChannel } from "./session-channel.ts";
 
 /** Options of `serve` for sessions of type `S`. */
 export interface SessionServeOptions<S> {
@@ -19,6 +23,19 @@ export interface SessionServeOptions<S> {
   readonly acceptPty?: boolean | ((pty: Pty) => boolean) | undefined;
   /** Whether to accept an environment variable from the client, like OpenSSH's AcceptEnv. Default: all are refused. */
   readonly acceptEnv?: ((name: string, value: string) => boolean) | undefined;
+  /**
+   * Takes each session channel of the client with all of its requests, in place of `session` and the other options for sessions: Nacre
+   * decodes, grants and answers none of them. Call `accept` or `reject` of the open, now or later, and set the `handler` of the channel
+   * right after `accept`: until then, requests are refused.
+   *
+   * Answer each request that has a `token` with `Channel.reply`, now or later, in any order: the replies leave in the order of the
+   * requests. A client with more than `limits.maxPeerRequests` unanswered requests on a channel is disconnected. `limits.maxSessions`
+   * counts these sessions, also those that you have not decided yet.
+   *
+   * An exception refuses the open and is rethrown as an uncaught exception. A login whose permissions restrict its sessions (`command`,
+   * `pty`, `environment`) gets none, because Nacre cannot enforce that here.
+   */
+  readonly rawSessions?: ((open: PeerOpen, connection: ServerConnection) => void) | undefined;
 }
 
 /** Permissions of a login's sessions. */
@@ -92,6 +109,7 @@ export const sessionServer: ServerUser<SessionTypes, ServerSessions> = {
     forcedCommands: { type: "object", check: (handlers) => checkHandlers(handlers, "forcedCommands", {}) },
     acceptPty: "boolean or function",
     acceptEnv: "function",
+    rawSessions: "function",
   },
   permissions: {
     command: {
@@ -112,6 +130,7 @@ export const sessionServer: ServerUser<SessionTypes, ServerSessions> = {
     envLength: { default: 32_768, least: 0, most: MAX_UINT32, unit: "characters" },
   },
   isUsed: () => true,
+  check: checkRawSessions,
   channels: {
     session: (open, sessions) => sessions.onOpen(open),
   },
@@ -123,5 +142,12 @@ export const sessionServer: ServerUser<SessionTypes, ServerSessions> = {
     },
   },
   sessionRequests: [],
-  begin: (context) => new ServerSessions(context),
+  begin(context) {
+    const { rawSessions } = context.options;
+    if (rawSessions !== undefined) return beginRawSessions(context, rawSessions);
+    return new ServerSessions(context, (open) => {
+      const channel = open.accept();
+      return channel && new SessionChannel(context, channel);
+    });
+  },
 };

@@ -14,6 +14,7 @@ import type {
 import { decodeSessionRequest, type SessionRequest } from "../client-requests.ts";
 import { SIGNAL_NAMES } from "../names.ts";
 import type { SessionTypes } from "./server.ts";
+import type { RunningSession } from "./server-sessions.ts";
 
 export type SessionContext = ServerContext<SessionTypes>;
 
@@ -23,7 +24,7 @@ const FAILED = 255;
 const LONGEST_TEXT = 1024;
 
 /** A session channel, from open to close (RFC 4254 §6). Collects preparing requests, then runs one handler. */
-export class SessionChannel {
+export class SessionChannel implements RunningSession {
   readonly #context: SessionContext;
   readonly #channel: Channel;
   /** Functions of granted requests, to call when the command starts, by request type. */
@@ -47,7 +48,6 @@ export class SessionChannel {
     return this.#session !== undefined;
   }
 
-  /** Settles when the running handler has finished; `undefined` if no handler runs. */
   get handling(): Promise<void> | undefined {
     return this.#done ? undefined : this.#run;
   }
