@@ -13,10 +13,10 @@ const WEB_CLIENT = `export { connect } from "@nacre/web";`;
 
 /** Most KiB of each bundle, gzipped, from the sources and with the packages as published. */
 const MOST_KIB: Readonly<Record<string, number>> = {
-  [ALL]: 106.3,
-  [WEB_CLIENT]: 100,
-  [MINIMAL_CLIENT]: 57.7,
-  [MINIMAL_WEB_CLIENT]: 64.6,
+  [ALL]: 108.5,
+  [WEB_CLIENT]: 101.3,
+  [MINIMAL_CLIENT]: 58.9,
+  [MINIMAL_WEB_CLIENT]: 65.9,
 };
 
 /** Paths of algorithms that the minimal client does not name. */

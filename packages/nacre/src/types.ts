@@ -10,6 +10,7 @@ export type {
   ClientLoginOptions,
   ClientMethod,
   Factor,
+  LoginRefusal,
   LoginSubject,
   LoginVerdict,
   OtherAsk,
@@ -29,6 +30,7 @@ export type {
 export type { LoginMethod } from "./login/chosen-methods.ts";
 export type { CertifiedIdentity, LoginIdentity } from "./login/client/certified-identity.ts";
 export type { ClientLoginContext, ClientLoginMethod } from "./login/client/method.ts";
+export type { KeyAttempt, LoginAttempt, LoginState, NextLogin } from "./login/client/next-login.ts";
 export type {
   HostKeyVerifier,
   LoginOptions,
@@ -48,6 +50,7 @@ export type {
   LoginDecision,
   LoginFacts,
   LoginProof,
+  NoneLogin,
   OtherLogin,
   PasswordLogin,
   PublickeyLogin,
