@@ -13,10 +13,10 @@ const WEB_CLIENT = `export { connect } from "@nacre/web";`;
 
 /** Most KiB of each bundle, gzipped, from the sources and with the packages as published. */
 const MOST_KIB: Readonly<Record<string, number>> = {
-  [ALL]: 107.2,
-  [WEB_CLIENT]: 100.5,
-  [MINIMAL_CLIENT]: 58.2,
-  [MINIMAL_WEB_CLIENT]: 65.1,
+  [ALL]: 109.4,
+  [WEB_CLIENT]: 101.8,
+  [MINIMAL_CLIENT]: 59.4,
+  [MINIMAL_WEB_CLIENT]: 66.4,
 };
 
 /** Paths of algorithms that the minimal client does not name. */

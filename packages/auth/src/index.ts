@@ -1,5 +1,5 @@
 export { ClientAuth } from "./client/client-auth.ts";
-export type { ClientAuthEvent, ClientAuthOptions } from "./client/options.ts";
+export type { ChosenAttempt, ClientAuthEvent, ClientAuthOptions } from "./client/options.ts";
 export { AUTH_LIMITS, type AuthLimits } from "./limits.ts";
 export type {
   ClientAttempt,
@@ -28,7 +28,7 @@ export {
   serverMethods,
 } from "./methods/list.ts";
 export type { MethodAsk } from "./methods/messages.ts";
-export { clientNone, serverNone } from "./methods/none.ts";
+export { clientNone, type ServerNoneAsk, serverNone } from "./methods/none.ts";
 export { type ClientPasswordAsk, clientPassword, type ServerPasswordAsk, serverPassword } from "./methods/password.ts";
 export {
   type ClientIdentitiesAsk,
@@ -41,6 +41,7 @@ export type {
   AttemptCounts,
   Factor,
   LoginKey,
+  LoginRefusal,
   LoginSubject,
   LoginVerdict,
   ServerAttempt,

@@ -2,6 +2,10 @@ import { type LimitTable, limitTable, MAX_UINT32 } from "@nacre/wire";
 
 /** Limits of authentication. Sizes are bytes of a message's payload unless stated otherwise. */
 export interface AuthLimits {
+  /**
+   * Client: attempts that the application chooses (`asksAttempts`); after the last one, the login fails without asking again. Default 64.
+   */
+  readonly chosenAttempts: number;
   /** Client: password attempts before the method is abandoned. Each asks the application for a password. Default 3. */
   readonly passwordAttempts: number;
   /** Client: password changes the server may demand within one attempt; one more ends the connection. Default 3. */
@@ -43,6 +47,7 @@ export interface AuthLimits {
 
 /** Ranges and defaults of `AuthLimits`. */
 export const AUTH_LIMITS: LimitTable<AuthLimits> = limitTable<AuthLimits>({
+  chosenAttempts: { default: 64, least: 1, most: MAX_UINT32, unit: "attempts" },
   passwordAttempts: { default: 3, least: 1, most: MAX_UINT32, unit: "attempts" },
   passwordChanges: { default: 3, least: 0, most: MAX_UINT32, unit: "changes" },
   keyboardInteractiveAttempts: { default: 3, least: 1, most: MAX_UINT32, unit: "attempts" },

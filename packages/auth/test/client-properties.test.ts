@@ -114,6 +114,7 @@ class Game {
     switch (ask.type) {
       case "ask":
       case "identities":
+      case "next-attempt":
         throw new Error("no method of the list asks so");
       case "sign": {
         const number = identityPool.indexOf(ask.identity) + 1;

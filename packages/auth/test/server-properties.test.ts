@@ -52,6 +52,7 @@ const sane: fc.Arbitrary<Sent> = fc.oneof(
     weight: 1,
     arbitrary: users.map((userName) => ({ payload: request("hostbased", new Uint8Array(0), { userName }) })),
   },
+  { weight: 2, arbitrary: users.map((userName) => ({ payload: request("none", new Uint8Array(0), { userName }) })) },
 );
 const hostile: fc.Arbitrary<Sent> = fc.oneof(
   fc.uint8Array({ maxLength: 40 }).map((payload) => ({ payload })),
@@ -70,6 +71,7 @@ const verdict: fc.Arbitrary<LoginVerdict> = fc.oneof(
     weight: 2,
     arbitrary: fc.subarray(METHODS, { minLength: 1 }).map((methods): LoginVerdict => ({ partial: methods })),
   },
+  { weight: 2, arbitrary: fc.subarray([...METHODS, "none"]).map((methods): LoginVerdict => ({ failure: methods })) },
 );
 const step = fc.record({
   message,
@@ -84,7 +86,7 @@ type AskEvent = Exclude<ServerAuthEvent, { type: "method" | "success" | "closed"
 test("for any client messages, a login succeeds only by an answer to the open ask, for that user and key", () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-      const rig = new ServerRig({ limits: { failedAttempts: 8 } });
+      const rig = new ServerRig({ methods: [...METHODS, "none"], limits: { failedAttempts: 8 } });
       rig.server.receive(serviceRequest);
       const goodSignatures: Uint8Array[] = [];
       const used: AskEvent[] = [];
@@ -152,8 +154,12 @@ test("for any client messages, a login succeeds only by an answer to the open as
         const prompts = Array.from({ length: questions }, () => ({ prompt: "?", echo: true }));
         switch (ask.type) {
           case "query":
-            rig.server.answer(ask.token, verdict === "success");
+            rig.server.answer(
+              ask.token,
+              typeof verdict === "object" && "failure" in verdict ? verdict : verdict === "success",
+            );
             break;
+          case "none":
           case "publickey":
             rig.server.answer(ask.token, verdict);
             break;

@@ -1,3 +1,4 @@
+import { RSA_BITS } from "@nacre/keys/internal";
 import { type LimitTable, limitTable, MAX_UINT32, SshError } from "@nacre/wire";
 
 /** Limits on the cost of opening a private key file. A file beyond a limit is rejected before any work is done. */
@@ -15,6 +16,8 @@ export interface KeyFileLimits {
    * passes.
    */
   readonly maxArgon2Work: number;
+  /** Least size of an RSA key in bits, from 1,024; default 2,048. */
+  readonly minRsaBits: number;
 }
 
 /** Ranges and defaults of {@link KeyFileLimits}. */
@@ -24,6 +27,7 @@ export const KEY_FILE_LIMITS: LimitTable<KeyFileLimits> = /* @__PURE__ */ limitT
   maxPbkdf2Iterations: { default: 10_000_000, least: 1, most: Number.MAX_SAFE_INTEGER, unit: "iterations" },
   maxScryptMemory: { default: 128 * 1024 * 1024, least: 1, most: Number.MAX_SAFE_INTEGER, unit: "bytes" },
   maxArgon2Work: { default: 1024 ** 3, least: 1, most: Number.MAX_SAFE_INTEGER, unit: "bytes" },
+  minRsaBits: RSA_BITS,
 });
 
 /** Returns the error for a file that exceeds `limit`. `what` describes the cost; `most` is the limit's value. */

@@ -37,14 +37,15 @@ export function openPrivateKeyWith(
   const form = forms.find((one) => one.begins(string));
   if (form !== undefined) return form.open(string, allowed);
   const block = findPrivateKey(string);
-  return openPlainBlock(block, privateKeyFromFields) ?? openEncryptedBlock(block, allowed);
+  return openPlainBlock(block, privateKeyFromFields, allowed) ?? openEncryptedBlock(block, allowed);
 }
 
 function openEncryptedBlock(block: PemBlock, limits: KeyFileLimits): EncryptedKeyFile {
-  if (block.label === "ENCRYPTED PRIVATE KEY") return encrypted("pkcs8", readPbes2(block.body, limits), readPkcs8);
+  if (block.label === "ENCRYPTED PRIVATE KEY")
+    return encrypted("pkcs8", readPbes2(block.body, limits), readPkcs8, limits);
   if (block.headers.size > 0)
-    return encrypted("pem", readDekInfo(block), block.label === "RSA PRIVATE KEY" ? readPkcs1 : readSec1);
-  const container = readOpensshContainer(block.body);
+    return encrypted("pem", readDekInfo(block), block.label === "RSA PRIVATE KEY" ? readPkcs1 : readSec1, limits);
+  const container = readOpensshContainer(block.body, limits);
   return openOpensshKey(container, container.encryption!, limits);
 }
 
@@ -52,6 +53,7 @@ function encrypted(
   format: PrivateKeyFormat,
   unlock: Unlock,
   read: (body: Uint8Array, makeKey: MakeKey) => PrivateKey,
+  limits: KeyFileLimits,
 ): EncryptedKeyFile {
   return {
     encrypted: true,
@@ -64,7 +66,7 @@ function encrypted(
       // These formats have no integrity check. A wrong passphrase passes both tests about once in 2^30.
       if (body === undefined || !looksLikeSequence(body))
         throw new SshError("passphrase-wrong", "wrong passphrase, or the private key file is damaged");
-      return { privateKey: read(body, privateKeyFromFields), comment: "" };
+      return { privateKey: read(body, (values) => privateKeyFromFields(values, limits)), comment: "" };
     },
   };
 }

@@ -7,6 +7,7 @@ import {
   type SecretForm,
 } from "@nacre/keys/internal";
 import { equalBytes, Reader, SshError, utf8Encode } from "@nacre/wire";
+import type { KeyFileLimits } from "./limits.ts";
 import type { MakeKey, UnlockedKey } from "./private-key-file.ts";
 import { unsupportedKey } from "./unsupported.ts";
 
@@ -34,12 +35,12 @@ export interface OpensshContainer {
  * Parses the body of "OPENSSH PRIVATE KEY" (OpenSSH PROTOCOL.key). Throws `file-malformed`, `key-unsupported`, and the errors of
  * `parsePublicKey`.
  */
-export function readOpensshContainer(body: Uint8Array): OpensshContainer {
+export function readOpensshContainer(body: Uint8Array, limits: KeyFileLimits): OpensshContainer {
   const { reader, cipherName, kdfName, kdfOptions, blob, privateKeys, tag } = readFields(body);
   const format = new Reader(blob, `${WHAT} public key`, CODE).name("format");
   const secret = defaultKeyFormats.find(({ name }) => name === format)?.secret;
   if (secret === undefined) throw unsupportedKey(format);
-  const publicKey = parsePublicKey(blob);
+  const publicKey = parsePublicKey(blob, limits);
 
   const isPlain = cipherName === "none" || kdfName === "none";
   if (isPlain && (cipherName !== kdfName || kdfOptions.length > 0 || tag.length > 0))
@@ -60,8 +61,8 @@ export function readOpensshContainer(body: Uint8Array): OpensshContainer {
  * Returns the public key in the body of "OPENSSH PRIVATE KEY", which is never encrypted, also of a key whose private part is on a security
  * key. Throws `file-malformed`, and the errors of `parsePublicKey`.
  */
-export function publicKeyOfContainer(body: Uint8Array): PublicKey {
-  return parsePublicKey(readFields(body).blob);
+export function publicKeyOfContainer(body: Uint8Array, limits: KeyFileLimits): PublicKey {
+  return parsePublicKey(readFields(body).blob, limits);
 }
 
 interface ContainerFields {

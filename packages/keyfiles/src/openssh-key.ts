@@ -53,7 +53,7 @@ export function openOpensshKey(
       secret.fill(0);
       if (plain === undefined || !equalBytes(plain.subarray(0, 4), plain.subarray(4, 8)))
         throw new SshError("passphrase-wrong", "wrong passphrase for the private key");
-      return readPrivateSection(container, plain, privateKeyFromFields);
+      return readPrivateSection(container, plain, (values) => privateKeyFromFields(values, limits));
     },
   };
 }

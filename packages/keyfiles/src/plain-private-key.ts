@@ -16,8 +16,9 @@ export function openPlainPrivateKey(
   makeKey: MakeKey,
   limits?: Overrides<KeyFileLimits>,
 ): PlainKeyFile | undefined {
-  const string = keyFileText(text, completeLimits(KEY_FILE_LIMITS, limits));
-  return isPpk(string) ? undefined : openPlainBlock(findPrivateKey(string), makeKey);
+  const allowed = completeLimits(KEY_FILE_LIMITS, limits);
+  const string = keyFileText(text, allowed);
+  return isPpk(string) ? undefined : openPlainBlock(findPrivateKey(string), makeKey, allowed);
 }
 
 /**
@@ -25,10 +26,11 @@ export function openPlainPrivateKey(
  * security key; `undefined` for other formats. Throws as `openPrivateKey`.
  */
 export function publicKeyInside(text: string | Uint8Array, limits?: Overrides<KeyFileLimits>): PublicKey | undefined {
-  const string = keyFileText(text, completeLimits(KEY_FILE_LIMITS, limits));
+  const allowed = completeLimits(KEY_FILE_LIMITS, limits);
+  const string = keyFileText(text, allowed);
   if (isPpk(string)) return undefined;
   const { label, body } = findPrivateKey(string);
-  return label === "OPENSSH PRIVATE KEY" ? publicKeyOfContainer(body) : undefined;
+  return label === "OPENSSH PRIVATE KEY" ? publicKeyOfContainer(body, allowed) : undefined;
 }
 
 /** Returns whether a text begins like PuTTY's private key file. */
@@ -61,10 +63,15 @@ export function findPrivateKey(text: string): PemBlock {
 }
 
 /** Reads the key of an unencrypted block. Returns `undefined` if it is encrypted. Throws `key-unsupported` for an unknown label. */
-export function openPlainBlock({ label, headers, body }: PemBlock, makeKey: MakeKey): PlainKeyFile | undefined {
+export function openPlainBlock(
+  { label, headers, body }: PemBlock,
+  make: MakeKey,
+  limits: KeyFileLimits,
+): PlainKeyFile | undefined {
+  const makeKey: MakeKey = (values) => make(values, limits);
   switch (label) {
     case "OPENSSH PRIVATE KEY": {
-      const container = readOpensshContainer(body);
+      const container = readOpensshContainer(body, limits);
       if (container.encryption !== undefined) return undefined;
       return { encrypted: false, format: "openssh", ...readPrivateSection(container, container.privateKeys, makeKey) };
     }

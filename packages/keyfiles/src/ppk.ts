@@ -42,7 +42,7 @@ function openPpk(text: string, limits: KeyFileLimits): PrivateKeyFile {
   const { encryption } = file;
   if (encryption.kind === "none") {
     const { macKey } = hashKeys(file.version, new Uint8Array());
-    return { encrypted: false, format: "ppk", ...keyIn(file, form, file.privatePart, macKey) };
+    return { encrypted: false, format: "ppk", ...keyIn(file, form, file.privatePart, macKey, limits) };
   }
   if (encryption.kind === "argon2") {
     const { memory, passes } = encryption.costs;
@@ -54,23 +54,30 @@ function openPpk(text: string, limits: KeyFileLimits): PrivateKeyFile {
   return {
     encrypted: true,
     format: "ppk",
-    publicKey: publicKeyIn(file),
+    publicKey: publicKeyIn(file, limits),
     *decrypt(passphrase) {
       if (passphrase === "")
         throw new SshError("passphrase-needed", "the private key is encrypted; pass its passphrase");
       const { cipherKey, iv, macKey } = yield* deriveKeys(file, utf8Encode(passphrase));
       const plain = cbc(cipherKey, iv, { disablePadding: true }).decrypt(file.privatePart.slice());
-      return keyIn(file, form, plain, macKey);
+      return keyIn(file, form, plain, macKey, limits);
     },
   };
 }
 
 /** Returns the key of a file whose private part is decrypted. Throws `passphrase-wrong`, or `key-malformed` for a changed file. */
-function keyIn(file: PpkText, form: PpkForm, plain: Uint8Array, macKey: Uint8Array): UnlockedKey {
+function keyIn(
+  file: PpkText,
+  form: PpkForm,
+  plain: Uint8Array,
+  macKey: Uint8Array,
+  limits: KeyFileLimits,
+): UnlockedKey {
   // rule: ppk-mac
   if (!equalBytes(macOf(file, plain, macKey), file.mac)) throw mismatch(file, form, plain);
-  publicKeyIn(file);
-  return { privateKey: privateKeyFromFields(readValues(file, form, plain).values), comment: file.comment };
+  publicKeyIn(file, limits);
+  const { values } = readValues(file, form, plain);
+  return { privateKey: privateKeyFromFields(values, limits), comment: file.comment };
 }
 
 /** Returns the error for a MAC that does not match. A wrong passphrase leaves noise, and a right one private values that can be read. */
@@ -97,11 +104,11 @@ function readValues(
   return { values, rest: privatePart.remaining };
 }
 
-function publicKeyIn({ format, publicPart }: PpkText): PublicKey {
+function publicKeyIn({ format, publicPart }: PpkText, limits: KeyFileLimits): PublicKey {
   const inside = new Reader(publicPart, "PPK public key", { code: "key-malformed" }).name("format");
   if (inside !== format)
     throw new SshError("key-malformed", `PPK: the public key has another format than the first line, ${format}`);
-  return parsePublicKey(publicPart);
+  return parsePublicKey(publicPart, limits);
 }
 
 /** Computes the MAC over everything that decides about the key (PuTTY manual §C.2, §C.4). */

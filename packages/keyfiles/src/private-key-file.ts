@@ -1,4 +1,4 @@
-import type { PrivateKey, PrivateKeyFields, PrivateKeyValues, PublicKey } from "@nacre/keys/internal";
+import type { KeyBounds, PrivateKey, PrivateKeyFields, PrivateKeyValues, PublicKey } from "@nacre/keys/internal";
 import type { KeyFileLimits } from "./limits.ts";
 
 /** Private key read from a file. */
@@ -45,4 +45,4 @@ export interface KeyFileForm {
 }
 
 /** Builds a private key that can sign from the values in a file, after checking them. Throws `key-malformed` or `key-weak`. */
-export type MakeKey = (values: PrivateKeyFields | PrivateKeyValues) => PrivateKey;
+export type MakeKey = (values: PrivateKeyFields | PrivateKeyValues, bounds?: KeyBounds) => PrivateKey;

@@ -104,6 +104,12 @@ export function certifiedAlgorithm(
     ...certifiedNames(algorithm),
     keyFormat,
     certificate: read,
+    withMinRsaBits: (bits) =>
+      certifiedAlgorithm(
+        algorithm.withMinRsaBits?.(bits) ?? algorithm,
+        formats,
+        authorities.map((one) => one.withMinRsaBits?.(bits) ?? one),
+      ),
     verify(publicKey, data, signature) {
       const certificate = read(publicKey);
       const facts = algorithm.verify(certificate.publicKey.blob, data, signature);

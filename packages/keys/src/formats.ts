@@ -10,7 +10,7 @@ import {
 import type { EcdsaValues } from "./ecdsa-format.ts";
 import { ed25519, ed25519Maker } from "./ed25519.ts";
 import type { Ed25519Values } from "./ed25519-format.ts";
-import type { KeyMaker, PrivateKey, PrivateKeyFields, SignatureAlgorithm } from "./key.ts";
+import type { KeyBounds, KeyMaker, PrivateKey, PrivateKeyFields, SignatureAlgorithm } from "./key.ts";
 import { findKeyFormat } from "./key-format.ts";
 import { defaultKeyFormats } from "./public-formats.ts";
 import { rsaMaker, rsaSha2_256, rsaSha2_512 } from "./rsa.ts";
@@ -63,6 +63,6 @@ export type PrivateKeyValues = Ed25519Values | EcdsaValues | RsaFields;
  * Builds a private key from the values of a key file. Throws `key-unsupported` for another format, `key-malformed` if public and private
  * values do not match, or `key-weak`.
  */
-export function privateKeyFromFields(values: PrivateKeyFields | PrivateKeyValues): PrivateKey {
-  return findKeyFormat(MAKERS, values.format).make(values);
+export function privateKeyFromFields(values: PrivateKeyFields | PrivateKeyValues, bounds?: KeyBounds): PrivateKey {
+  return findKeyFormat(MAKERS, values.format).make(values, bounds);
 }

@@ -46,6 +46,7 @@ export {
   USER_PERMISSIONS,
 } from "./issue-certificate.ts";
 export type {
+  KeyBounds,
   KeyMaker,
   PrivateKey,
   PrivateKeyFields,

@@ -38,10 +38,12 @@ export type { PrivateKeyValues } from "./formats.ts";
 export { type HostCertificateProblem, type HostCertificateUse, hostCertificateProblem } from "./host-certificate.ts";
 export { type Jwk, privateJwk, publicJwk } from "./jwk.ts";
 export {
+  type KeyBounds,
   type KeyMaker,
   type PrivateKey,
   type PrivateKeyFields,
   type PublicKey,
+  RSA_BITS,
   type SignatureAlgorithm,
   type SignatureFacts,
   type SignatureNames,

@@ -1,5 +1,5 @@
 import { bytesToBigInt, copyBytes, Reader, SshError, type Writer } from "@nacre/wire";
-import type { PrivateKeyFields, PublicKey, SignatureNames } from "./key.ts";
+import type { KeyBounds, PrivateKeyFields, PublicKey, SignatureNames } from "./key.ts";
 
 /**
  * A format of keys: what its blobs and its private values look like (RFC 4253 §6.6). It has no arithmetic; that is in the
@@ -16,8 +16,8 @@ export interface KeyFormat<Fields extends PrivateKeyFields = PrivateKeyFields> {
   readonly algorithms: readonly SignatureNames[];
   /** The fields of a blob after the name. Each is a `string` or `mpint`; the number is its length in bytes, if all keys have the same. */
   readonly publicFields: readonly (number | undefined)[];
-  /** Checks a blob, and returns the size of the key in bits. Throws `key-malformed` or `key-weak`. */
-  check(blob: Uint8Array): number;
+  /** Checks a blob, and returns the size of the key in bits. Throws `key-malformed` or `key-weak`. Certificates take no other bounds. */
+  check(blob: Uint8Array, bounds?: KeyBounds): number;
   /** How OpenSSH's key files and agents write a private key. `undefined`: it never leaves its token. */
   readonly secret: SecretForm<Fields> | undefined;
 }
@@ -77,11 +77,11 @@ export function findKeyFormat<One extends { readonly name: string }>(
 
 /**
  * Parses a public key blob of one of the formats and copies it (RFC 4253 §6.6). A bundle carries only the formats that it names. Throws
- * `key-unsupported` for another format, `key-malformed` or `key-weak`.
+ * `key-unsupported` for another format, and like `check` of the format.
  */
-export function readPublicKey(blob: Uint8Array, formats: readonly KeyFormat[]): PublicKey {
+export function readPublicKey(blob: Uint8Array, formats: readonly KeyFormat[], bounds?: KeyBounds): PublicKey {
   const format = findKeyFormat(formats, formatName(blob));
-  return publicKeyOf(format, copyBytes(blob), format.check(blob));
+  return publicKeyOf(format, copyBytes(blob), format.check(blob, bounds));
 }
 
 /** Returns a public key whose blob is already checked. */

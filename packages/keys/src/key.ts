@@ -1,4 +1,4 @@
-import type { Bytes, RandomSource } from "@nacre/wire";
+import type { Bytes, LimitRange, RandomSource } from "@nacre/wire";
 import type { Certificate } from "./certificate.ts";
 
 /** The names of a signature algorithm. They differ for certificates. */
@@ -26,6 +26,11 @@ export interface SignatureAlgorithm extends SignatureNames {
    * `key-malformed`, `key-unsupported` or `key-weak`. Algorithms of plain keys have none.
    */
   readonly certificate?: (publicKey: Uint8Array) => Certificate;
+  /**
+   * Returns the algorithm with another bound for RSA keys: at least `bits` bits, within `RSA_BITS`. In a certificate, the bound counts
+   * for its key and its authority, and is never below 2,048. Algorithms without RSA keys have none.
+   */
+  readonly withMinRsaBits?: (bits: number) => SignatureAlgorithm;
 }
 
 /** What a valid signature tells beside the key. Those of security keys tell more than others (OpenSSH PROTOCOL.u2f). */
@@ -42,6 +47,18 @@ export interface SignatureFacts {
 
 /** The facts of a signature that tells nothing more. */
 export const VALID: SignatureFacts = {};
+
+/**
+ * Least size of an RSA key's modulus in bits: the default, and the range of other bounds. OpenSSH accepts 1,024 to 16,384 by default, and
+ * no fewer (ssh_config(5), RequiredRSASize).
+ */
+export const RSA_BITS: LimitRange = { default: 2048, least: 1024, most: 16_384, unit: "bits" };
+
+/** Bounds of keys that a caller may change. */
+export interface KeyBounds {
+  /** Least size of an RSA key in bits; default 2,048. A bound below 1,024 counts as 1,024. */
+  readonly minRsaBits?: number | undefined;
+}
 
 /** Public key, parsed and checked. */
 export interface PublicKey {
@@ -82,5 +99,5 @@ export interface KeyMaker<Values extends PrivateKeyFields = PrivateKeyFields> {
   /** Name of the key format. */
   readonly name: string;
   /** Computes public values that are missing. Throws `key-malformed` if public and private values do not match, or `key-weak`. */
-  make(values: Values): PrivateKey;
+  make(values: Values, bounds?: KeyBounds): PrivateKey;
 }

@@ -1,7 +1,7 @@
 import { CERTIFIED_LABEL, certified, certifiedName, isCertified } from "./certificate.ts";
 import { ecdsaNistp256Format, ecdsaNistp384Format, ecdsaNistp521Format } from "./ecdsa-format.ts";
 import { ed25519Format } from "./ed25519-format.ts";
-import type { PublicKey } from "./key.ts";
+import type { KeyBounds, PublicKey } from "./key.ts";
 import { type KeyFormat, readPublicKey } from "./key-format.ts";
 import { rsaFormat } from "./rsa-format.ts";
 import { skEcdsaNistp256Format, skEd25519Format } from "./security-key.ts";
@@ -30,7 +30,8 @@ export function keyLabel(format: string): string {
 /**
  * Parses a public key blob of any format in this package, certificates included, and copies it (RFC 4253 §6.6). Throws `key-unsupported`
  * for another format, `key-malformed` or `key-weak`. The signature of a certificate's authority is not verified; see `parseCertificate`.
+ * `bounds` are those of plain keys.
  */
-export function parsePublicKey(blob: Uint8Array): PublicKey {
-  return readPublicKey(blob, defaultBlobFormats);
+export function parsePublicKey(blob: Uint8Array, bounds?: KeyBounds): PublicKey {
+  return readPublicKey(blob, defaultBlobFormats, bounds);
 }

@@ -1,5 +1,5 @@
 import { SshError, Writer } from "@nacre/wire";
-import type { PrivateKey, PrivateKeyFields, SignatureNames } from "./key.ts";
+import { type KeyBounds, type PrivateKey, type PrivateKeyFields, RSA_BITS, type SignatureNames } from "./key.ts";
 import { type KeyFormat, keyReader, publicKeyOf, readKeyInteger } from "./key-format.ts";
 import { bitLength } from "./modular.ts";
 import { privateKeyOf, type Sign } from "./private-key.ts";
@@ -11,9 +11,6 @@ const ALGORITHMS: readonly SignatureNames[] = [
   { name: "rsa-sha2-512", signatureName: "rsa-sha2-512" },
   { name: "rsa-sha2-256", signatureName: "rsa-sha2-256" },
 ];
-/** Accepted modulus sizes in bits. OpenSSH accepts 1024 to 16384 by default. */
-const MIN_BITS = 2048;
-const MAX_BITS = 16384;
 /**
  * Longest accepted public exponent in bits. OpenSSL has the same bound for moduli above 3072 bits (OPENSSL_RSA_MAX_PUBEXP_BITS), so OpenSSH
  * also refuses such keys. With a 256-bit exponent, one verification takes 60 ms in portable code.
@@ -42,7 +39,7 @@ export const rsaFormat: KeyFormat<RsaFields> = {
   sshfp: 1,
   algorithms: ALGORITHMS,
   publicFields: [undefined, undefined],
-  check: (blob) => bitLength(readRsaNumbers(blob).n),
+  check: rsaBits,
   secret: {
     read(reader, certificate) {
       // A private key has n and e, a certificate e and n.
@@ -64,8 +61,12 @@ const SECRETS = ["d", "iqmp", "p", "q"] as const;
  * Builds a private key from its values. The caller supplies the arithmetic; a signature is as long as the modulus. Throws `key-weak` like
  * `rsaFormat`, and `key-malformed` unless n = p·q, e·d ≡ 1 modulo p−1 and q−1, and iqmp·q ≡ 1 modulo p.
  */
-export function rsaPrivateKeyWith(fields: RsaFields, signing: (fields: RsaFields) => Sign): PrivateKey {
-  checkFields(fields);
+export function rsaPrivateKeyWith(
+  fields: RsaFields,
+  signing: (fields: RsaFields) => Sign,
+  bounds?: KeyBounds,
+): PrivateKey {
+  checkFields(fields, bounds);
   return checkedRsaPrivateKey(fields, signing(fields));
 }
 
@@ -76,8 +77,8 @@ export function checkedRsaPrivateKey(fields: RsaFields, sign: Sign): PrivateKey 
   return privateKeyOf(publicKeyOf({ name: RSA, algorithms: ALGORITHMS }, blob, bitLength(n)), fields, sign);
 }
 
-function checkFields({ n, e, d, p, q, iqmp }: RsaFields): void {
-  checkPublic(n, e);
+function checkFields({ n, e, d, p, q, iqmp }: RsaFields, bounds: KeyBounds | undefined): void {
+  checkPublic(n, e, bounds);
   const inRange = [p, q, d, iqmp].every((value) => value > 0n && value < n);
   const consistent =
     inRange && p > 1n && q > 1n && p !== q && p * q === n && (e * d) % (p - 1n) === 1n && (e * d) % (q - 1n) === 1n;
@@ -85,13 +86,18 @@ function checkFields({ n, e, d, p, q, iqmp }: RsaFields): void {
     throw new SshError("key-malformed", "RSA private key: values do not match each other");
 }
 
+/** Checks a public key blob, and returns the size of its modulus in bits. Throws like `rsaFormat`. */
+export function rsaBits(blob: Uint8Array, bounds?: KeyBounds): number {
+  return bitLength(readRsaNumbers(blob, bounds).n);
+}
+
 /** Returns the modulus and exponent of a public key blob. Throws like `rsaFormat`. */
-export function readRsaNumbers(blob: Uint8Array): { readonly n: bigint; readonly e: bigint } {
+export function readRsaNumbers(blob: Uint8Array, bounds?: KeyBounds): { readonly n: bigint; readonly e: bigint } {
   // Check the lengths first: converting a hostile megabyte to a BigInt is slow.
   const lengths = keyReader(blob, RSA);
   if (lengths.string("e").length > MAX_EXPONENT_BITS / 8 + 1) throw exponentError();
   const length = lengths.string("n").length;
-  if (length > MAX_BITS / 8 + 1) throw modulusError(`${length} bytes`);
+  if (length > RSA_BITS.most / 8 + 1) throw modulusError(`${length} bytes`, leastBits(bounds));
 
   const reader = keyReader(blob, RSA);
   const e = reader.mpint("e");
@@ -99,23 +105,30 @@ export function readRsaNumbers(blob: Uint8Array): { readonly n: bigint; readonly
   reader.end();
   if (e <= 0n) reader.fail("e", "is not positive");
   if (n <= 0n) reader.fail("n", "is not positive");
-  checkPublic(n, e);
+  checkPublic(n, e, bounds);
   return { n, e };
 }
 
-function checkPublic(n: bigint, e: bigint): void {
+function checkPublic(n: bigint, e: bigint, bounds: KeyBounds | undefined): void {
+  const least = leastBits(bounds);
   const bits = bitLength(n);
-  if (/* rule: rsa-modulus-least */ bits < MIN_BITS || /* rule: rsa-modulus-most */ bits > MAX_BITS)
-    throw modulusError(`${bits} bits`);
+  if (/* rule: rsa-modulus-least */ !(bits >= least) || /* rule: rsa-modulus-most */ bits > RSA_BITS.most)
+    throw modulusError(`${bits} bits`, least);
   if (n % 2n === 0n) throw new SshError("key-weak", "RSA key: modulus is even");
   // rule: rsa-exponent
   if (e < 3n || e % 2n === 0n || bitLength(e) > MAX_EXPONENT_BITS) throw exponentError();
 }
 
-function modulusError(size: string): SshError {
+/** Returns the least size of a modulus. An invalid bound, which only JavaScript programs can pass, becomes NaN and refuses every key. */
+function leastBits({ minRsaBits = RSA_BITS.default }: KeyBounds = {}): number {
+  // rule: rsa-least-bound
+  return Math.max(minRsaBits, RSA_BITS.least);
+}
+
+function modulusError(size: string, least: number): SshError {
   return new SshError(
     "key-weak",
-    `RSA key: modulus has ${size}, expected ${MIN_BITS} to ${MAX_BITS} bits; make a new key of 3072 bits or of another type`,
+    `RSA key: modulus has ${size}, expected ${least} to ${RSA_BITS.most} bits; make a new key of 3072 bits or of another type`,
   );
 }
 

@@ -1,6 +1,6 @@
 import { bigIntToBytes, bytesToBigInt, concatBytes, equalBytes, type RandomSource, SshError } from "@nacre/wire";
 import { sha256, sha512 } from "@noble/hashes/sha2.js";
-import { type KeyMaker, type PrivateKey, type SignatureAlgorithm, VALID } from "./key.ts";
+import { type KeyBounds, type KeyMaker, type PrivateKey, type SignatureAlgorithm, VALID } from "./key.ts";
 import { bitLength, modInverse, modPow, randomBelow } from "./modular.ts";
 import type { Sign } from "./private-key.ts";
 import { checkedRsaPrivateKey, RSA, type RsaFields, readRsaNumbers, rsaPrivateKeyWith } from "./rsa-format.ts";
@@ -12,7 +12,10 @@ export const rsaSha2_256: SignatureAlgorithm = /* @__PURE__ */ signatureAlgorith
 export const rsaSha2_512: SignatureAlgorithm = /* @__PURE__ */ signatureAlgorithm("rsa-sha2-512");
 
 /** Makes RSA keys from their values. */
-export const rsaMaker: KeyMaker<RsaFields> = { name: RSA, make: (fields) => rsaPrivateKeyWith(fields, signing) };
+export const rsaMaker: KeyMaker<RsaFields> = {
+  name: RSA,
+  make: (fields, bounds) => rsaPrivateKeyWith(fields, signing, bounds),
+};
 
 /** Builds a private key from values that are already checked. */
 export function privateKeyOf(fields: RsaFields): PrivateKey {
@@ -55,13 +58,14 @@ function privateOperation(
 
 type RsaAlgorithm = "rsa-sha2-256" | "rsa-sha2-512";
 
-function signatureAlgorithm(name: RsaAlgorithm): SignatureAlgorithm {
+function signatureAlgorithm(name: RsaAlgorithm, bounds?: KeyBounds): SignatureAlgorithm {
   return {
     name,
     signatureName: name,
     keyFormat: RSA,
+    withMinRsaBits: (bits) => signatureAlgorithm(name, { minRsaBits: bits }),
     verify(publicKey, data, signature) {
-      const { n, e } = readRsaNumbers(publicKey);
+      const { n, e } = readRsaNumbers(publicKey, bounds);
       const blob = readSignature(name, signature);
       const length = Math.ceil(bitLength(n) / 8);
       // Accept a signature shorter than the modulus: some signers omit leading zeros. RFC 8332 §3 allows this, and OpenSSH does the same.

@@ -9,16 +9,18 @@ import {
   signatureBlob,
   signatureVectors,
 } from "@nacre/testing/keys";
-import { concatBytes, toHex, utf8Encode } from "@nacre/wire";
+import { concatBytes, Reader, toHex, utf8Encode, Writer } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import vectors from "../../../test-vectors/keys-rfc.json" with { type: "json" };
 import {
+  defaultCertificateAlgorithms,
   defaultSignatureAlgorithms,
   type EcdsaCurve,
   ecdsaPrivateKey,
   ed25519,
   ed25519PrivateKey,
   fingerprint,
+  issueCertificate,
   parsePublicKey,
   privateKeyFromFields,
 } from "../src/index.ts";
@@ -93,6 +95,71 @@ describe("keys from ssh-keygen", () => {
     expectError("key-weak", () => privateKeyFromFields(fields));
     for (const algorithm of defaultSignatureAlgorithms.filter(({ keyFormat }) => keyFormat === "ssh-rsa"))
       expectError("key-weak", () => algorithm.verify(blob, new Uint8Array(), new Uint8Array()));
+  });
+});
+
+describe("another bound for RSA keys", () => {
+  const { blob, fields } = keyVector("rsa-1024");
+  const algorithms = defaultSignatureAlgorithms.filter(({ keyFormat }) => keyFormat === "ssh-rsa");
+
+  test("is taken by public keys, private keys and signatures alike", () => {
+    expect(parsePublicKey(blob, { minRsaBits: 1024 }).bits).toBe(1024);
+    const key = privateKeyFromFields(fields, { minRsaBits: 1024 });
+    const data = utf8Encode("data");
+    for (const algorithm of algorithms) {
+      const signature = key.sign(algorithm.name, data, random);
+      expect(algorithm.withMinRsaBits!(1024).verify(blob, data, signature)).toEqual({});
+      expect(algorithm.withMinRsaBits!(1024).verify(blob, utf8Encode("other"), signature)).toBeUndefined();
+      expectError("key-weak", () => algorithm.withMinRsaBits!(1025).verify(blob, data, signature));
+      expectError("key-weak", () =>
+        algorithm.withMinRsaBits!(1024).withMinRsaBits!(2048).verify(blob, data, signature),
+      );
+    }
+    // A number, such as the index that `map` passes, is no bound, and neither is one below 1,024 bits.
+    for (const bounds of [0, 1, 7, {}, undefined, { minRsaBits: Number.NaN }]) {
+      expectError("key-weak", () => parsePublicKey(blob, bounds as object));
+      expectError("key-weak", () => privateKeyFromFields(fields, bounds as object));
+    }
+    for (const bits of [1025, 2048, 3072]) {
+      expectError("key-weak", () => parsePublicKey(blob, { minRsaBits: bits }));
+      expectError("key-weak", () => privateKeyFromFields(fields, { minRsaBits: bits }));
+    }
+  });
+
+  test("short RSA keys: least bound · server", () => {
+    // The key has 1,023 bits: one less than any bound allows.
+    const n = (1n << 1022n) | 1n;
+    const short = new Writer().string("ssh-rsa").mpint(65537n).mpint(n).finish();
+    for (const minRsaBits of [1024, 512, 1, 0, -1]) {
+      expectError("key-weak", () => parsePublicKey(short, { minRsaBits }));
+      for (const algorithm of algorithms)
+        expectError("key-weak", () =>
+          algorithm.withMinRsaBits!(minRsaBits).verify(short, new Uint8Array(0), new Uint8Array(0)),
+        );
+    }
+  });
+
+  test("is taken by the key and the authority of a certificate, but not below the default", () => {
+    const strong = privateKeyFromFields(keyVector("rsa-2048").fields);
+    const ed = privateKeyFromFields(usable.find(({ format }) => format === "ssh-ed25519")!.fields);
+    const names = { type: "user", keyId: "alice", principals: ["alice"], validBefore: "forever", random } as const;
+    const certificates = [
+      issueCertificate(ed, { publicKey: strong.publicKey, ...names }),
+      issueCertificate(strong, { publicKey: ed.publicKey, ...names }),
+    ];
+    for (const certificate of certificates) {
+      const format = new Reader(certificate, "certificate").name("format");
+      const algorithm = defaultCertificateAlgorithms.find(({ keyFormat }) => keyFormat === format)!;
+      const signer = format.startsWith("ssh-rsa") ? strong : ed;
+      const data = utf8Encode("data");
+      const signature = signer.sign(algorithm.signatureName, data, random);
+      expect(algorithm.withMinRsaBits!(2048).verify(certificate, data, signature)).toBeDefined();
+      expectError("key-weak", () => algorithm.withMinRsaBits!(3072).verify(certificate, data, signature));
+    }
+    const weak = parsePublicKey(blob, { minRsaBits: 1024 });
+    const certificate = issueCertificate(ed, { publicKey: weak, ...names });
+    const algorithm = defaultCertificateAlgorithms.find(({ keyFormat }) => keyFormat.startsWith("ssh-rsa"))!;
+    expectError("key-weak", () => algorithm.withMinRsaBits!(1024).certificate!(certificate));
   });
 });
 

@@ -1,4 +1,6 @@
-import { completeLimits, escapeText, isBytes, type LimitTable, type Overrides } from "@nacre/wire";
+import { RSA_BITS } from "@nacre/keys/internal";
+import { identificationString } from "@nacre/transport";
+import { checkLimit, completeLimits, escapeText, isBytes, type LimitTable, type Overrides } from "@nacre/wire";
 import { isThenable } from "./mux/engine.ts";
 import { checkOptions, usage } from "./options/schema.ts";
 
@@ -36,6 +38,17 @@ export function checkUser(user: unknown): void {
   if (user === undefined) throw usage("`user` is required; pass the name of the user to log in as");
   if (typeof user !== "string" || user === "" || user.includes("\0"))
     throw usage("`user` must be a non-empty string without NUL");
+}
+
+/** Throws `usage` for an invalid software version. */
+export function checkSoftwareVersion(softwareVersion: string | undefined): void {
+  if (softwareVersion !== undefined) identificationString(softwareVersion);
+}
+
+/** Throws `usage` for a least size of RSA keys outside 1,024 to 16,384 bits. */
+export function checkMinRsaBits(bits: unknown = RSA_BITS.default): void {
+  // rule: min-rsa-bits
+  checkLimit("minRsaBits", bits, RSA_BITS);
 }
 
 /** Throws `usage` for an invalid channel type. */

@@ -5,6 +5,7 @@ export { CommandClient, ForwardingClient } from "./bound-clients.ts";
 export {
   checkKey,
   checkLimits,
+  checkMinRsaBits,
   checkSignal,
   checkUser,
   isBytes,
@@ -39,6 +40,7 @@ export { clientKeyboardInteractiveWith } from "./login/methods/keyboard-interact
 export { clientMethods } from "./login/methods/list.ts";
 export { certificateAuthority, keyDecision } from "./login/server/certificate-authority.ts";
 export { loginId } from "./login/server/login-id.ts";
+export { isRefusal } from "./login/server/method.ts";
 export { SERVE_OPTIONS, type ServerProvider } from "./login/server/options.ts";
 export { afterEnd } from "./mux/after-end.ts";
 export { Channel } from "./mux/channel.ts";

@@ -1,5 +1,6 @@
 import { type KeyFileForm, openPrivateKeyWith } from "@nacre/keyfiles";
-import type { PrivateKey } from "@nacre/keys/internal";
+import { type PrivateKey, RSA_BITS } from "@nacre/keys/internal";
+import { checkMinRsaBits } from "./check.ts";
 import { checkKeyText, passphraseNeeded } from "./key-text.ts";
 import { checkOptions, type OptionRows, usage } from "./options/schema.ts";
 import { inSlices } from "./slices.ts";
@@ -10,6 +11,8 @@ export interface PrivateKeyOptions {
   readonly passphrase?: string | undefined;
   /** Forms of files to read beside PEM, none by default. `ppkFiles` reads PuTTY's. A bundle carries only those that it names. */
   readonly forms?: readonly KeyFileForm[] | undefined;
+  /** Least size of an RSA key in bits, from 1,024; default 2,048. */
+  readonly minRsaBits?: number | undefined;
 }
 
 const PRIVATE_KEY_OPTIONS: OptionRows<PrivateKeyOptions> = {
@@ -20,6 +23,7 @@ const PRIVATE_KEY_OPTIONS: OptionRows<PrivateKeyOptions> = {
       if (!forms.every(isForm)) throw usage("`forms` must be a list of forms of key files, such as `ppkFiles`");
     },
   },
+  minRsaBits: { check: checkMinRsaBits },
 };
 
 /**
@@ -30,8 +34,8 @@ const PRIVATE_KEY_OPTIONS: OptionRows<PrivateKeyOptions> = {
 export async function privateKey(text: string | Uint8Array, options: PrivateKeyOptions = {}): Promise<PrivateKey> {
   checkOptions(options, PRIVATE_KEY_OPTIONS, "`privateKey`");
   checkKeyText(text);
-  const { passphrase, forms = [] } = options;
-  const opened = openPrivateKeyWith(forms, text);
+  const { passphrase, forms = [], minRsaBits = RSA_BITS.default } = options;
+  const opened = openPrivateKeyWith(forms, text, { minRsaBits });
   if (!opened.encrypted) return opened.privateKey;
   if (passphrase === undefined) throw passphraseNeeded();
   return (await inSlices(opened.decrypt(passphrase))).privateKey;

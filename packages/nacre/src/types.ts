@@ -10,6 +10,7 @@ export type {
   ClientLoginOptions,
   ClientMethod,
   Factor,
+  LoginRefusal,
   LoginSubject,
   LoginVerdict,
   OtherAsk,
@@ -30,6 +31,7 @@ export type { LoginMethod } from "./login/chosen-methods.ts";
 export type { CertifiedIdentity, LoginIdentity } from "./login/client/certified-identity.ts";
 export type { ConnectEvent } from "./login/client/events.ts";
 export type { ClientLoginContext, ClientLoginMethod } from "./login/client/method.ts";
+export type { KeyAttempt, LoginAttempt, LoginState, NextLogin } from "./login/client/next-login.ts";
 export type {
   HostKeyVerifier,
   LoginOptions,
@@ -49,6 +51,7 @@ export type {
   LoginDecision,
   LoginFacts,
   LoginProof,
+  NoneLogin,
   OtherLogin,
   PasswordLogin,
   PublickeyLogin,

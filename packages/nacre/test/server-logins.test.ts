@@ -56,6 +56,8 @@ describe("a login", () => {
         publicKey: userKey.publicKey.blob,
         fingerprint: USER_FINGERPRINT,
         signed: true,
+        signature: expect.any(Uint8Array),
+        signedData: expect.any(Uint8Array),
       },
     ]);
   });

@@ -1,4 +1,4 @@
-import { escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
+import { escapeText, SshError, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
 
 /** Side of a connection: the client initiates it, the server accepts it. */
 export type Role = "client" | "server";
@@ -7,6 +7,9 @@ export type Role = "client" | "server";
 const MAX_IDENTIFICATION = 255;
 /** Most bytes of a server's lines before its identification string that are kept. */
 const MAX_KEPT_LINES = 64 * 1024;
+/** Longest greeting that OpenSSH's client reads, as lines and as bytes of a line with CR LF. */
+const MAX_GREETING_LINES = 1024;
+const MAX_GREETING_LINE = 8192;
 const PREFIX = "SSH-";
 const CR = 0x0d;
 const LF = 0x0a;
@@ -23,6 +26,28 @@ export function identificationString(softwareVersion: string): string {
       `invalid software version "${escapeText(softwareVersion)}"; expected 1 to ${MAX_IDENTIFICATION - 10} printable ASCII characters except space and "-"`,
     );
   return line;
+}
+
+/**
+ * Returns the lines that a server sends before its identification string, each with CR LF (RFC 4253 §4.2); `""` without a greeting. `text`
+ * has LF or CR LF between its lines. Throws `usage` for a line that begins with "SSH-", for a NUL or CR, and for more than 1,024 lines or
+ * 8,190 bytes in a line.
+ */
+export function greetingLines(text: string | undefined): string {
+  if (text === undefined || text === "") return "";
+  const lines = text.replace(/\r?\n$/, "").split(/\r?\n/);
+  for (const line of lines) {
+    if (line.startsWith(PREFIX)) throw greetingError(`must not have a line that begins with "${PREFIX}"`);
+    if (/[\0\r]/.test(line)) throw greetingError("must not contain NUL, or CR within a line");
+    if (utf8Encode(line).length > MAX_GREETING_LINE - 2)
+      throw greetingError(`must not have a line of more than ${MAX_GREETING_LINE - 2} bytes`);
+  }
+  if (lines.length > MAX_GREETING_LINES) throw greetingError(`must not have more than ${MAX_GREETING_LINES} lines`);
+  return lines.map((line) => `${line}\r\n`).join("");
+}
+
+function greetingError(problem: string): SshError {
+  return new SshError("usage", `\`greeting\` ${problem}`);
 }
 
 /** Limits on the lines that a server may send before its identification string. */

@@ -4,6 +4,7 @@ import { delayRefusals } from "../src/listen/login-delay.ts";
 
 const login: Login = { method: "password", user: "alice", password: "secret", factors: [], remoteAddress: undefined };
 const refused = new Error("no database");
+const otherwise: LoginDecision = { refuse: true, methods: ["publickey"] };
 
 /** Returns what `delayRefusals` makes of this decision, and a function that ends all delays. */
 function decide(authenticate: Authenticate) {
@@ -23,6 +24,7 @@ test("resolves with a later acceptance without a delay", async () => {
 test.each<[string, Authenticate, LoginDecision | Error]>([
   ["an immediate refusal", () => false, false],
   ["a later refusal", async () => false, false],
+  ["a refusal that names methods", () => otherwise, otherwise],
   [
     "an exception",
     () => {
@@ -40,4 +42,25 @@ test.each<[string, Authenticate, LoginDecision | Error]>([
   expect(settled).not.toHaveBeenCalled();
   stop();
   expect(await result).toBe(outcome);
+});
+
+test.each<Login>([
+  { method: "none", user: "alice", factors: [], remoteAddress: undefined },
+  {
+    method: "publickey",
+    user: "alice",
+    factors: [],
+    remoteAddress: undefined,
+    signed: false,
+    algorithm: "ssh-ed25519",
+    publicKey: new Uint8Array(51),
+    fingerprint: "SHA256:…",
+  },
+])("answers a login that guesses nothing at once: $method", (one) => {
+  expect(
+    delayRefusals(
+      () => false,
+      () => 60_000,
+    ).authenticate(one),
+  ).toBe(false);
 });

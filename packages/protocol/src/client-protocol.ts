@@ -12,7 +12,7 @@ export interface ClientProtocolOptions
   extends SessionOptions,
     Pick<TransportOptions, "connecting">,
     Omit<ClientLoginOptions, "sessionId" | "hostKey" | "announces" | "random">,
-    Pick<ClientAuthOptions, "loginMethods"> {}
+    Pick<ClientAuthOptions, "loginMethods" | "asksAttempts"> {}
 
 /** An event of `ClientProtocol`. Asks carry a `token` and wait for the matching answer call. */
 export type ClientProtocolEvent =
@@ -88,6 +88,13 @@ export class ClientProtocol extends ProtocolMachine<ClientAuth, EarlySink> {
     return this.#extensions.some((one) => one.name === name && equalBytes(one.value, value));
   }
 
+  protected override loginTooSlow(): SshError {
+    const { authTimeout } = this.limits;
+    return this.state.kind === "auth" && this.state.auth.isUndecided
+      ? new SshError("auth-timeout", `no way to log in was chosen within ${authTimeout} ms (\`authTimeout\`)`)
+      : super.loginTooSlow();
+  }
+
   #onTransportEvent(event: TransportEvent): ClientProtocolEvent | undefined {
     switch (event.type) {
       case "new-keys":
@@ -160,6 +167,7 @@ export class ClientProtocol extends ProtocolMachine<ClientAuth, EarlySink> {
 
   #startAuth(): void {
     const { random, userName, identities, fingerprint, password, keyboardInteractive, loginMethods } = this.#options;
+    const { asksAttempts, minRsaBits } = this.#options;
     const auth = new ClientAuth({
       sink: this.transport.sink,
       sessionId: this.transport.sessionId!,
@@ -170,8 +178,10 @@ export class ClientProtocol extends ProtocolMachine<ClientAuth, EarlySink> {
       identities,
       password,
       keyboardInteractive,
-      // rule: restricted-methods
-      loginMethods: this.#isRestricted ? loginMethods.filter(({ isSecretless }) => isSecretless) : loginMethods,
+      minRsaBits,
+      loginMethods,
+      asksAttempts,
+      isRestricted: this.#isRestricted,
       ...(fingerprint && { fingerprint }),
       limits: this.limits,
     });

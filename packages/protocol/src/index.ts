@@ -1,4 +1,5 @@
 export { clientMethods, serverMethods } from "@nacre/auth";
+export { greetingLines } from "@nacre/negotiation";
 export { ClientProtocol, type ClientProtocolEvent, type ClientProtocolOptions } from "./client-protocol.ts";
 export { type DescribeCertificate, describedTrace } from "./describe.ts";
 export { describeCertificate } from "./describe-certificate.ts";

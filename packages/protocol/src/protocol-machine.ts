@@ -30,8 +30,6 @@ export interface SessionOptions extends TransportSettings {
   readonly algorithms: TransportAlgorithms;
   readonly random: RandomSource;
   readonly limits?: Overrides<Limits> | undefined;
-  /** Software version in the identification line, without spaces and dashes. */
-  readonly softwareVersion?: string;
   /** Receives each packet; `describedTrace` makes one. */
   readonly trace?: ProtocolTrace | undefined;
   readonly keyLog?: KeyLogPort;
@@ -55,7 +53,10 @@ export type SessionState<Auth> =
 
 /** Parts of a protocol machine that depend on its role. */
 interface RoleParts<Sink> {
-  readonly transport: Pick<TransportOptions, "role" | "hostKeys" | "serverSigAlgs" | "extensions" | "connecting"> & {
+  readonly transport: Pick<
+    TransportOptions,
+    "role" | "greeting" | "hostKeys" | "serverSigAlgs" | "extensions" | "connecting"
+  > & {
     readonly loginMethods: readonly LoginMessages[];
   };
   /** Creates the sink for connection protocol messages: that of the transport, or one in front of it. */
@@ -91,11 +92,11 @@ export abstract class ProtocolMachine<Auth extends Authentication, Sink extends 
     this.#trace = trace;
     this.#peer = role === "client" ? "server" : "client";
     this.transport = new Transport({
-      softwareVersion,
       algorithms,
       random: /* rule: guarded-random */ guardedRandom(random),
       limits: this.limits,
       ...transportSettings(options),
+      softwareVersion,
       ...parts.transport,
       ...(keyLog && { keyLog: guarded("`keyLog`", keyLog) }),
       ...(trace && { trace: this.#transportTrace(trace, parts.transport.loginMethods) }),
@@ -176,7 +177,7 @@ export abstract class ProtocolMachine<Auth extends Authentication, Sink extends 
     this.transport.tick(now);
     const isLoggedIn = this.state.kind === "connection";
     if (now < ((isLoggedIn ? this.#keepalive.deadline : this.#loginDeadline()) ?? Infinity)) return;
-    const error = isLoggedIn ? this.#keepalive.tick(now) : /* rule: auth-timeout */ this.#loginTooSlow();
+    const error = isLoggedIn ? this.#keepalive.tick(now) : /* rule: auth-timeout */ this.loginTooSlow();
     if (error !== undefined) this.transport.reject(error);
   }
 
@@ -264,6 +265,11 @@ export abstract class ProtocolMachine<Auth extends Authentication, Sink extends 
     else if (this.state.kind === "connection") this.connection.unimplemented(sequenceNumber);
   }
 
+  protected loginTooSlow(): SshError {
+    const { authTimeout } = this.limits;
+    return new SshError("auth-timeout", `the ${this.#peer} did not complete authentication within ${authTimeout} ms`);
+  }
+
   /** Returns the next connection event that the role does not answer itself. */
   protected nextConnectionEvent(): Exclude<ConnectionEvent, { type: "closed" }> | undefined {
     for (;;) {
@@ -295,10 +301,5 @@ export abstract class ProtocolMachine<Auth extends Authentication, Sink extends 
   #loginDeadline(): number | undefined {
     const { state } = this;
     return state.kind === "auth" && !state.auth.waitingForApplication ? state.deadline : undefined;
-  }
-
-  #loginTooSlow(): SshError {
-    const { authTimeout } = this.limits;
-    return new SshError("auth-timeout", `the ${this.#peer} did not complete authentication within ${authTimeout} ms`);
   }
 }

@@ -1,6 +1,7 @@
 import { type LoginSubject, ServerAuth, type ServerAuthEvent, type ServerAuthOptions } from "@nacre/auth";
 import type { ConnectionEvent } from "@nacre/connection";
 import type { SignatureAlgorithm } from "@nacre/keys";
+import { greetingLines } from "@nacre/negotiation";
 import type { PacketSink } from "@nacre/packet";
 import type { NegotiatedAlgorithms, TransportEvent } from "@nacre/transport";
 import { type AskToken, type Extension, SshError } from "@nacre/wire";
@@ -11,6 +12,8 @@ import { type PeerGlobalRequest, ProtocolMachine, type SessionOptions } from "./
 export interface ServerProtocolOptions
   extends SessionOptions,
     Pick<ServerAuthOptions, "loginMethods" | "methods" | "banner" | "authorityAlgorithms"> {
+  /** Lines to send before the identification string (RFC 4253 §4.2); see `greetingLines`. Default none. */
+  readonly greeting?: string | undefined;
   /** Host keys. For each host key algorithm, the first key that supports it is used. */
   readonly hostKeys: readonly ServerHostKey[];
   /** Signature algorithms accepted from user keys, sent as server-sig-algs (RFC 8308 §3.1). */
@@ -50,6 +53,7 @@ export class ServerProtocol extends ProtocolMachine<ServerAuth, PacketSink> {
     super(options, {
       transport: {
         role: "server",
+        greeting: greetingLines(options.greeting),
         loginMethods: options.loginMethods,
         hostKeys: options.hostKeys.map(({ publicKey }) => publicKey),
         // A certificate's algorithm has the signature name of its key's.

@@ -1,3 +1,4 @@
+export { identificationString } from "@nacre/negotiation";
 export type { TransportEvent } from "./events.ts";
 export { TRANSPORT_LIMITS, type TransportLimits } from "./limits.ts";
 export {

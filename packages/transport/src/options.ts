@@ -54,18 +54,25 @@ export interface TransportTrace {
  * the table below; the tables of option names in `nacre` do not compile until they name it.
  */
 export interface TransportSettings {
+  /**
+   * Software version in the identification string that this side sends (RFC 4253 §4.2): 1 to 245 printable US-ASCII characters without
+   * spaces and "-". Default `"Nacre_"` and the version of Nacre.
+   */
+  readonly softwareVersion?: string | undefined;
   /** Refuses a peer without strict key exchange, which is always offered (OpenSSH PROTOCOL §1.10, CVE-2023-48795). Default false. */
   readonly requireStrictKex?: boolean | undefined;
 }
 
 /** Names of all settings. TypeScript rejects this table if one is missing. */
-export const TRANSPORT_SETTINGS: Readonly<Record<keyof TransportSettings, true>> = { requireStrictKex: true };
+export const TRANSPORT_SETTINGS: Readonly<Record<keyof TransportSettings, true>> = {
+  softwareVersion: true,
+  requireStrictKex: true,
+};
 
 /** Returns only the transport settings from the options of an entry point. */
 export function transportSettings(options: TransportSettings): TransportSettings {
-  const settings: { -readonly [Name in keyof TransportSettings]: TransportSettings[Name] } = {};
-  for (const name of Object.keys(TRANSPORT_SETTINGS) as (keyof TransportSettings)[]) settings[name] = options[name];
-  return settings;
+  const names = Object.keys(TRANSPORT_SETTINGS) as (keyof TransportSettings)[];
+  return Object.fromEntries(names.map((name) => [name, options[name]]));
 }
 
 /** What a server proved in the first key exchange: that it holds its host key (RFC 4253 §8). */
@@ -93,6 +100,8 @@ export interface TransportOptions extends TransportSettings {
    * dial, `elapsed` is the time from there to `start`. Time in which an ask is open does not count.
    */
   readonly connecting?: { readonly timeout: number; readonly elapsed: number } | undefined;
+  /** Server: lines to send before the identification string, as `greetingLines` of `@nacre/negotiation` returns them. Default none. */
+  readonly greeting?: string | undefined;
   /** Server: public host keys. The application signs with them, asked by `sign-exchange-hash`. */
   readonly hostKeys?: readonly PublicKey[];
   /** Server: signature algorithms accepted for authentication, announced in SSH_MSG_EXT_INFO (RFC 8308 §3.1). */

@@ -107,7 +107,7 @@ export class Transport {
     this.#schedule.now = now;
     const reader = new IdentificationReader(this.#peer, this.#limits);
     this.#stage = { kind: "identification", reader, chunks: [] };
-    this.#outgoing.writeRaw(utf8Encode(`${this.#ownVersion}\r\n`));
+    this.#outgoing.writeRaw(utf8Encode(`${this.#options.greeting ?? ""}${this.#ownVersion}\r\n`));
     this.#options.trace?.identification("sent", this.#ownVersion);
     this.#beginExchange();
   }

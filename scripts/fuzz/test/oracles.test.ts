@@ -19,6 +19,8 @@ const asked: ServerProtocolEvent = {
   ...facts,
   algorithm: "ssh-ed25519",
   publicKey: userKey.publicKey.blob,
+  signature: new Uint8Array(0),
+  signedData: new Uint8Array(0),
 };
 const inside: ServerProtocolEvent = { type: "authenticated", ...facts };
 

@@ -16,10 +16,16 @@ import {
   staleAnswer,
 } from "@nacre/wire";
 import { AUTH_LIMITS, type AuthLimits } from "../limits.ts";
-import type { ClientAttempt, ClientAttempts, ClientLogin, ClientMethod } from "../methods/client-method.ts";
-import { outOfTurn } from "../methods/messages.ts";
+import type {
+  ClientAttempt,
+  ClientAttempts,
+  ClientLogin,
+  ClientLoginOptions,
+  ClientMethod,
+} from "../methods/client-method.ts";
+import { invalidAnswer, outOfTurn } from "../methods/messages.ts";
 import { SERVICE_CONNECTION, SERVICE_USERAUTH } from "../services.ts";
-import type { ClientAuthEvent, ClientAuthOptions } from "./options.ts";
+import type { ChosenAttempt, ClientAuthEvent, ClientAuthOptions } from "./options.ts";
 import { Report } from "./report.ts";
 
 /** A message of ours whose answer the login waits for. */
@@ -27,7 +33,7 @@ interface AwaitedMessage extends SentMessage {
   readonly number: number;
 }
 
-/** A login method of the list, and its attempts in this login. */
+/** A login method to try, and its attempts in this login. */
 interface Candidate {
   readonly method: ClientMethod;
   readonly attempts: ClientAttempts;
@@ -43,7 +49,10 @@ type State =
       readonly kind: "queried" | "signed" | "sent";
       readonly method: ClientMethod;
       readonly attempt: ClientAttempt;
+      readonly userName: string;
     }
+  /** The application chooses the next attempt. */
+  | { readonly kind: "undecided"; readonly token: AskToken; readonly answered: (answer: unknown) => void }
   | {
       readonly kind: "asked";
       readonly method: ClientMethod;
@@ -58,13 +67,18 @@ type State =
 export class ClientAuth {
   readonly #options: ClientAuthOptions;
   readonly #limits: AuthLimits;
-  readonly #candidates: readonly Candidate[];
-  readonly #report = new Report();
+  /** The methods of the list, in order; if the application chooses the attempts, the one that it chose last. */
+  #candidates: readonly Candidate[];
+  readonly #report: Report;
   readonly #events: ClientAuthEvent[] = [];
   #state: State = { kind: "new" };
   #serviceAccepted = false;
   #serverSigAlgs: readonly string[] | undefined;
   #canContinue: readonly string[] | undefined;
+  /** Whether the last attempt succeeded, but the server requires another factor. */
+  #partialSuccess = false;
+  /** Number of attempts that the application chose. */
+  #chosen = 0;
   /** Name of the last requested method that has messages of its own. */
   #context: string | undefined;
   #banners = 0;
@@ -75,11 +89,11 @@ export class ClientAuth {
   constructor(options: ClientAuthOptions) {
     this.#options = options;
     this.#limits = completeLimits(AUTH_LIMITS, options.limits);
-    this.#candidates = options.loginMethods.map((method) => ({
-      method,
-      attempts: method.start(this.#loginBy(method)),
-      wasTried: false,
-    }));
+    this.#report = new Report(options.userName);
+    const methods = options.asksAttempts === true ? [] : options.loginMethods;
+    this.#candidates = methods
+      .filter((method) => this.#mayTry(method))
+      .map((method) => this.#candidate(method, options));
   }
 
   /**
@@ -119,7 +133,7 @@ export class ClientAuth {
    */
   answer(token: AskToken, answer: unknown): void {
     const state = this.#state;
-    if (state.kind !== "asked" || /* rule: sign-token */ state.token !== token) throw staleAnswer(token);
+    if (!("token" in state) || /* rule: sign-token */ state.token !== token) throw staleAnswer(token);
     state.answered(answer);
   }
 
@@ -139,12 +153,17 @@ export class ClientAuth {
    * attempts, else `error`.
    */
   disconnected(error: SshError): SshError {
-    return this.#report.disconnected(this.#options.userName, error);
+    return this.#report.disconnected(error);
   }
 
-  /** Whether an ask is open. The time until its answer must not count against the server. */
+  /** Whether an ask of a method is open. The time until its answer must not count against the server. */
   get waitingForApplication(): boolean {
     return this.#state.kind === "asked";
+  }
+
+  /** Whether the application still has to choose an attempt (`next-attempt`). */
+  get isUndecided(): boolean {
+    return this.#state.kind === "undecided";
   }
 
   #receive(payload: Uint8Array): void {
@@ -204,11 +223,14 @@ export class ClientAuth {
     this.#canContinue = authenticationsThatCanContinue;
     // A query cannot succeed, not even partially, so any SSH_MSG_USERAUTH_FAILURE refuses it.
     const accepted = partialSuccess && state.kind !== "queried";
+    this.#partialSuccess = accepted;
     const what = state.attempt.failed(accepted);
-    if (what !== undefined) this.#report.tried(what, accepted ? "accepted" : "refused");
-    this.#tryNext();
+    if (what !== undefined) this.#report.tried(what, accepted ? "accepted" : "refused", state.userName);
+    if (this.#options.asksAttempts) this.#askNext();
+    else this.#tryNext();
   }
 
+  /** Begins an attempt of the first candidate that has one. */
   #tryNext(): void {
     for (const candidate of this.#candidates) {
       const { method, attempts } = candidate;
@@ -218,23 +240,73 @@ export class ClientAuth {
       candidate.wasTried = true;
       return;
     }
+    if (this.#options.asksAttempts) this.#askNext();
+    else this.#giveUp();
+  }
+
+  /** Asks the application for the next attempt, which replaces the last one. */
+  #askNext(): void {
+    this.#dropCandidates();
+    const { chosenAttempts } = this.#limits;
+    // rule: chosen-attempts
+    if (++this.#chosen > chosenAttempts) {
+      this.#report.note(`no more than ${chosenAttempts} attempts are made (\`chosenAttempts\`)`);
+      return this.#giveUp();
+    }
+    const token = askToken("next-attempt");
+    this.#state = { kind: "undecided", token, answered: (answer) => this.#choose(answer) };
+    const partialSuccess = this.#partialSuccess;
+    this.#events.push({ type: "next-attempt", token, methods: this.#canContinue, partialSuccess });
+    this.#partialSuccess = false;
+  }
+
+  #choose(answer: unknown): void {
+    if (answer === undefined) return this.#giveUp();
+    const { method, options } = (answer ?? {}) as Partial<ChosenAttempt>;
+    if (typeof method?.start !== "function") throw invalidAnswer("nextLogin");
+    const { loginMethods } = this.#options;
+    if (method.messages.length > 0 && !loginMethods.some(({ name }) => name === method.name))
+      throw new SshError("usage", `the login method ${method.name} must be in \`methods\``);
+    if (this.#mayTry(method)) this.#candidates = [this.#candidate(method, { ...this.#options, ...options })];
+    else this.#report.note(`${method.name} was not tried, because the server may be a false one`);
+    this.#tryNext();
+  }
+
+  /** Returns whether this server may learn what the method sends. */
+  #mayTry({ isSecretless = false }: ClientMethod): boolean {
+    // rule: restricted-methods
+    return isSecretless || this.#options.isRestricted !== true;
+  }
+
+  #candidate(method: ClientMethod, options: ClientLoginOptions): Candidate {
+    return { method, attempts: method.start(this.#loginBy(method, options)), wasTried: false };
+  }
+
+  #dropCandidates(): void {
     for (const { attempts } of this.#candidates) for (const note of attempts.notes?.() ?? []) this.#report.note(note);
-    const error = this.#report.error(this.#options.userName, this.#canContinue ?? []);
+    this.#candidates = [];
+  }
+
+  #giveUp(): void {
+    this.#dropCandidates();
+    const error = this.#report.error(this.#canContinue ?? []);
     this.#finish({ type: "closed", error });
   }
 
-  /** Returns whether the server accepts the method, as far as is known. */
+  /** Returns whether to try the method: the server accepts it, as far as is known, or the application chose it. */
   #isAccepted({ name }: ClientMethod): boolean {
-    return this.#canContinue?.includes(name) ?? true;
+    return this.#options.asksAttempts === true || (this.#canContinue?.includes(name) ?? true);
   }
 
   /** Returns what `method` can do in this login. */
-  #loginBy(method: ClientMethod): ClientLogin {
+  #loginBy(method: ClientMethod, options: ClientLoginOptions): ClientLogin {
+    const { userName } = options;
     const expectTurn = (): void => {
       if (!("method" in this.#state) || this.#state.method !== method) throw outOfTurn(method);
     };
     return {
-      options: this.#options,
+      options,
+      isChosen: this.#options.asksAttempts === true,
       limits: this.#limits,
       canContinue: () => this.#canContinue,
       serverSigAlgs: () => this.#serverSigAlgs,
@@ -244,15 +316,14 @@ export class ClientAuth {
       request: (methodData, attempt, kind = "sent", methodName = method.name) => {
         expectTurn();
         this.#setContext(method);
-        const { userName } = this.#options;
         const request = { userName, serviceName: SERVICE_CONNECTION, methodName, methodData };
         this.#write(SSH_MSG_USERAUTH_REQUEST.encode(request));
-        this.#state = { kind, method, attempt };
+        this.#state = { kind, method, attempt, userName };
       },
       send: (payload, attempt) => {
         expectTurn();
         this.#write(payload);
-        this.#state = { kind: "sent", method, attempt };
+        this.#state = { kind: "sent", method, attempt, userName };
       },
       ask: (ask, answered) => {
         expectTurn();

@@ -10,9 +10,16 @@ const METHODS_SHOWN = 12;
 export class Report {
   readonly #tries: { readonly what: string; readonly verdict: "refused" | "accepted"; times: number }[] = [];
   readonly #notes: string[] = [];
+  readonly #userName: string;
+
+  /** `userName`: the user of the login. Tries for other users are named. */
+  constructor(userName: string) {
+    this.#userName = userName;
+  }
 
   /** Records the server's answer to a try. */
-  tried(what: string, verdict: "refused" | "accepted"): void {
+  tried(method: string, verdict: "refused" | "accepted", userName: string): void {
+    const what = userName === this.#userName ? method : `${method} as ${shownUser(userName)}`;
     const last = this.#tries.at(-1);
     if (last?.what === what && last.verdict === verdict) last.times++;
     else this.#tries.push({ what, verdict, times: 1 });
@@ -24,21 +31,21 @@ export class Report {
   }
 
   /** Returns the error for the end of authentication, when nothing is left to try. */
-  error(userName: string, canContinue: readonly string[]): SshError {
+  error(canContinue: readonly string[]): SshError {
     const accepts = canContinue.length === 0 ? "no further method" : shortList(canContinue);
     const parts = [this.#story(), ...this.#notes, `it accepts: ${accepts}`];
-    return new SshError("auth-failed", `${escapeText(userName)}: ${parts.join("; ")}`);
+    return new SshError("auth-failed", `${shownUser(this.#userName)}: ${parts.join("; ")}`);
   }
 
   /**
    * Returns the error for a server that ended the connection during the login: `auth-failed` if it counted too many refused attempts,
    * otherwise `error`.
    */
-  disconnected(userName: string, error: SshError): SshError {
+  disconnected(error: SshError): SshError {
     if (this.#tries.length === 0 || !TOO_MANY.test(error.message)) return error;
     return new SshError(
       "auth-failed",
-      `${escapeText(userName)}: ${this.#story()}, then ended the connection after too many attempts; pass only the right key in \`identities\``,
+      `${shownUser(this.#userName)}: ${this.#story()}, then ended the connection after too many attempts; pass only the right key in \`identities\``,
       { cause: error },
     );
   }
@@ -54,6 +61,10 @@ export class Report {
     }
     return `the server ${runs.map(({ verdict, whats }) => `${verdict} ${sentenceList(whats)}`).join(", then ")}`;
   }
+}
+
+function shownUser(userName: string): string {
+  return userName === "" ? '""' : escapeText(userName);
 }
 
 function sentenceList(items: readonly string[]): string {

@@ -6,6 +6,10 @@ import type { MethodAsk } from "./messages.ts";
 /** A key that a user can log in with. */
 export interface Identity {
   readonly publicKey: PublicKey;
+  /** Name of the only signature algorithm to try, even if the server does not list it. Default: those of the key that it supports. */
+  readonly algorithm?: string | undefined;
+  /** Whether to ask the server first if it accepts the key. Default: unless it is the only key and in memory. */
+  readonly isQueried?: boolean | undefined;
   /** Private key in memory. If missing (encrypted, in an agent, in hardware), a `sign` event asks for each signature. */
   readonly privateKey?: PrivateKey;
   /** Human-readable note, usually where the key comes from. */
@@ -35,6 +39,8 @@ export interface ClientLoginOptions {
   readonly identities: readonly Identity[] | undefined;
   /** Host key of the first key exchange, for host-bound signatures. */
   readonly hostKey?: Uint8Array | undefined;
+  /** Least size in bits of the RSA keys to log in with; default 2,048. */
+  readonly minRsaBits?: number | undefined;
   /** Returns whether the server has announced this extension (RFC 8308). By default it announces none. */
   readonly announces?: (extension: Extension) => boolean;
   /**
@@ -84,6 +90,8 @@ export interface ClientAttempt {
  */
 export interface ClientLogin {
   readonly options: ClientLoginOptions;
+  /** Whether the application chose this attempt. It is made once, even if the server does not list the method. */
+  readonly isChosen: boolean;
   readonly limits: AuthLimits;
   /** Returns the methods in the server's last SSH_MSG_USERAUTH_FAILURE; `undefined` before the first. */
   canContinue(): readonly string[] | undefined;

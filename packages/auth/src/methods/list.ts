@@ -6,7 +6,7 @@ import {
   type ServerPromptsAsk,
   serverKeyboardInteractive,
 } from "./keyboard-interactive.ts";
-import { clientNone, serverNone } from "./none.ts";
+import { clientNone, type ServerNoneAsk, serverNone } from "./none.ts";
 import { type ClientPasswordAsk, clientPassword, type ServerPasswordAsk, serverPassword } from "./password.ts";
 import {
   type ClientIdentitiesAsk,
@@ -39,7 +39,7 @@ export type ServerAsk = MethodAsked &
   LoginSubject & {
     /** Whether this is the first ask of a login request. */
     readonly isFirst: boolean;
-  } & (ServerKeyAsk | ServerPasswordAsk | ServerPromptsAsk | OtherAsk);
+  } & (ServerNoneAsk | ServerKeyAsk | ServerPasswordAsk | ServerPromptsAsk | OtherAsk);
 
 /** Login methods of a client in OpenSSH's order: keys, then prompts, then passwords. "none" asks for the server's methods before these. */
 export const clientMethods: readonly ClientMethod[] = [

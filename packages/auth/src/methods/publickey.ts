@@ -1,4 +1,5 @@
-import type { SignatureAlgorithm, SignatureFacts, SignatureNames } from "@nacre/keys";
+import type { PublicKey, SignatureAlgorithm, SignatureFacts, SignatureNames } from "@nacre/keys";
+import { RSA_BITS } from "@nacre/keys/internal";
 import {
   type Bytes,
   copyBytes,
@@ -19,7 +20,7 @@ import {
 } from "@nacre/wire";
 import { SERVICE_CONNECTION } from "../services.ts";
 import type { ClientAttempt, ClientLogin, ClientLoginOptions, ClientMethod, Identity } from "./client-method.ts";
-import { invalidAnswer } from "./messages.ts";
+import { invalidAnswer, isRefusal } from "./messages.ts";
 import type { LoginKey, LoginSubject, ServerLoginOptions, ServerMethod } from "./server-method.ts";
 
 /** Asks a client for a signature blob of `algorithm` over `data`. `undefined`: the key cannot sign; the next key or method is tried. */
@@ -37,10 +38,16 @@ export interface ClientIdentitiesAsk {
 
 /** An ask of a server's "publickey" method. */
 export type ServerKeyAsk =
-  /** Asks whether a login with this key could succeed; true or false. A query proves nothing about the client. */
+  /**
+   * Asks whether a login with this key could succeed: true, false or a `LoginRefusal`. A query proves nothing about the client, and no
+   * answer to it logs in.
+   */
   | ({ readonly type: "query" } & LoginKey)
-  /** Asks for a verdict. The signature was verified, so the client holds the private key. */
-  | ({ readonly type: "publickey" } & LoginKey);
+  /**
+   * Asks for a verdict. The signature was verified, so the client holds the private key. `signature` is its blob, and `signedData` what it
+   * covers; copies.
+   */
+  | ({ readonly type: "publickey"; readonly signature: Bytes; readonly signedData: Bytes } & LoginKey);
 
 const name = "publickey";
 const messages: readonly LoginMessage[] = [
@@ -82,10 +89,16 @@ export const clientPublickey: ClientMethod = {
   describeRequest,
   start(login) {
     let keys = login.options.identities?.map(untried);
-    const supported = ({ identity }: Key): readonly SignatureNames[] =>
-      identity.publicKey.algorithms.filter(
-        ({ signatureName }) => login.serverSigAlgs()?.includes(signatureName) ?? true,
-      );
+    const supported = ({ identity }: Key): readonly SignatureNames[] => {
+      const { publicKey, algorithm } = identity;
+      if (isShort(publicKey)) return [];
+      return algorithm === undefined
+        ? publicKey.algorithms.filter(({ signatureName }) => login.serverSigAlgs()?.includes(signatureName) ?? true)
+        : publicKey.algorithms.filter(({ name }) => name === algorithm);
+    };
+    // rule: own-rsa-bits
+    const isShort = (key: PublicKey): boolean =>
+      (key.certifies ?? key).format === "ssh-rsa" && key.bits < (login.options.minRsaBits ?? RSA_BITS.default);
     return {
       begin() {
         if (keys === undefined) {
@@ -105,8 +118,9 @@ export const clientPublickey: ClientMethod = {
             const isSingle = keys.every(
               (one) => supported(one).length === 0 || equalBytes(plainBlob(one.identity), plainBlob(key.identity)),
             );
+            const { privateKey, isQueried = !isSingle || privateKey === undefined } = key.identity;
             // Never host-bound: it may leave before the server's extensions arrive.
-            if (isSingle && key.identity.privateKey !== undefined) sign(login, { key, algorithm, hostKey: undefined });
+            if (!isQueried) sign(login, { key, algorithm, hostKey: undefined });
             else query(login, { key, algorithm });
             return true;
           }
@@ -116,8 +130,12 @@ export const clientPublickey: ClientMethod = {
         (keys ?? [])
           .filter((key) => key.tried.size === 0 && key.state !== "over" && supported(key).length === 0)
           .map(({ identity }) => {
-            const names = identity.publicKey.algorithms.map((algorithm) => algorithm.name).join(", ");
-            return `skipped ${describeKey(identity, login.options)} because the server supports none of its algorithms (${names})`;
+            const { algorithms, bits } = identity.publicKey;
+            const names = algorithms.map((algorithm) => algorithm.name).join(", ");
+            const why = isShort(identity.publicKey)
+              ? `it has ${bits} bits, fewer than \`minRsaBits\``
+              : `the server supports none of its algorithms (${names})`;
+            return `skipped ${describeKey(identity, login.options)} because ${why}`;
           }),
     };
   },
@@ -260,9 +278,9 @@ export const serverPublickey: ServerMethod = {
     const sent: LoginKey = { algorithm: algorithmName, publicKey: copyBytes(blob) };
     const publicKey = algorithm === undefined ? sent.publicKey : inKeyFormat(sent.publicKey, algorithm);
     const signedData = userauthSignedData(options.sessionId, subject, { ...sent, hostKey });
-    const refuseQuery = (): void => {
+    const refuseQuery = (methods?: readonly string[]): void => {
       progress.countRefusedQuery();
-      attempt.refuse();
+      attempt.refuse(methods);
     };
     // Verification runs before the user name is looked up, so the time of the reply does not reveal which users exist.
     const isKey = algorithm !== undefined && keyFormat(publicKey) === algorithm.keyFormat;
@@ -274,13 +292,17 @@ export const serverPublickey: ServerMethod = {
       /* rule: host-bound-key */ (hostKey !== undefined && !isHostKey(hostKey, options)) ||
       /* rule: login-authority-algorithm */ !isAcceptedAuthority(key, options);
     if (isRefused) return signature === undefined ? refuseQuery() : attempt.fail();
-    const type = signature === undefined ? "query" : "publickey";
+    const proof =
+      signature === undefined
+        ? ({ type: "query" } as const)
+        : ({ type: "publickey", signature: copyBytes(signature), signedData } as const);
     // rule: asked-key
-    attempt.ask({ type, ...key } satisfies ServerKeyAsk, (answer) => {
-      if (type === "publickey") return attempt.judge({ method: name, ...key }, answer);
-      if (typeof answer !== "boolean") throw invalidAnswer("query");
-      if (answer) attempt.reply(SSH_MSG_USERAUTH_PK_OK.encode(sent));
-      else refuseQuery();
+    attempt.ask({ ...proof, ...key } satisfies ServerKeyAsk, (answer) => {
+      if (proof.type === "publickey") return attempt.judge({ method: name, ...key }, answer);
+      if (answer === true) attempt.reply(SSH_MSG_USERAUTH_PK_OK.encode(sent));
+      else if (answer === false) refuseQuery();
+      else if (isRefusal(answer)) refuseQuery(answer.failure);
+      else throw invalidAnswer("query");
     });
   },
 };

@@ -17,7 +17,7 @@ export interface LoginKey extends SignatureFacts {
 /** One factor that a client has proved. A "publickey" factor holds the key whose signature was verified, or its certificate. */
 export type Factor =
   | ({ readonly method: "publickey" } & LoginKey)
-  | { readonly method: "password" | "keyboard-interactive" }
+  | { readonly method: "none" | "password" | "keyboard-interactive" }
   /** A method of the application. `details` is what the method says about the client. */
   | { readonly method: "other"; readonly name: string; readonly details: unknown };
 
@@ -32,9 +32,15 @@ export interface LoginSubject {
 
 /**
  * Decision of the application about a login. "success" admits the user, "failure" refuses. `partial` accepts this factor and requires one
- * of the named methods next (RFC 4252 §5.1). Refuse an unknown user exactly like one with a wrong key or password.
+ * of the named methods next (RFC 4252 §5.1). `failure` refuses, and names the methods that this user may try next; it may be empty. Refuse
+ * an unknown user exactly like one with a wrong key or password.
  */
-export type LoginVerdict = "success" | "failure" | { readonly partial: readonly string[] };
+export type LoginVerdict = "success" | "failure" | { readonly partial: readonly string[] } | LoginRefusal;
+
+/** A refusal that names the methods that can continue (RFC 4252 §5.1), in place of those offered before. */
+export interface LoginRefusal {
+  readonly failure: readonly string[];
+}
 
 /** Options of a server that its login methods read. */
 export interface ServerLoginOptions {
@@ -67,6 +73,8 @@ export interface ServerAttempt {
   readonly limits: AuthLimits;
   readonly subject: LoginSubject;
   readonly progress: AttemptCounts;
+  /** Whether the method is among those that can continue. */
+  readonly isOffered: boolean;
   /**
    * Asks the application: emits `ask` as an event with a token and the subject. `answered` gets the answer, whose type it must check. The
    * ask stays open if `answered` throws `usage`.
@@ -76,12 +84,15 @@ export interface ServerAttempt {
   send(payload: Uint8Array, received: (payload: Uint8Array) => void): void;
   /** Ends the request with a message of the method. The client goes on with another request. */
   reply(payload: Uint8Array): void;
-  /** Ends the request with the application's verdict about `factor`. Throws `usage` for an invalid verdict. */
-  judge(factor: Factor, verdict: unknown): void;
+  /**
+   * Ends the request with the application's verdict about `factor`. A failure counts as a failed attempt, unless the caller has "counted"
+   * it. Throws `usage` for an invalid verdict.
+   */
+  judge(factor: Factor, verdict: unknown, counts?: "counted"): void;
   /** Refuses the request, and counts a failed attempt. */
   fail(): void;
-  /** Refuses the request. The caller has counted it. */
-  refuse(): void;
+  /** Refuses the request. The caller has counted it. `methods` are those that can continue; default as before. */
+  refuse(methods?: readonly string[]): void;
 }
 
 /** Counts of what a client may repeat. Each throws `auth-limit` beyond its limit. */

@@ -45,6 +45,11 @@ export class AuthProgress implements AttemptCounts {
     return { userName, serviceName, factors: this.#factors };
   }
 
+  /** Sets the methods that can continue, until the next partial success or change of user. */
+  offer(methods: readonly string[]): void {
+    this.#canContinue = methods;
+  }
+
   /** Records a partial success: one of `canContinue` must follow. */
   advance(factors: readonly Factor[], canContinue: readonly string[]): void {
     this.#factors = factors;

@@ -12,7 +12,8 @@ export interface ServerAuthOptions extends ServerLoginOptions {
   readonly loginMethods: readonly ServerMethod[];
   /**
    * Names of the methods offered to clients: the same for every user, known or not. To require another factor of one user, answer with a
-   * `partial` verdict, which may name any of `loginMethods`.
+   * `partial` verdict, which may name any of `loginMethods`. With "none" among them, a login without proof is asked about instead of
+   * refused; clients are never told of that one (RFC 4252 §5.2).
    */
   readonly methods: readonly string[];
   /** Banner sent to every client before it logs in (RFC 4252 §5.4). */

@@ -13,7 +13,7 @@ import {
   staleAnswer,
 } from "@nacre/wire";
 import { AUTH_LIMITS, type AuthLimits } from "../limits.ts";
-import { outOfTurn } from "../methods/messages.ts";
+import { isNames, isRefusal, outOfTurn } from "../methods/messages.ts";
 import type { LoginSubject, LoginVerdict, ServerAttempt, ServerMethod } from "../methods/server-method.ts";
 import { SERVICE_CONNECTION, SERVICE_USERAUTH } from "../services.ts";
 import { AuthProgress } from "./auth-progress.ts";
@@ -169,6 +169,7 @@ export class ServerAuth {
       limits: this.#limits,
       subject,
       progress,
+      isOffered: progress.canContinue.includes(method.name),
       ask: (ask, answered) => {
         expectTurn();
         const token = askToken(ask.type);
@@ -185,15 +186,16 @@ export class ServerAuth {
         end();
         this.#options.sink.write(payload);
       },
-      judge: (factor, verdict) => {
+      judge: (factor, verdict, counts) => {
         checkVerdict(verdict);
         end();
         const factors = subject.factors.concat(factor);
         if (verdict === "success") {
           this.#options.sink.write(SSH_MSG_USERAUTH_SUCCESS.encode({}));
           this.#finish({ type: "success", ...subject, factors });
-        } else if (verdict === "failure") {
-          this.#fail();
+        } else if (verdict === "failure" || "failure" in verdict) {
+          if (counts !== "counted") progress.countFailure();
+          this.#refuse(verdict === "failure" ? undefined : verdict.failure);
         } else {
           progress.advance(factors, verdict.partial);
           this.#sendFailure(true);
@@ -201,11 +203,12 @@ export class ServerAuth {
       },
       fail: () => {
         end();
-        this.#fail();
+        progress.countFailure();
+        this.#refuse();
       },
-      refuse: () => {
+      refuse: (methods) => {
         end();
-        this.#sendFailure(false);
+        this.#refuse(methods);
       },
     };
     const expectTurn = (): void => {
@@ -214,13 +217,16 @@ export class ServerAuth {
     return attempt;
   }
 
-  #fail(): void {
-    this.#progress.countFailure();
+  /** `methods`: those that can continue; default as before. */
+  #refuse(methods?: readonly string[]): void {
+    if (methods !== undefined) this.#progress.offer(methods);
     this.#sendFailure(false);
   }
 
   #sendFailure(partialSuccess: boolean): void {
-    const authenticationsThatCanContinue = this.#progress.canContinue;
+    const isUnlisted = (one: string): boolean =>
+      this.#options.loginMethods.some((method) => method.name === one && method.isUnlisted === true);
+    const authenticationsThatCanContinue = this.#progress.canContinue.filter((one) => !isUnlisted(one));
     this.#options.sink.write(SSH_MSG_USERAUTH_FAILURE.encode({ authenticationsThatCanContinue, partialSuccess }));
   }
 
@@ -257,8 +263,12 @@ export class ServerAuth {
 /** Throws `usage` unless the answer of the application is a verdict. */
 function checkVerdict(verdict: unknown): asserts verdict is LoginVerdict {
   const partial = (verdict as { readonly partial?: unknown } | null | undefined)?.partial;
-  if (verdict !== "success" && verdict !== "failure" && !(Array.isArray(partial) && partial.length > 0))
-    throw new SshError("usage", "a verdict must be `success`, `failure` or `partial` with at least one method");
+  const isPartial = isNames(partial) && partial.length > 0;
+  if (verdict !== "success" && verdict !== "failure" && !isPartial && !isRefusal(verdict))
+    throw new SshError(
+      "usage",
+      "a verdict must be `success`, `failure`, `partial` with at least one method, or `failure` with a list of methods",
+    );
 }
 
 function unavailable(serviceName: string): SshError {

@@ -1,3 +1,4 @@
+import type { SignatureAlgorithm } from "@nacre/keys/internal";
 import type { TransportAlgorithms } from "@nacre/transport";
 import { escapeText } from "@nacre/wire";
 import { findAlgorithms, isAlgorithmName } from "./algorithm-table.ts";
@@ -92,6 +93,14 @@ function chooseList(
   if (sign === "+") return unique([...usual, ...listed]);
   if (sign === "^") return unique([...listed, ...usual]);
   return sign === "-" ? usual.filter((one) => !listed.includes(one)) : unique(listed);
+}
+
+/** Returns the algorithms with another least size of RSA keys in bits; without one, as they are. */
+export function withMinRsaBits(
+  algorithms: readonly SignatureAlgorithm[],
+  bits: number | undefined,
+): readonly SignatureAlgorithm[] {
+  return bits === undefined ? algorithms : algorithms.map((one) => one.withMinRsaBits?.(bits) ?? one);
 }
 
 /** Removes algorithms whose name is in the list before. */

@@ -35,9 +35,8 @@ const EFFECTS: Effects = {
   requiredRSASize: {
     keyword: "RequiredRSASize",
     outcome: "fail",
-    // Shorter keys are always refused.
     applies: (bits) => bits > 2048,
-    reason: "RSA keys have 2048 bits or more, and no other bound can be set",
+    reason: "set `minRsaBits` of `connect`",
   },
   pkcs11Provider: {
     keyword: "PKCS11Provider",

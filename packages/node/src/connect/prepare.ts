@@ -50,11 +50,13 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
   const algorithms = offeredAlgorithms({
     algorithms: chooseAlgorithms(options.algorithms, await defaultsOf(options.crypto)),
     wasm: options.wasm,
+    minRsaBits: options.minRsaBits,
   });
   const files = Promise.all([
     decideHostKey(options, algorithms, { port, warn, signal, address: () => prepared?.address }),
     loadIdentities({
-      identities: options.identities,
+      // `nextLogin` names its keys itself.
+      identities: options.nextLogin === undefined ? options.identities : [],
       files: options.identityFiles,
       certificateFiles: options.certificateFiles,
       identitiesOnly: options.identitiesOnly,
@@ -63,6 +65,7 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
       addKeysToAgent: options.addKeysToAgent,
       passphrase: options.passphrase,
       crypto: options.crypto,
+      minRsaBits: options.minRsaBits,
       random,
       warn,
       home: accountHome(),

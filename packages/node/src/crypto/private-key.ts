@@ -6,6 +6,7 @@ import {
   ecdsaPrivateKeyWith,
   ed25519PrivateKeyWith,
   findKeyFormat,
+  type KeyBounds,
   type KeyMaker,
   type PrivateKey,
   type PrivateKeyFields,
@@ -61,8 +62,12 @@ function ecdsa(curve: EcdsaCurve, hash: string): NodeKeyMaker<EcdsaValues> {
 const rsa: NodeKeyMaker<RsaFields> = {
   name: "ssh-rsa",
   isSupported: () => true,
-  make: (fields) =>
-    rsaPrivateKeyWith(fields, (checked) => signing(checked, (algorithm) => algorithm.replace("rsa-sha2-", "sha"))),
+  make: (fields, bounds) =>
+    rsaPrivateKeyWith(
+      fields,
+      (checked) => signing(checked, (algorithm) => algorithm.replace("rsa-sha2-", "sha")),
+      bounds,
+    ),
 };
 
 const MAKERS: readonly NodeKeyMaker[] = [
@@ -78,9 +83,9 @@ const MAKERS: readonly NodeKeyMaker[] = [
  * nonces combine the key, the message and OpenSSL's randomness, so signatures of equal data differ; the random source is ignored. Throws
  * `key-unsupported` for another format, `key-malformed` or `key-weak`.
  */
-export function nodePrivateKey(values: PrivateKeyFields | PrivateKeyValues): PrivateKey {
+export function nodePrivateKey(values: PrivateKeyFields | PrivateKeyValues, bounds?: KeyBounds): PrivateKey {
   const maker = findKeyFormat(MAKERS, values.format);
-  return maker.isSupported() ? maker.make(values) : portable("keys").privateKeyFromFields(values);
+  return maker.isSupported() ? maker.make(values, bounds) : portable("keys").privateKeyFromFields(values, bounds);
 }
 
 function signing(

@@ -7,6 +7,7 @@ import {
   ecdsaNistp521Format,
   ed25519Format,
   formatName,
+  type KeyBounds,
   type KeyFormat,
   publicJwk,
   readEcdsaScalars,
@@ -123,11 +124,11 @@ function ecdsa(hash: string, curve: EcdsaCurve, format: KeyFormat): SignatureAlg
   );
 }
 
-function rsa(name: string, hash: string): SignatureAlgorithm {
-  return onNode(
+function rsa(name: string, hash: string, bounds?: KeyBounds): SignatureAlgorithm {
+  const algorithm = onNode(
     name,
     rsaFormat,
-    (blob) => rsaFormat.check(blob),
+    (blob) => rsaFormat.check(blob, bounds),
     (key, data, blob, bits) => {
       const length = Math.ceil(bits / 8);
       // rule: rsa-signature-length
@@ -138,4 +139,5 @@ function rsa(name: string, hash: string): SignatureAlgorithm {
       return verify(hash, data, key, padded);
     },
   );
+  return { ...algorithm, withMinRsaBits: (bits) => rsa(name, hash, { minRsaBits: bits }) };
 }

@@ -24,6 +24,8 @@ export type PassphraseSource =
 export interface FileOptions extends AddingOptions {
   readonly passphrase: PassphraseSource | undefined;
   readonly crypto: CryptoChoice | undefined;
+  /** Least size of RSA keys in bits; default 2,048. */
+  readonly minRsaBits?: number | undefined;
   /** Home folder of the account that runs this process. If `undefined`, there are no default key files. */
   readonly home: string | undefined;
   /** Whether `id_x-cert.pub` is looked for beside `id_x`. As in ssh(1), not if certificates are named. */
@@ -164,7 +166,7 @@ async function openIdentity(
     if (publicHalf === undefined) await assertPrivate(expandHome(file, options.home));
     let opened: PrivateKeyFile;
     try {
-      opened = await openKeyFile(bytes, options.crypto);
+      opened = await openKeyFile(bytes, options.crypto, options.minRsaBits);
     } catch (cause) {
       // That of a security key needs no file beside it, and must not stop a login with another key.
       const inside = publicHalf === undefined ? securityKeyIn(bytes) : undefined;
@@ -245,13 +247,13 @@ function lockedIdentity(
 async function unlock(
   file: string,
   opened: EncryptedKeyFile,
-  { passphrase: source, crypto, signal }: FileOptions,
+  { passphrase: source, crypto, minRsaBits, signal }: FileOptions,
 ): Promise<UnlockedKey | undefined> {
   for (let attempt = 1; ; attempt++) {
     const passphrase = typeof source === "function" ? await source(file, attempt) : source;
     if (passphrase === undefined) return undefined;
     try {
-      return await decryptKey(opened, passphrase, crypto, signal);
+      return await decryptKey(opened, passphrase, crypto, { minRsaBits, signal });
     } catch (error) {
       const again = typeof source === "function" && attempt < PASSPHRASE_ATTEMPTS;
       if (!again || !(error instanceof SshError) || !isPassphraseError(error)) throw error;

@@ -5,9 +5,9 @@ import {
   type PrivateKeyFile,
   type UnlockedKey,
 } from "@nacre/keyfiles/internal";
-import type { PrivateKey } from "@nacre/keys/internal";
+import { type PrivateKey, RSA_BITS } from "@nacre/keys/internal";
 import { SshError } from "@nacre/wire";
-import { checkKeyText, checkOptions, inSlices, type OptionRows, passphraseNeeded } from "nacre/extend";
+import { checkKeyText, checkMinRsaBits, checkOptions, inSlices, type OptionRows, passphraseNeeded } from "nacre/extend";
 import { type CryptoChoice, nodePrivateKey } from "../crypto/private-key.ts";
 
 /** Options of {@link privateKey}. */
@@ -16,9 +16,15 @@ export interface PrivateKeyOptions {
   readonly passphrase?: string | undefined;
   /** Signature implementation; default `"node"`. */
   readonly crypto?: CryptoChoice | undefined;
+  /** Least size of an RSA key in bits, from 1,024; default 2,048. */
+  readonly minRsaBits?: number | undefined;
 }
 
-const PRIVATE_KEY_OPTIONS: OptionRows<PrivateKeyOptions> = { passphrase: "string", crypto: ["node", "noble"] };
+const PRIVATE_KEY_OPTIONS: OptionRows<PrivateKeyOptions> = {
+  passphrase: "string",
+  crypto: ["node", "noble"],
+  minRsaBits: { check: checkMinRsaBits },
+};
 
 /**
  * Returns the private key in the text of a key file, for `identities` and `hostKeys`. Use it for keys from an environment variable or a
@@ -27,11 +33,11 @@ const PRIVATE_KEY_OPTIONS: OptionRows<PrivateKeyOptions> = { passphrase: "string
 export async function privateKey(text: string | Uint8Array, options: PrivateKeyOptions = {}): Promise<PrivateKey> {
   checkOptions(options, PRIVATE_KEY_OPTIONS, "`privateKey`");
   checkKeyText(text);
-  const { passphrase, crypto } = options;
-  const opened = await openKeyFile(text, crypto);
+  const { passphrase, crypto, minRsaBits } = options;
+  const opened = await openKeyFile(text, crypto, minRsaBits);
   if (!opened.encrypted) return opened.privateKey;
   if (passphrase === undefined) throw passphraseNeeded();
-  return (await decryptKey(opened, passphrase, crypto)).privateKey;
+  return (await decryptKey(opened, passphrase, crypto, { minRsaBits })).privateKey;
 }
 
 /**
@@ -41,12 +47,13 @@ export async function privateKey(text: string | Uint8Array, options: PrivateKeyO
 export async function openKeyFile(
   bytes: Uint8Array | string,
   crypto: CryptoChoice | undefined,
+  minRsaBits: number = RSA_BITS.default,
 ): Promise<PrivateKeyFile> {
-  const plain = crypto === "noble" ? undefined : openPlainPrivateKey(bytes, nodePrivateKey);
+  const plain = crypto === "noble" ? undefined : openPlainPrivateKey(bytes, nodePrivateKey, { minRsaBits });
   if (plain !== undefined) return plain;
-  const opened = (await import("@nacre/keyfiles")).openPrivateKey(bytes);
+  const opened = (await import("@nacre/keyfiles")).openPrivateKey(bytes, { minRsaBits });
   if (opened.encrypted || crypto === "noble") return opened;
-  return { ...opened, privateKey: nodePrivateKey(opened.privateKey.fields) };
+  return { ...opened, privateKey: nodePrivateKey(opened.privateKey.fields, { minRsaBits }) };
 }
 
 /**
@@ -67,8 +74,8 @@ export async function decryptKey(
   file: EncryptedKeyFile,
   passphrase: string,
   crypto: CryptoChoice | undefined,
-  signal?: AbortSignal,
+  { minRsaBits, signal }: { readonly minRsaBits?: number | undefined; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<UnlockedKey> {
   const { privateKey, comment } = await inSlices(file.decrypt(passphrase), signal);
-  return { privateKey: crypto === "noble" ? privateKey : nodePrivateKey(privateKey.fields), comment };
+  return { privateKey: crypto === "noble" ? privateKey : nodePrivateKey(privateKey.fields, { minRsaBits }), comment };
 }

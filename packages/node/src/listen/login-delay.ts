@@ -1,8 +1,8 @@
-import { type Authenticate, isThenable, type Login, type LoginDecision } from "nacre/extend";
+import { type Authenticate, isRefusal, isThenable, type Login, type LoginDecision } from "nacre/extend";
 
 /**
- * Delays each refusal of a login by the number of milliseconds that `delayOf` returns. Key queries are not delayed. `stop` releases all
- * delayed answers.
+ * Delays each refusal of a login by the number of milliseconds that `delayOf` returns. Key queries and logins without proof guess nothing
+ * and are not delayed. `stop` releases all delayed answers.
  */
 export function delayRefusals(
   authenticate: Authenticate,
@@ -28,7 +28,7 @@ export function delayRefusals(
   const judge = (login: Login, decision: LoginDecision): LoginDecision | Promise<LoginDecision> => {
     // An untyped callback may refuse with null or undefined.
     // rule: hold-refusal
-    if (!decision) return holdRefusal(login).then(() => decision);
+    if (!decision || isRefusal(decision)) return holdRefusal(login).then(() => decision);
     return decision;
   };
   const fail = async (login: Login, error: unknown): Promise<never> => {
@@ -37,7 +37,7 @@ export function delayRefusals(
   };
   return {
     authenticate: (login) => {
-      if ("signed" in login && !login.signed) return authenticate(login);
+      if (login.method === "none" || ("signed" in login && !login.signed)) return authenticate(login);
       try {
         const answer = authenticate(login);
         // An immediate answer stays one: the reply then leaves with SERVICE_ACCEPT, in one write.

@@ -194,7 +194,7 @@ export class SshServer implements AsyncDisposable {
       sources.settled(source);
     };
     const log = (event: ServerEvent): void => {
-      if (event.type === "login-refused") attempted = true;
+      if (event.type === "login-refused" && event.method !== "none") attempted = true;
       if (event.type === "closed" && waiting) {
         const offence = offenceOf(event.error, attempted);
         if (offence !== undefined) sources.penalise(source, offence, performance.now());

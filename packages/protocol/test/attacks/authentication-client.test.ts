@@ -1,4 +1,4 @@
-import type { Identity } from "@nacre/auth";
+import { type ChosenAttempt, clientNone, clientPassword, type Identity } from "@nacre/auth";
 import { generateEd25519 } from "@nacre/keys";
 import * as message from "@nacre/testing/attacks/messages";
 import { userKey } from "@nacre/testing/attacks/protocol-target";
@@ -228,3 +228,42 @@ function keyring(count: number): Identity[] {
     return { publicKey: privateKey.publicKey, privateKey };
   });
 }
+
+test("chosen attempts · client", () => {
+  // A server that refuses without end gets a bounded number of attempts, however the application chooses.
+  let asked = 0;
+  const password = { method: clientPassword, options: { password: "fixed" } } as const;
+  const target = new ClientTarget({
+    client: { identities: [], asksAttempts: true, limits: { chosenAttempts: 5 } },
+    onEvent(event, machine) {
+      if (event.type === "next-attempt" && ++asked <= 20) machine.auth.answer(event.token, password);
+      if (event.type === "password") machine.auth.answer(event.token, SECRET);
+    },
+  }).service();
+  for (let refusal = 0; refusal < 10 && target.error === undefined; refusal++)
+    target.peer.send(message.authFailure("password"));
+  target.expectClosed("auth-failed");
+  expect([asked, target.sent.filter((number) => number === 50)]).toEqual([5, [50, 50, 50, 50, 50]]);
+
+  // A false server gets no password, although the application chooses one.
+  const attempts: (ChosenAttempt | undefined)[] = [password, { method: clientNone, options: {} }, undefined];
+  const restricted = new ClientTarget({
+    client: { identities: [], asksAttempts: true },
+    onEvent(event, machine) {
+      if (event.type === "verify-host-key") machine.answerHostKey(event.token, "restricted");
+      if (event.type === "next-attempt") machine.auth.answer(event.token, attempts.shift());
+      if (event.type === "password") machine.auth.answer(event.token, SECRET);
+      return event.type === "verify-host-key";
+    },
+  }).service();
+  restricted.peer.send(message.authFailure("password"));
+  restricted.expectClosed("auth-failed");
+  expect(restricted.sent.filter((number) => number === 50)).toHaveLength(1);
+  expect(restricted.eventsOf("password")).toEqual([]);
+
+  // An application that does not choose has the time of the login.
+  const mute = new ClientTarget({ client: { identities: [], asksAttempts: true } }).service();
+  for (let seconds = 0; seconds < 119; seconds++) mute.advance(1000).peer.send(message.ignore(1));
+  expect(mute.error).toBeUndefined();
+  mute.advance(1000).expectClosed("auth-timeout");
+});

@@ -1,4 +1,5 @@
 import { type PrivateKey } from "@nacre/keys";
+import type { ServerProtocol, ServerProtocolEvent } from "@nacre/protocol";
 import { keyQuery, noneLogin, passwordLogin, signedLogin } from "@nacre/testing/attacks/logins";
 import * as message from "@nacre/testing/attacks/messages";
 import { hostKey, otherHostKey as otherKey, userKey } from "@nacre/testing/attacks/protocol-target";
@@ -21,6 +22,13 @@ const SUCCESS = 52;
 const signed = (target: ServerTarget, key: PrivateKey, change: Parameters<typeof signedLogin>[2] = {}): Uint8Array =>
   signedLogin(target.peer.sessionId, key, change);
 const tampered = (key: PrivateKey) => (data: Uint8Array) => key.sign("ssh-ed25519", data.toReversed(), seededRandom(1));
+
+/** An application that accepts every login. */
+function acceptEverything(event: ServerProtocolEvent, machine: ServerProtocol): boolean {
+  if (!("method" in event)) return false;
+  machine.auth.answer(event.token, event.type === "query" ? true : "success");
+  return true;
+}
 
 /** Asserts that no user is authenticated and no connection event occurred. */
 function expectOutside(target: ServerTarget): void {
@@ -284,3 +292,53 @@ function withChange(
 ): Uint8Array {
   return SSH_MSG_USERAUTH_REQUEST.encode({ ...SSH_MSG_USERAUTH_REQUEST.decode(payload), ...change });
 }
+
+test("logins without proof · server", () => {
+  // Without the method's name, an application that would accept everything is not even asked.
+  const accepting = { onEvent: acceptEverything };
+  for (const methods of [["publickey"], ["publickey", "password", "keyboard-interactive"], []]) {
+    const target = new ServerTarget({ ...accepting, server: { methods } }).service();
+    target.peer.send(noneLogin(), noneLogin({ userName: "root" }));
+    expectOutside(target);
+    expect(target.eventsOf("none")).toEqual([]);
+  }
+  // With it, none of what is after the first request is free.
+  const refusing = new ServerTarget({
+    server: { methods: ["none", "publickey"] },
+    onEvent: (event, machine) => event.type === "none" && (machine.auth.answer(event.token, "failure"), true),
+  }).service();
+  for (let attempt = 0; attempt < 10 && refusing.error === undefined; attempt++) refusing.peer.send(noneLogin());
+  refusing.expectClosed("auth-limit");
+  expectOutside(refusing);
+  expect(refusing.eventsOf("none")).toHaveLength(6);
+  // The name is never told.
+  for (const payload of refusing.peer.received.filter(([number]) => number === FAILURE))
+    expect(SSH_MSG_USERAUTH_FAILURE.decode(payload).authenticationsThatCanContinue).toEqual(["publickey"]);
+});
+
+test("empty user names · server", () => {
+  // The empty name is another user: what was proved before does not count, and the change is a failed attempt.
+  const target = new ServerTarget({
+    onEvent(event, machine) {
+      if (event.type !== "publickey") return false;
+      machine.auth.answer(event.token, event.factors.length > 0 ? "success" : { partial: ["publickey"] });
+      return true;
+    },
+  }).service();
+  const keys = [userKey, otherKey];
+  target.peer.send(signed(target, keys[0]!), signed(target, keys[1]!, { userName: "" }));
+  expectOutside(target);
+  expect(target.eventsOf("publickey").map(({ userName, factors }) => [userName, factors.length])).toEqual([
+    ["alice", 0],
+    ["", 0],
+  ]);
+  target.peer.send(signed(target, keys[1]!));
+  expectOutside(target);
+
+  const changing = new ServerTarget({ hold: ["none"] }).service();
+  const users = ["", "alice", "", "alice", "", "alice", ""];
+  for (const userName of users)
+    if (changing.error === undefined) changing.peer.send(keyQuery(userKey.publicKey, { userName }));
+  changing.expectClosed("auth-limit");
+  expectOutside(changing);
+});

@@ -1,4 +1,4 @@
-import type { ClientAsk } from "@nacre/auth";
+import type { ChosenAttempt, ClientAsk } from "@nacre/auth";
 import { ClientProtocol, type ClientProtocolEvent, type ClientProtocolOptions } from "@nacre/protocol";
 import { transportSettings } from "@nacre/transport";
 import { SshError } from "@nacre/wire";
@@ -17,7 +17,8 @@ import { withCaller } from "../../with-caller.ts";
 import { chosenMethods } from "../chosen-methods.ts";
 import type { ConnectEvent } from "./events.ts";
 import { type ClientLoginContext, type ClientLoginMethod, identityOf } from "./method.ts";
-import type { ClientProvider, ConnectOptions } from "./options.ts";
+import { answersOf, completeAttempt, type LoginAttempt } from "./next-login.ts";
+import type { ClientProvider, ConnectOptions, LoginOptions } from "./options.ts";
 
 /** Logs a client in: passes the asks of the protocol machine to the application. */
 export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
@@ -31,22 +32,20 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
   #parts: readonly ClientPart[] = [];
   #peerVersion = "";
   #hostKey: HostKey | undefined;
+  readonly #methods: readonly ClientLoginMethod[];
   /** Functions that answer the asks of login methods, by method. */
-  readonly #answers: ReadonlyMap<string, ((ask: ClientAsk) => unknown) | undefined>;
+  readonly #answers = new Map<string, ((ask: ClientAsk) => unknown) | undefined>();
+  /** The attempt that `nextLogin` chose last. */
+  #attempt: LoginAttempt | undefined;
   /** Tells login methods that the login is over. */
   readonly #login = new AbortController();
 
   constructor(duplex: Duplex, options: ConnectOptions & ClientProvider) {
     this.#options = options;
     this.lossOf = options.lossOf;
-    const methods = chosenMethods(options.methods, options.loginMethods);
-    const login: ClientLoginContext = {
-      options,
-      findIdentities: async () => options.findIdentities?.(this.#machine.serverProof!, this.#login.signal) ?? [],
-      signal: this.#login.signal,
-    };
-    this.#answers = new Map(methods.map(({ method, application }) => [method.name, application?.(login)]));
-    this.#machine = new ClientProtocol(sessionOptions(options, methods));
+    this.#methods = chosenMethods(options.methods, options.loginMethods);
+    for (const method of this.#methods) this.#useMethod(method, options);
+    this.#machine = new ClientProtocol(sessionOptions(options, this.#methods));
     this.mux = new Mux<ClientProtocolEvent>(duplex, this.#machine, this);
   }
 
@@ -151,6 +150,15 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
       case "disconnect":
         this.#tell(event);
         return;
+      case "next-attempt": {
+        const { token, methods, partialSuccess } = event;
+        const failed = partialSuccess ? undefined : this.#attempt;
+        this.#ask(
+          () => options.nextLogin!({ methods, partialSuccess, failed }),
+          (attempt) => this.#machine.auth.answer(token, attempt === undefined ? undefined : this.#complete(attempt)),
+        );
+        return;
+      }
       default:
         if ("method" in event)
           this.#ask(
@@ -173,6 +181,24 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
 
   get #engine(): Engine<ClientProtocolEvent> {
     return this.mux.engine;
+  }
+
+  /** Lets the application's part of the method answer its asks. */
+  #useMethod({ method, application }: ClientLoginMethod, options: LoginOptions): void {
+    const { findIdentities } = this.#options;
+    const login: ClientLoginContext = {
+      options,
+      findIdentities: async () => findIdentities?.(this.#machine.serverProof!, this.#login.signal) ?? [],
+      signal: this.#login.signal,
+    };
+    this.#answers.set(method.name, application?.(login));
+  }
+
+  #complete(attempt: LoginAttempt): ChosenAttempt {
+    const { method, options, chosen } = completeAttempt(attempt, this.#options, this.#methods);
+    this.#attempt = attempt;
+    this.#useMethod(method, options);
+    return chosen;
   }
 
   #beginUsers(): void {
@@ -239,11 +265,11 @@ function sessionOptions(
     fingerprint: shownFingerprint(options),
     random: options.random ?? platformRandom,
     connecting: options.connecting,
-    userName: options.user,
+    ...answersOf(options),
+    minRsaBits: options.minRsaBits,
+    asksAttempts: options.nextLogin !== undefined,
     identities: options.findIdentities === undefined ? (options.identities ?? []).map(identityOf) : undefined,
-    password: typeof options.password === "string" ? "fixed" : options.password !== undefined,
     loginMethods: methods.map(({ method }) => method),
-    keyboardInteractive: options.prompts !== undefined || (options.password !== undefined && "password"),
     ...(options.limits && { limits: options.limits }),
     ...transportSettings(options),
     trace: madeTrace(options.trace),

@@ -2,7 +2,16 @@ import type { HostCertificateProblem, PrivateKey, PublicKey } from "@nacre/keys/
 import { type KeyLogPort, type Limits, PROTOCOL_LIMITS, type ProtocolTrace, type TracePort } from "@nacre/protocol";
 import type { ServerProof, TransportOptions, TransportSettings } from "@nacre/transport";
 import type { Bytes, Overrides, Prompt, RandomSource, SshError } from "@nacre/wire";
-import { checkHandlers, checkHostKey, checkKey, checkLimits, checkSignal, checkUser } from "../../check.ts";
+import {
+  checkHandlers,
+  checkHostKey,
+  checkKey,
+  checkLimits,
+  checkMinRsaBits,
+  checkSignal,
+  checkSoftwareVersion,
+  checkUser,
+} from "../../check.ts";
 import type { PeerOpen } from "../../mux/peer-asks.ts";
 import type { AlgorithmOptions, CryptoProvider } from "../../options/algorithms.ts";
 import type { ScopedRows } from "../../options/schema.ts";
@@ -11,6 +20,7 @@ import { CLIENT_CHANNELS, type HostKey } from "../../users/client/client.ts";
 import type { LoginMethod } from "../chosen-methods.ts";
 import type { ConnectEvent } from "./events.ts";
 import type { ClientLoginMethod } from "./method.ts";
+import type { NextLogin } from "./next-login.ts";
 import type { ClientUsers } from "./users.ts";
 
 /** A host key, and the host that the program connects to. */
@@ -120,6 +130,18 @@ export interface ConnectOptions extends TransportSettings, LoginOptions {
    */
   readonly methods?: readonly (LoginMethod | "none" | ClientLoginMethod)[] | undefined;
   /**
+   * Chooses each attempt to log in, in place of `identities` and the order of `methods`: a method, its user and its answers. It must decide
+   * within `limits.authTimeout`, which does not count the time of functions that an attempt names, such as `prompts`. At most
+   * `limits.chosenAttempts` attempts are made. After a host key that was accepted as `"restricted"`, passwords and prompts fail without
+   * being sent.
+   */
+  readonly nextLogin?: NextLogin | undefined;
+  /**
+   * Least size in bits of the server's host key and of login keys, if they are RSA keys: 1,024 to 16,384, default 2,048. A shorter login
+   * key is left out. `privateKey` has the same option, for opening one.
+   */
+  readonly minRsaBits?: number | undefined;
+  /**
    * Called with texts that the server shows before login: those of the `events` "banner" and "instruction". The text comes from the server:
    * escape it before display.
    */
@@ -178,6 +200,8 @@ export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   changePassword: { type: "function", scope: "host" },
   prompts: { type: "function", scope: "host" },
   methods: { type: "array", scope: "host" },
+  nextLogin: { type: "function", scope: "host" },
+  minRsaBits: { check: checkMinRsaBits, scope: "machine" },
   channels: {
     type: "object",
     check: (handlers) => checkHandlers(handlers, "channels", CLIENT_CHANNELS),
@@ -188,6 +212,7 @@ export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   algorithms: { type: "object", scope: "machine" },
   wasm: { type: "boolean", scope: "machine" },
   limits: { type: "object", check: (limits) => checkLimits(limits, PROTOCOL_LIMITS), scope: "machine" },
+  softwareVersion: { type: "string", check: checkSoftwareVersion, scope: "machine" },
   requireStrictKex: { type: "boolean", scope: "machine" },
   signal: { check: checkSignal, scope: "host" },
   earlyChannel: { type: "boolean", scope: "host" },

@@ -2,7 +2,7 @@ import { clientPublickey as client, type ServerKeyAsk, serverPublickey as server
 import { isPrivateKey } from "@nacre/keys/internal";
 import { whenKnown } from "../../mux/engine.ts";
 import { type ClientLoginMethod, identityOf } from "../client/method.ts";
-import type { ServerLoginMethod } from "../server/method.ts";
+import { isRefusal, type ServerLoginMethod } from "../server/method.ts";
 import type { LoginProof } from "../server/options.ts";
 
 /** Keys (RFC 4252 §7), from the option `identities` or from `findIdentities`. */
@@ -29,11 +29,13 @@ export const serverPublickey: ServerLoginMethod = {
   application: (login) => ({
     answer(ask) {
       // A method gets only its own asks.
-      const { type, algorithm, publicKey, certificate, flags, counter, origin } = ask as ServerKeyAsk;
-      const signed = type === "publickey";
+      const given = ask as ServerKeyAsk;
+      const { algorithm, publicKey, certificate, flags, counter, origin } = given;
+      const signed = given.type === "publickey";
       const facts = {
         algorithm,
         signed,
+        ...(signed && { signature: given.signature, signedData: given.signedData }),
         ...(flags !== undefined && { flags }),
         ...(counter !== undefined && { counter }),
         ...(origin !== undefined && { origin }),
@@ -43,7 +45,7 @@ export const serverPublickey: ServerLoginMethod = {
           ? /* rule: certificate-login */ { method: "certificate", certificate, ...facts }
           : { method: "publickey", publicKey, fingerprint: login.fingerprint(publicKey), ...facts };
       return whenKnown(login.decide(ask, proof), (decision) =>
-        signed ? login.verdict(ask, decision) : decision !== false,
+        signed || /* rule: refused-query */ isRefusal(decision) ? login.verdict(ask, decision) : decision !== false,
       );
     },
   }),

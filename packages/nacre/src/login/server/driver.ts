@@ -14,6 +14,7 @@ import { type Engine, reasonOf } from "../../mux/engine.ts";
 import { Mux, type MuxSide } from "../../mux/mux.ts";
 import { openChannel } from "../../mux/open-channel.ts";
 import { onAbort } from "../../on-abort.ts";
+import { withMinRsaBits } from "../../options/algorithms.ts";
 import { platformRandom } from "../../random.ts";
 import type { GrantedPermissions } from "../../users/permissions.ts";
 import type { ServerConnection } from "../../users/server/server-connection.ts";
@@ -275,9 +276,10 @@ function sessionOptions(
     ),
     loginMethods: methods.map(({ method }) => method),
     methods: (options.methods ?? ["publickey"]).map(methodName),
-    userKeys: options.userKeys ?? options.algorithms.hostKeys,
+    userKeys: withMinRsaBits(options.userKeys ?? options.algorithms.hostKeys, options.minRsaBits),
     authorityAlgorithms: options.authorityAlgorithms,
     ...(options.banner !== undefined && { banner: options.banner }),
+    greeting: options.greeting,
     limits,
     extensions: SERVER_USERS.filter((user) => user.isUsed(options)).flatMap(({ extensions = [] }) => extensions),
     announceHostKeys: options.announceHostKeys,

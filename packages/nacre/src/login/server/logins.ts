@@ -11,7 +11,7 @@ import {
   type Permissions,
 } from "../../users/permissions.ts";
 import { methodName } from "../chosen-methods.ts";
-import type { ServerLoginAnswers, ServerLoginContext, ServerLoginMethod } from "./method.ts";
+import { isRefusal, type ServerLoginAnswers, type ServerLoginContext, type ServerLoginMethod } from "./method.ts";
 import type { Authenticate, KeyDemands, Login, LoginDecision, ServerEvent } from "./options.ts";
 
 interface LoginsContext {
@@ -96,6 +96,10 @@ export class Logins {
     const judge = (answer: unknown): LoginDecision => {
       const decision = this.#checked(answer, method, mayChangePassword);
       if (decision === false) return refuse();
+      if (isRefusal(decision)) {
+        refuse();
+        return decision;
+      }
       if (this.#forcesAnother(decision, login.factors)) return refuse(anotherCommand());
       const lacking = lackingFlag(decision, login);
       return lacking === undefined ? decision : refuse(lacking);
@@ -125,7 +129,15 @@ export class Logins {
     if (decision === true || decision === false || decision === undefined || decision === null)
       return decision === true;
     if (typeof decision !== "object") throw noDecision(method);
-    const { permissions, next, changePassword, noTouchRequired, verifyRequired } = decision as Record<string, unknown>;
+    const { permissions, next, changePassword, noTouchRequired, verifyRequired, refuse, methods } = decision as Record<
+      string,
+      unknown
+    >;
+    // rule: refusal-refuses
+    if (refuse !== undefined) {
+      if (refuse !== true || !this.#areMethods(methods)) throw noDecision(method);
+      return { refuse, methods };
+    }
     if (changePassword !== undefined) {
       if (typeof changePassword !== "string" || !mayChangePassword) throw noDecision(method);
       return { changePassword };
@@ -166,6 +178,7 @@ export class Logins {
   /** Converts the decision for the authentication layer. Stores its permissions with the accepted factor. */
   #verdict(decision: LoginDecision, before: readonly Factor[]): LoginVerdict {
     if (decision === false || (typeof decision === "object" && "changePassword" in decision)) return "failure";
+    if (isRefusal(decision)) return { failure: decision.methods.map(methodName) };
     const permissions = decision !== true && "permissions" in decision ? decision.permissions : NO_PERMISSIONS;
     // rule: factor-permissions
     this.#permissions = this.#permissions.slice(0, before.length).concat(permissions);
@@ -181,7 +194,7 @@ function isFlag(value: unknown): value is boolean | undefined {
 function lackingFlag(decision: LoginDecision, login: Login): SshError | undefined {
   if (!("signed" in login) || login.flags === undefined) return undefined;
   const { noTouchRequired = false, verifyRequired = false }: KeyDemands =
-    typeof decision === "object" && !("changePassword" in decision) ? decision : {};
+    typeof decision === "object" && !("changePassword" in decision) && !isRefusal(decision) ? decision : {};
   // rule: security-key-touch
   if (!noTouchRequired && (login.flags & SIGNATURE_FLAGS.userPresent) === 0)
     return new SshError("auth-failed", "the security key was not touched, and `noTouchRequired` is not set");

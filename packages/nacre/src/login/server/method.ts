@@ -29,3 +29,8 @@ export interface ServerLoginContext {
   /** Returns the verdict for a decision, and keeps its permissions if it accepts the factor. */
   verdict(ask: ServerAsk, decision: LoginDecision): LoginVerdict;
 }
+
+/** Returns whether the decision refuses and names the methods to try next. */
+export function isRefusal(decision: LoginDecision): decision is Extract<LoginDecision, { readonly refuse: true }> {
+  return typeof decision === "object" && "refuse" in decision;
+}

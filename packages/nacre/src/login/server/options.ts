@@ -7,7 +7,7 @@ import type {
   SignatureFacts,
   SignatureNames,
 } from "@nacre/keys/internal";
-import type { KeyLogPort, Limits, ProtocolTrace, TracePort } from "@nacre/protocol";
+import { greetingLines, type KeyLogPort, type Limits, type ProtocolTrace, type TracePort } from "@nacre/protocol";
 import type { TransportSettings } from "@nacre/transport";
 import {
   type Bytes,
@@ -18,7 +18,7 @@ import {
   type RandomSource,
   type SshError,
 } from "@nacre/wire";
-import { checkKey, checkLimits, checkSignal, usage } from "../../check.ts";
+import { checkKey, checkLimits, checkMinRsaBits, checkSignal, checkSoftwareVersion, usage } from "../../check.ts";
 import { type AlgorithmOptions, type CryptoProvider, isAlgorithms } from "../../options/algorithms.ts";
 import type { OptionRows } from "../../options/schema.ts";
 import { checkRandom } from "../../random.ts";
@@ -64,6 +64,10 @@ export interface SignedLogin extends LoginFacts, Omit<SignatureFacts, "certifica
    * Accepting such a query does not log the client in; the signed login is decided separately.
    */
   readonly signed: boolean;
+  /** Signature blob of the client (RFC 4253 §6.6), if `signed`; a copy. It is verified already. */
+  readonly signature?: Bytes;
+  /** The bytes that `signature` covers (RFC 4252 §7), if `signed`; a copy. */
+  readonly signedData?: Bytes;
 }
 
 /** A login with a key that is not in a certificate. */
@@ -83,6 +87,14 @@ export interface PublickeyLogin extends SignedLogin {
 export interface CertificateLogin extends SignedLogin {
   readonly method: "certificate";
   readonly certificate: Certificate;
+}
+
+/**
+ * A login without any proof (RFC 4252 §5.2). It is decided only if `methods` names "none", and refused otherwise. Most clients begin with
+ * it to learn the methods.
+ */
+export interface NoneLogin extends LoginFacts {
+  readonly method: "none";
 }
 
 /** A login with a password. */
@@ -123,6 +135,7 @@ export interface OtherLogin extends LoginFacts {
 
 /** A login attempt for the application to decide. One with a key or a certificate has a verified signature only if `signed` is true. */
 export type Login =
+  | NoneLogin
   | PublickeyLogin
   | CertificateLogin
   | PasswordLogin
@@ -145,7 +158,8 @@ export interface KeyDemands {
  * Decision about a login. Any other value refuses, including values that only JavaScript programs can return.
  *
  * `true`, or an object with only `permissions`, accepts the login. `next` accepts this factor and lists the methods for the next one (RFC
- * 4252 §5.1). `changePassword` asks the client for a new password with this prompt.
+ * 4252 §5.1). `changePassword` asks the client for a new password with this prompt. `refuse` refuses like `false`, and `methods` are those
+ * that the client may try next, in place of the option `methods`. Name the same ones for users that do not exist.
  *
  * `true` grants sessions; forwarding needs `permissions`. A login with several factors may do only what the permissions of all factors
  * allow.
@@ -157,7 +171,8 @@ export type LoginDecision =
       readonly next?: readonly (LoginMethod | ServerLoginMethod)[] | undefined;
     })
   | (KeyDemands & { readonly next: readonly (LoginMethod | ServerLoginMethod)[] })
-  | { readonly changePassword: string };
+  | { readonly changePassword: string }
+  | { readonly refuse: true; readonly methods: readonly (LoginMethod | ServerLoginMethod)[] };
 
 /**
  * Decides a login. An exception refuses it. For users that do not exist, take the same time and give the same answer, so that clients
@@ -207,10 +222,20 @@ export interface ServeOptions<S> extends TransportSettings, UserServeOptions<S> 
   readonly hostKeys: readonly (PrivateKey | RemoteHostKey)[];
   readonly authenticate: Authenticate;
   /**
-   * Methods that clients may log in with: names, and values of an application; default `["publickey"]`, the only name that
-   * `nacre/core` knows. The others are values there, such as `serverPassword`.
+   * Methods that clients may log in with: names, and values of an application; default `["publickey"]`. `nacre/core` knows that name and
+   * "none"; the others are values there, such as `serverPassword`. With "none", `authenticate` also decides logins without any proof.
    */
-  readonly methods?: readonly (LoginMethod | ServerLoginMethod)[] | undefined;
+  readonly methods?: readonly (LoginMethod | "none" | ServerLoginMethod)[] | undefined;
+  /**
+   * Text that is sent before the identification string (RFC 4253 §4.2), before anything is encrypted: at most 1,024 lines of 8,190 bytes.
+   * No line may begin with "SSH-". Clients that expect the identification string first may fail.
+   */
+  readonly greeting?: string | undefined;
+  /**
+   * Least size in bits of the host keys and the clients' keys, if they are RSA keys: 1,024 to 16,384, default 2,048. `privateKey` has the
+   * same option, for opening a host key.
+   */
+  readonly minRsaBits?: number | undefined;
   /** Text for clients to show before login. */
   readonly banner?: string | undefined;
   /** Time limit for the login in milliseconds, including the time that `authenticate` takes; default 120,000. 0 disables it. */
@@ -267,6 +292,8 @@ export const SERVE_OPTIONS: OptionRows<ServeOptions<BaseSession>> = /* @__PURE__
   },
   methods: "array",
   banner: "string",
+  greeting: { type: "string", check: greetingLines },
+  minRsaBits: { check: checkMinRsaBits },
   loginGraceTime: {
     check(time = LOGIN_GRACE_TIME) {
       checkLimit("loginGraceTime", time, { least: 0, most: MAX_MILLISECONDS, unit: "milliseconds" });
@@ -279,6 +306,7 @@ export const SERVE_OPTIONS: OptionRows<ServeOptions<BaseSession>> = /* @__PURE__
   userKeys: { check: (userKeys) => checkSignatures(userKeys, "userKeys") },
   authorityAlgorithms: { check: (algorithms) => checkSignatures(algorithms, "authorityAlgorithms") },
   limits: { type: "object", check: (limits) => checkLimits(limits, SERVER_LIMITS) },
+  softwareVersion: { type: "string", check: checkSoftwareVersion },
   requireStrictKex: "boolean",
   remoteAddress: "string",
   signal: { check: checkSignal },

@@ -1,3 +1,4 @@
+import { RSA_BITS } from "@nacre/keys/internal";
 import { checkHandlers, usage } from "../../check.ts";
 import type { Duplex } from "../../mux/duplex.ts";
 import { checkAlgorithms } from "../../options/algorithms.ts";
@@ -35,6 +36,12 @@ export function checkServeOptions(options: Omit<ServeOptions<never>, "log"> & Se
   const can = algorithms.hostKeys.map(({ keyFormat }) => keyFormat);
   if (!hostKeys.some(({ publicKey }) => can.includes(publicKey.format)))
     throw usage("`hostKeys` has no key for any host-key algorithm in `algorithms`; add a key of a supported type");
+  const { default: usual } = RSA_BITS;
+  const { minRsaBits = usual } = options;
+  // rule: host-key-bits
+  for (const { publicKey } of hostKeys)
+    if (publicKey.format === "ssh-rsa" && publicKey.bits < minRsaBits)
+      throw usage(`\`hostKeys\` has an RSA key of ${publicKey.bits} bits, but \`minRsaBits\` is ${minRsaBits}`);
   chosenMethods(options.methods, options.loginMethods);
   // The application cannot handle what Nacre handles itself.
   const used = SERVER_USERS.filter((user) => user.isUsed(options));

@@ -34,6 +34,16 @@ const TOO_MANY = patch("full-drops-all", "if (unauthenticated >= full) return 0;
 const ALL_DROPPED = patch("random-drop", "percent > 0");
 const THOSE_INSIDE = patch("login-settles", "false");
 const THOSE_GONE = remove("count-settled");
+const CHOSEN = patch("chosen-attempts", "this.#chosen++;");
+const RESTRICTED = patch("restricted-methods", "return true;");
+const NONE_BY_NAME = remove("none-by-name");
+const EMPTY_USER = patch("user-change-forgets", `if (userName !== "") $&`);
+const REFUSES = remove("refusal-refuses");
+const QUERY_REFUSED = patch("refused-query", "false");
+const RSA_BOUND = remove("min-rsa-bits");
+const RSA_LEAST = patch("rsa-least-bound", "return minRsaBits;");
+const OWN_RSA = patch("own-rsa-bits", "const isShort = (_key: PublicKey): boolean => false;");
+const HOST_RSA = remove("host-key-bits");
 const GRACE_TIME = patch("login-grace-time", "loginGraceTime > 200");
 
 export const AUTHENTICATION: readonly Row[] = [
@@ -89,5 +99,33 @@ export const AUTHENTICATION: readonly Row[] = [
     title: "passwords",
     client: held("authentication-client", TRACED, SERVICE_FIRST),
     server: held("authentication-limits-server", PASSWORD_LENGTH, REQUEST_LENGTH, TRACED),
+  },
+  {
+    title: "chosen attempts",
+    client: held("authentication-client", CHOSEN, RESTRICTED),
+    server: "not touched",
+  },
+  {
+    title: "logins without proof",
+    client: "not touched",
+    server: held("authentication-server", NONE_BY_NAME, NONES),
+  },
+  {
+    title: "empty user names",
+    client: "not touched",
+    server: held("authentication-server", EMPTY_USER, CHANGE_COUNTS),
+  },
+  {
+    title: "refusals with methods",
+    client: "not touched",
+    server: heldBy("nacre/test/server-refusals", "refusals with methods · server", REFUSES, QUERY_REFUSED),
+  },
+  {
+    title: "short RSA keys",
+    client: heldBy("nacre/test/identification-and-key-sizes", "short RSA keys · client", OWN_RSA),
+    server: [
+      heldBy("nacre/test/identification-and-key-sizes", "short RSA keys · server", RSA_BOUND, HOST_RSA),
+      heldBy("keys/test/vectors", "short RSA keys: least bound · server", RSA_LEAST),
+    ],
   },
 ];

@@ -42,7 +42,7 @@ export const HOST_KEYS: readonly Row[] = [
       NODE,
       "changed host key: restricted · client",
       patch("changed-restricted", "return true;"),
-      patch("restricted-methods", "loginMethods"),
+      patch("restricted-methods", "return true;"),
       remove("restricted-channels"),
       remove("restricted-requests"),
       remove("restricted-accept"),
