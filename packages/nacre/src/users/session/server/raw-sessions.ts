@@ -1,5 +1,5 @@
 import { usage } from "../../../check.ts";
-import { callOpenHandler } from "../../../mux/application-open.ts";
+import { callOpenHandler } from "../../../mux/application-handlers.ts";
 import type { SessionServeOptions } from "./server.ts";
 import { type RunningSession, ServerSessions } from "./server-sessions.ts";
 import type { SessionContext } from "./session-channel.ts";
