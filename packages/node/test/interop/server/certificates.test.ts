@@ -98,7 +98,7 @@ describe("OpenSSH's ssh logs in to our server, which has a host certificate, wit
       expectQuiet(ran);
       expect(ran.stdout.toString()).toBe("out\n");
       expect(events.findLast((event) => event.type === "login")).toMatchObject({
-        factors: [{ certificate: { keyId: `${type}-by-${by}`, principals: ["root", "alice"] } }],
+        factors: [{ method: "certificate", certificate: { keyId: `${type}-by-${by}`, principals: ["root", "alice"] } }],
       });
     },
   );
