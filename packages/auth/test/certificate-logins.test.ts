@@ -91,12 +91,14 @@ describe("a login with a certificate", () => {
   });
 
   test("refuses a second certificate of the same key, and the key itself, as a second factor", () => {
-    for (const [second, algorithm] of [
-      [certified("bob"), ALGORITHM],
-      [key, "ssh-ed25519"],
+    for (const [first, second] of [
+      [one, certified("bob")],
+      [one, key],
+      [key, one],
     ] as const) {
       const rig = ready();
-      rig.receive(signed(one, { algorithm: ALGORITHM }));
+      const algorithm = second.publicKey.format;
+      rig.receive(signed(first, { algorithm: first.publicKey.format }));
       rig.server.answer(rig.event("publickey").token, { partial: ["publickey"] });
       rig.sent();
       for (const message of [query(second, { algorithm }), signed(second, { algorithm })])

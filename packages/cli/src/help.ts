@@ -30,6 +30,7 @@ const SERVE_OPTIONS = `  --listen ADDRESS    address to listen on (127.0.0.1: th
   --authorized-principals-file FILE  names of which those certificates must have one instead: one in each line of FILE, in which %u is the
                       user, %U the account's id and %h its home
   --revoked-keys FILE  keys and authorities that may not log in; if FILE cannot be used, all are refused
+  --verify-required   accept a security key only if it verified its user, such as by a PIN (as the key's line or certificate says)
   --user NAME         user name that may log in; repeatable (the account that runs the server; every command runs as that account)
   -c CIPHERS          ciphers to offer, separated by commas, most preferred first
   -m MACS             MACs to offer, in the same form

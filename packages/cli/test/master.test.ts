@@ -10,7 +10,9 @@ import { reachMaster } from "../src/ssh/master/control-socket.ts";
 import { type MasterArguments, type MasterWork, runByMaster } from "../src/ssh/master/run-by-master.ts";
 import { temporaryFolder } from "./support.ts";
 
-const HELLO = new Writer().string(new Writer().uint32(1).uint32(4).finish()).finish();
+const message = (type: number, number: number): Writer => new Writer().uint32(type).uint32(number);
+const framed = (one: Writer): Uint8Array => new Writer().string(one.finish()).finish();
+const HELLO = framed(message(1, 4));
 
 /** Listens at a path, and passes each connection on. */
 async function listenAt(path: string, onConnection: (socket: Socket) => void): Promise<Server> {
@@ -125,9 +127,36 @@ describe("a control socket", () => {
     expect(await runByMaster({ ...WORDS, controlPath: stale }, neverRun)).toBeUndefined();
     expect(said.splice(0)).toEqual([`${refused}\n`]);
     expect(await controlMaster({ command: "check", path: missing, forwards: [] })).toBe(255);
-    expect(said.splice(0)).toEqual([`nacre: Control socket connect(${missing}): No such file or directory\n`]);
-    expect(await controlMaster({ command: "conninfo", path: missing, forwards: [] })).toBe(255);
-    expect(said).toEqual(["nacre: -O conninfo is not supported; use ssh -O conninfo\n"]);
+    expect(said).toEqual([`nacre: Control socket connect(${missing}): No such file or directory\n`]);
+  });
+
+  test("of a master with the extension `info` tells about connection and channels, escaped; another has none", async () => {
+    const folder = await temporaryFolder();
+    await listenAt(join(folder, "new"), (socket) => {
+      socket.write(framed(message(1, 4).string("info").string("0")));
+      // The client's hello, then its request.
+      let received = Buffer.alloc(0);
+      socket.on("data", (chunk) => {
+        received = Buffer.concat([received, chunk]);
+        const about = ["connection", "channels"].find((name) => received.toString("latin1").endsWith(name));
+        const text = `${about}\x1b\r\n  a\\b\r\n`;
+        if (about !== undefined) socket.write(framed(message(0x90000001, 0).uint32(1).string(text)));
+      });
+    });
+    await listenAt(join(folder, "old"), (socket) => void socket.write(HELLO));
+    const said = messages();
+    let printed = "";
+    const write = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+      printed += String(text);
+      return true;
+    });
+    onTestFinished(() => write.mockRestore());
+    for (const command of ["conninfo", "channels"]) {
+      expect(await controlMaster({ command, path: join(folder, "new"), forwards: [] })).toBe(0);
+      expect(await controlMaster({ command, path: join(folder, "old"), forwards: [] })).toBe(255);
+      expect(said.splice(0)).toEqual(["nacre: mux server does not support info request\n"]);
+    }
+    expect(printed).toBe("connection\\x1b\r\n  a\\b\r\nchannels\\x1b\r\n  a\\b\r\n");
   });
 
   test("with a path that no socket can have is refused", async () => {

@@ -9,6 +9,7 @@ const authority = generateEd25519((length) => new Uint8Array(length).fill(3));
 const { publicKey } = authority;
 const hash = fingerprint(publicKey.blob, "sha256");
 const factor = { method: "publickey", algorithm: "ssh-ed25519", publicKey: publicKey.blob } as const;
+const algorithm = "ssh-ed25519-cert-v01@openssh.com";
 const certificate = parseCertificate(
   issueCertificate(authority, {
     publicKey,
@@ -41,7 +42,7 @@ test("a certificate is in the log as JSON, with its numbers as text and few of i
     ...origin,
     type: "login-refused",
     user: "alice",
-    method: "publickey",
+    method: "certificate",
     fingerprint: hash,
     signed: true,
     certificate: { ...certificate, principals },
@@ -97,8 +98,8 @@ describe("a line of the log", () => {
       `[7] 192.0.2.1:1234 "alice" logged in with publickey ssh-ed25519 ${hash} and password`,
     ],
     [
-      { ...origin, type: "login", user: "alice", factors: [{ ...factor, certificate }] },
-      `[7] 192.0.2.1:1234 "alice" logged in with publickey ssh-ed25519 ${hash} in the certificate "a\\x0ab" serial 18446744073709551615 by ${hash} for "al\\"ice"`,
+      { ...origin, type: "login", user: "alice", factors: [{ method: "certificate", algorithm, certificate }] },
+      `[7] 192.0.2.1:1234 "alice" logged in with certificate ${algorithm} ${hash} id "a\\x0ab" serial 18446744073709551615 by ${hash} for "al\\"ice"`,
     ],
     [
       { ...origin, type: "login-refused", user: "a\nb", method: "publickey", fingerprint: hash, signed: false },

@@ -55,9 +55,10 @@ export function readSec1(bytes: Uint8Array, makeKey: MakeKey, outerFormat?: Ecds
   const format = named ?? outerFormat ?? reader.fail("parameters", "are missing");
   if (outerFormat !== undefined && format !== outerFormat)
     reader.fail("parameters", `name the curve of ${format}, but PKCS#8 that of ${outerFormat}`);
-  // Accept shorter scalars: RFC 5915 §3 fixes the length, but some programs omit leading zeros.
-  if (secret.length === 0 || secret.length > CURVES[format].size)
-    reader.fail("privateKey", `has ${secret.length} bytes, expected 1 to ${CURVES[format].size} for ${format}`);
+  // RFC 5915 §3 fixes the length, but some programs omit leading zeros, and PuTTY writes one before a set bit, as in an mpint.
+  const { size } = CURVES[format];
+  if (secret.length === 0 || secret.length > size + 1 || (secret.length > size && secret[0] !== 0))
+    reader.fail("privateKey", `has ${secret.length} bytes, expected 1 to ${size} for ${format}`);
   const wrapped = reader.explicit(1, "publicKey");
   const publicPoint = wrapped?.bits("publicKey").slice();
   wrapped?.end();

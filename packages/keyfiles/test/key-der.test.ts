@@ -56,12 +56,13 @@ describe("PKCS#1", () => {
 describe("SEC1", () => {
   const named = der.explicit(0, P256);
 
-  test("accepts a scalar without leading zeros, and rejects an empty or longer one", () => {
+  test("accepts a scalar without leading zeros, or with one as PuTTY writes it, and rejects an empty or longer one", () => {
     const one = bytesToBigInt(Uint8Array.of(1));
-    for (const length of [1, 31, 32])
+    for (const length of [1, 31, 32, 33])
       expect(readSec1(der.sequence(der.integer(1), scalar(length), named)).fields).toMatchObject({ d: one });
-    for (const length of [0, 33])
-      expectError("file-malformed", () => readSec1(der.sequence(der.integer(1), scalar(length), named)));
+    const long = der.octets(new Uint8Array(33).fill(1));
+    for (const invalid of [scalar(0), scalar(34), long])
+      expectError("file-malformed", () => readSec1(der.sequence(der.integer(1), invalid, named)));
     expectError("key-malformed", () => readSec1(der.sequence(der.integer(1), scalar(32, 0), named)));
   });
 

@@ -21,6 +21,7 @@ import {
   type CertificateAuthorityOptions,
   type CertificateLogin,
   certificateAuthority,
+  type Factor,
   type LoginDecision,
   type RemoteIdentity,
   type ServeOptions,
@@ -28,6 +29,7 @@ import {
   type Session,
   SshError,
 } from "nacre";
+import { loginId } from "nacre/extend";
 import { describe, expect, it } from "vitest";
 
 const random = hashChainRandom("certificate logins of servers");
@@ -136,10 +138,12 @@ describe("certificateAuthority", () => {
     const known = { keyId: "alice@laptop", serial: 0n, principals: ["alice"], authority: authority.publicKey };
     expect(logins.map(({ signed }) => signed)).toEqual([false, true]);
     for (const one of logins) expect(one).toMatchObject({ certificate: known });
-    expect(events.find(({ type }) => type === "login")).toMatchObject({ factors: [{ certificate: known }] });
+    expect(events.find(({ type }) => type === "login")).toMatchObject({
+      factors: [{ method: "certificate", certificate: known }],
+    });
     const expired = await login(certified({ validBefore: NOW }), { authenticate: trusting });
     expect(expired.events.find(({ type }) => type === "login-refused")).toMatchObject({
-      method: "publickey",
+      method: "certificate",
       fingerprint: sha256Fingerprint(key.publicKey.blob),
       certificate: known,
     });
@@ -172,6 +176,41 @@ it("a function that knows a key refuses every certificate of it", async () => {
   const restricted = { validBefore: NOW, criticalOptions: { "force-command": "backup" } };
   for (const certificate of [certified(), certified(restricted), otherAuthority()])
     expect((await login(certificate, { authenticate })).outcome).toBe("auth-failed");
+});
+
+const thenKey: Authenticate = (one) =>
+  one.method === "certificate"
+    ? { next: ["publickey"] }
+    : one.method === "publickey" && one.factors.some(({ method }) => method === "certificate");
+
+it("a certificate is a factor before a key; the packets name the method of both publickey", async () => {
+  const events: ServerEvent[] = [];
+  const packets: string[] = [];
+  const { client } = await served(
+    { session: whoami, log: (event) => void events.push(event), authenticate: thenKey },
+    {
+      identities: [certified(), generateEd25519(random)],
+      trace: (record) => void (record.type === "packet" && packets.push(record.summary)),
+    },
+  );
+  expect((await client.exec("whoami")).stdout).toBe("alice whoami");
+  await client.close();
+  expect(events.find(({ type }) => type === "login")).toMatchObject({
+    factors: [{ method: "certificate" }, { method: "publickey" }],
+  });
+  expect(packets).toContain("can continue: publickey (partial success)");
+  expect(packets).toContainEqual(expect.stringMatching(/^alice publickey ssh-ed25519-cert-v01@openssh\.com query/));
+});
+
+function factorOf({ publicKey: { blob, format: algorithm } }: PrivateKey): Factor {
+  return { method: "certificate", algorithm, certificate: parseCertificate(blob) };
+}
+
+it("limits for a login know a key in all of its certificates", () => {
+  const plain: Factor = { method: "publickey", algorithm: "ssh-ed25519", publicKey: key.publicKey.blob };
+  const ids = [factorOf(certified()), factorOf(certified({ keyId: "another" })), plain];
+  expect(new Set(ids.map((factor) => loginId("alice", [factor]))).size).toBe(1);
+  expect(loginId("alice", [factorOf(certified())])).not.toBe(loginId("alice"));
 });
 
 /** Returns the decision about a login of alice with a certificate. */

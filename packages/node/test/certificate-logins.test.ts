@@ -117,11 +117,20 @@ describe("trustedUserCAKeys", () => {
     const expired = login(certified({ validBefore: NOW }));
     expect(await authorize(expired)).toBe(false);
     expect(await authorize(login(certified(), "bob"))).toBe(false);
-    const named = `the certificate "alice\\u{202e}" (serial 7) of ${sha256Fingerprint(key.publicKey.blob)}`;
+    const [of, by] = [key, authority].map((one) => sha256Fingerprint(one.publicKey.blob));
+    const named = `the certificate "alice\\u{202e}" of ${of} (serial 7, signed by ${by}, for alice, valid from the beginning to`;
     expect(folder.warnings).toEqual([
-      `DIR/ca does not accept ${named}: it expired 0 seconds ago`,
-      `DIR/ca does not accept ${named}: it names none of the principals permitted for this user`,
+      `DIR/ca does not accept ${named} 2025-06-15T15:06:40Z): it expired 0 seconds ago`,
+      `DIR/ca does not accept ${named} 2025-06-15T15:06:41Z): it names none of the principals permitted for this user`,
     ]);
+  });
+
+  it("says so on a line of bounded length", async () => {
+    const folder = await Folder.make();
+    const authorize = folder.authorize({ trustedUserCAKeys: await folder.file("ca", lineOf(authority)) });
+    const principals = Array.from({ length: 256 }, (_, index) => `bob${index}`);
+    expect(await authorize(login(certified({ keyId: "x".repeat(5000), principals })))).toBe(false);
+    expect(folder.warnings.map(({ length }) => length < 1000)).toEqual([true]);
   });
 
   it("trusts nobody if others can write the file, or if it is missing", async () => {

@@ -34,7 +34,7 @@ export type ServerProtocolEvent =
   | { readonly type: "new-keys"; readonly initial: boolean; readonly negotiated: NegotiatedAlgorithms }
   /** Asks of login methods, answered by `auth.answer`. */
   | Exclude<ServerAuthEvent, { type: "method" | "success" | "closed" }>
-  /** Authentication succeeded. A "publickey" factor holds the key whose signature was verified. */
+  /** Authentication succeeded. The signatures of keys and certificates among the factors are verified. */
   | ({ readonly type: "authenticated" } & LoginSubject)
   /** Events of channels and global requests. */
   | Exclude<ConnectionEvent, { type: "closed" }>

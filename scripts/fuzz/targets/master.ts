@@ -6,7 +6,7 @@ import {
   utf8Encode,
   Writer,
 } from "@nacre/wire";
-import { checkHello, decodeAnswer } from "../../../packages/nacre/src/shared/control-messages.ts";
+import { decodeAnswer, decodeHello } from "../../../packages/nacre/src/shared/control-messages.ts";
 import { FrameReader } from "../../../packages/nacre/src/shared/frames.ts";
 import { PlainProtocol } from "../../../packages/nacre/src/shared/plain-protocol.ts";
 import { attempt, expectEqual, expectRefusal, expectTrue } from "../contract.ts";
@@ -32,7 +32,7 @@ const masterMessages: Target = {
     const frames = framesIn([stream]);
     expectEqual(framesIn(Array.from(stream, (byte) => Uint8Array.of(byte))), frames, "frames byte by byte");
     for (const message of [stream, ...frames]) {
-      attempt(() => checkHello(message));
+      attempt(() => decodeHello(message));
       attempt(() => decodeAnswer(message, 0));
     }
   },
@@ -93,6 +93,7 @@ export function masterSeeds(): Readonly<Record<string, readonly Uint8Array[]>> {
       strings(message(1, number(4), strings(utf8Encode("name"), utf8Encode("value")))),
       strings(message(0x80000001, number(0)), message(0x8000000f, number(0))),
       strings(message(0x80000005, number(0), number(4711)), message(0x80000007, number(0), number(8080))),
+      strings(message(0x90000001, number(0), number(1), strings(utf8Encode("  #0 client-session\r\n")))),
       strings(message(0x80000003, number(0), strings(utf8Encode("Port forwarding failed")))),
     ],
     "shared-connection": [strings(confirmation, data, close), strings(data), strings(packet(Uint8Array.of(82)))],

@@ -21,7 +21,7 @@ import {
 import { SERVICE_CONNECTION } from "../services.ts";
 import type { ClientAttempt, ClientLogin, ClientLoginOptions, ClientMethod, Identity } from "./client-method.ts";
 import { invalidAnswer, isRefusal } from "./messages.ts";
-import type { LoginKey, LoginSubject, ServerLoginOptions, ServerMethod } from "./server-method.ts";
+import type { Factor, LoginKey, LoginSubject, ServerLoginOptions, ServerMethod } from "./server-method.ts";
 
 /** Asks a client for a signature blob of `algorithm` over `data`. `undefined`: the key cannot sign; the next key or method is tried. */
 export interface ClientSignAsk {
@@ -298,7 +298,7 @@ export const serverPublickey: ServerMethod = {
         : ({ type: "publickey", signature: copyBytes(signature), signedData } as const);
     // rule: asked-key
     attempt.ask({ ...proof, ...key } satisfies ServerKeyAsk, (answer) => {
-      if (proof.type === "publickey") return attempt.judge({ method: name, ...key }, answer);
+      if (proof.type === "publickey") return attempt.judge(factorOf(key), answer);
       if (answer === true) attempt.reply(SSH_MSG_USERAUTH_PK_OK.encode(sent));
       else if (answer === false) refuseQuery();
       else if (isRefusal(answer)) refuseQuery(answer.failure);
@@ -312,13 +312,19 @@ function isHostKey(blob: Uint8Array, { hostKey }: ServerLoginOptions): boolean {
 }
 
 /** Returns whether the key was already accepted as a factor. The same key cannot be a second factor, nor can a certificate of it. */
-function wasUsed({ factors }: LoginSubject, key: LoginKey): boolean {
-  return factors.some((factor) => factor.method === "publickey" && equalBytes(plainKey(factor), plainKey(key)));
+function wasUsed({ factors }: LoginSubject, { publicKey, certificate }: LoginKey): boolean {
+  const plainKey = certificate?.publicKey.blob ?? publicKey;
+  return factors.some((factor) => {
+    if (factor.method === "publickey") return equalBytes(factor.publicKey, plainKey);
+    // rule: plain-key-once
+    return factor.method === "certificate" && equalBytes(factor.certificate.publicKey.blob, plainKey);
+  });
 }
 
-function plainKey({ publicKey, certificate }: LoginKey): Uint8Array {
-  // rule: plain-key-once
-  return certificate?.publicKey.blob ?? publicKey;
+function factorOf({ publicKey, certificate, ...signed }: LoginKey): Factor {
+  return certificate === undefined
+    ? { method: "publickey", publicKey, ...signed }
+    : { method: "certificate", certificate, ...signed };
 }
 
 /** Returns whether an accepted algorithm of the authority signed the certificate, if there is one. */

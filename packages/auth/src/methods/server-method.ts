@@ -1,4 +1,4 @@
-import type { SignatureAlgorithm, SignatureFacts, SignatureNames } from "@nacre/keys";
+import type { Certificate, SignatureAlgorithm, SignatureFacts, SignatureNames } from "@nacre/keys";
 import type { Bytes, Extension, LoginMessages } from "@nacre/wire";
 import type { AuthLimits } from "../limits.ts";
 import type { MethodAsk } from "./messages.ts";
@@ -14,9 +14,16 @@ export interface LoginKey extends SignatureFacts {
   readonly publicKey: Bytes;
 }
 
-/** One factor that a client has proved. A "publickey" factor holds the key whose signature was verified, or its certificate. */
+/**
+ * One factor that a client has proved. Those with a key or a certificate hold the one whose signature was verified. Both were proved by the
+ * method "publickey" (RFC 4252 §7).
+ */
 export type Factor =
-  | ({ readonly method: "publickey" } & LoginKey)
+  | ({ readonly method: "publickey" } & Omit<LoginKey, "certificate">)
+  | ({ readonly method: "certificate"; readonly certificate: Certificate } & Omit<
+      LoginKey,
+      "publicKey" | "certificate"
+    >)
   | { readonly method: "none" | "password" | "keyboard-interactive" }
   /** A method of the application. `details` is what the method says about the client. */
   | { readonly method: "other"; readonly name: string; readonly details: unknown };

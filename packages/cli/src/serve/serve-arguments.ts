@@ -13,6 +13,8 @@ export interface ServeArguments extends AlgorithmNames {
   readonly trustedUserCAKeys: string | undefined;
   readonly authorizedPrincipalsFile: string | undefined;
   readonly revokedKeys: string | undefined;
+  /** Whether every security key must have verified its user. */
+  readonly verifyRequired: boolean;
   /** User names that may log in; empty for only the user who runs the server. */
   readonly users: readonly string[];
   /** Commands by subsystem name; an empty command removes a default subsystem. */
@@ -42,6 +44,7 @@ export const SERVE_OPTIONS = {
   "--trusted-user-ca-keys": "value",
   "--authorized-principals-file": "value",
   "--revoked-keys": "value",
+  "--verify-required": "flag",
   "--user": "value",
   "-c": "value",
   "-m": "value",
@@ -89,6 +92,7 @@ export function parseServeArguments(words: readonly string[]): ServeArguments {
     trustedUserCAKeys,
     authorizedPrincipalsFile,
     revokedKeys: all("--revoked-keys").at(-1),
+    verifyRequired: all("--verify-required").length > 0,
     users,
     ...algorithmNames((name) => all(name).at(-1)),
     subsystems,

@@ -89,11 +89,9 @@ function shortList(texts: readonly string[]): readonly string[] {
 }
 
 /** Describes the certificate of a login, after the key. */
-function byCertificate(certificate: Certificate | undefined): string {
-  if (certificate === undefined) return "";
-  const { keyId, serial, authority, principals } = certificate;
+function describeCertificate({ keyId, serial, authority, principals }: Certificate): string {
   const names = principals.length === 0 ? "no principal" : shortList(principals).map(quoted).join(", ");
-  return ` in the certificate ${quoted(keyId)} serial ${serial} by ${fingerprint(authority.blob)} for ${names}`;
+  return ` id ${quoted(keyId)} serial ${serial} by ${fingerprint(authority.blob)} for ${names}`;
 }
 
 /** Truncates a text to `MAX_TEXT` characters. */
@@ -160,9 +158,10 @@ function text(event: ServeEvent): string {
     case "login":
       return `${quoted(event.user)} logged in with ${event.factors.map(factor).join(" and ")}`;
     case "login-refused": {
-      const key = event.fingerprint === undefined ? "" : ` ${event.fingerprint}${byCertificate(event.certificate)}`;
+      const key = event.fingerprint === undefined ? "" : ` ${event.fingerprint}`;
+      const certificate = event.certificate === undefined ? "" : describeCertificate(event.certificate);
       const asked = event.signed === false ? " (query without signature)" : "";
-      return `login refused for ${quoted(event.user)} with ${event.method}${key}${asked}${because(event.error)}`;
+      return `login refused for ${quoted(event.user)} with ${event.method}${key}${certificate}${asked}${because(event.error)}`;
     }
     case "session-started": {
       const what = event.command ?? event.subsystem;
@@ -201,9 +200,10 @@ function origin(originator: { readonly address: string; readonly port: number } 
 
 function factor(one: Factor): string {
   if (one.method === "other") return one.name;
-  if (one.method !== "publickey") return one.method;
-  const { method, algorithm, publicKey, certificate } = one;
-  return `${method} ${algorithm} ${fingerprint(certificate?.publicKey.blob ?? publicKey)}${byCertificate(certificate)}`;
+  if (one.method === "publickey") return `publickey ${one.algorithm} ${fingerprint(one.publicKey)}`;
+  if (one.method !== "certificate") return one.method;
+  const { algorithm, certificate } = one;
+  return `certificate ${algorithm} ${fingerprint(certificate.publicKey.blob)}${describeCertificate(certificate)}`;
 }
 
 function because(error: unknown): string {

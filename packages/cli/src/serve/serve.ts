@@ -83,6 +83,7 @@ export async function serve(words: readonly string[]): Promise<number> {
     trustedUserCAKeys: parsed.trustedUserCAKeys,
     authorizedPrincipalsFile: parsed.authorizedPrincipalsFile,
     revokedKeys: parsed.revokedKeys,
+    verifyRequired: parsed.verifyRequired,
     permitUserEnvironment: parsed.permitUserEnvironment,
     warn: note,
   });

@@ -289,6 +289,13 @@ describe("a master of OpenSSH", () => {
     const [ours, theirs] = [await master.nacre(["-O", "check"]), await master.ssh("-O", "check", "x")];
     expect(output(ours)).toEqual(output(theirs));
     expect(ours.stderr).toMatch(/^Master running \(pid=\d+\)\r\n$/);
+    // OpenSSH before 10.3.
+    for (const command of ["conninfo", "channels"])
+      expect(output(await master.nacre(["-O", command]))).toEqual({
+        status: 255,
+        stdout: "",
+        stderr: "nacre: mux server does not support info request\n",
+      });
     const running = start(commandLine(master.words([], "echo begun; sleep 100")));
     const run = ended(running);
     await once(running.stdout, "data");

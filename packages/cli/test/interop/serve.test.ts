@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 import { type Client, connect } from "@nacre/node";
 import { firstLine } from "@nacre/testing/first-line";
+import { securityKeyProvider } from "@nacre/testing/interop/security-key";
 import { must } from "@nacre/testing/openssh/run";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { commandLine, type Ended, start, TestTerminal } from "./nacre.ts";
@@ -442,10 +443,29 @@ test("certificates log in by the files of authorities and principals; the host h
   writeFileSync(at("known_hosts"), `@cert-authority * ${readFileSync(at("authority.pub"), "utf8")}`);
   expect(await quiet([...folder.ssh(served, [], at("certified")), "echo in"])).toBe("in\n");
   const login = await served.until(({ event }) => event === "login");
-  expect(login).toMatchObject({ factors: [{ certificate: { keyId: "a user", serial: "7", principals: ["ops"] } }] });
+  expect(login).toMatchObject({
+    factors: [{ method: "certificate", certificate: { keyId: "a user", serial: "7", principals: ["ops"] } }],
+  });
   writeFileSync(at("revoked"), readFileSync(at("authority.pub")), { mode: 0o600 });
   const refused = await run([...folder.ssh(served, [], at("certified")), "echo in"]);
   expect(refused.stderr).toMatch(/Permission denied \(publickey\)/);
+});
+
+test("with --verify-required a security key logs in only if it verified its user; other keys as without", async () => {
+  const provider = await securityKeyProvider(folder);
+  const touched = await provider.makeKey("touched", "ed25519-sk");
+  const verified = await provider.makeKey("verified", "ed25519-sk", ["verify-required"]);
+  const authorizedKeys = [folder.keyLine, touched.publicKeyLine, verified.publicKeyLine].join("\n");
+  const statuses = async (words: readonly string[]): Promise<(number | null)[]> => {
+    const served = await folder.serve({ authorizedKeys, words });
+    const provided = ["-o", `SecurityKeyProvider=${provider.path}`];
+    const ran = [];
+    for (const key of [folder.key, touched.path, verified.path])
+      ran.push((await run([...folder.ssh(served, provided, key), "true"])).status);
+    return ran;
+  };
+  expect(await statuses([])).toEqual([0, 0, 0]);
+  expect(await statuses(["--verify-required"])).toEqual([0, 255, 0]);
 });
 
 test("nacre prints the banner escaped", async () => {

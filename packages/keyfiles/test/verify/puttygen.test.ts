@@ -12,6 +12,7 @@ import {
   formatPrivateKey,
   formatPublicKey,
   formatPublicKeyLine,
+  openPrivateKey,
   parsePublicKeyFile,
 } from "../../src/index.ts";
 
@@ -79,6 +80,27 @@ describe.each(KEYS)("%s", (name, make) => {
         const { privateKey, comment } = unlock(readFileSync(made, "utf8"), passphrase);
         expect([privateKey.fields, comment]).toEqual([key.fields, "a comment"]);
       }
+  });
+
+  test("each reads the other's OpenSSH files", () => {
+    for (const passphrase of PASSPHRASES) {
+      const ours = finish(formatPrivateKey(key, { format: "openssh", comment: "a comment", passphrase, random }));
+      const source = write(`${name}-openssh`, ours);
+      const secret = write("secret", `${passphrase}\n`);
+      const convert = (from: string, output: string, ...more: string[]): string => {
+        const made = join(folder, `${name}-${output}`);
+        puttygen(from, "-O", output, "--old-passphrase", secret, "--new-passphrase", secret, ...more, "-o", made);
+        return made;
+      };
+      const ppk = convert(source, "private", "--ppk-param", "version=2");
+      expect(unlock(readFileSync(ppk, "utf8"), passphrase).privateKey.fields).toEqual(key.fields);
+      const text = readFileSync(convert(ppk, "private-openssh-new"), "utf8");
+      expect(openPrivateKey(text).encrypted).toBe(passphrase !== "");
+      expect(unlock(text, passphrase).privateKey.fields).toEqual(key.fields);
+      // The older form is PEM, whose encryption is 3DES. It cannot hold an Ed25519 key, which gets the new form.
+      if (passphrase !== "") continue;
+      expect(unlock(readFileSync(convert(ppk, "private-openssh"), "utf8")).privateKey.fields).toEqual(key.fields);
+    }
   });
 
   test("each reads the other's RFC 4716", () => {

@@ -1,6 +1,6 @@
 import { type Bytes, Reader, SshError, Writer } from "@nacre/wire";
 
-/** Message types (PROTOCOL.mux §11, and mux.c for those of proxy mode). */
+/** Message types (PROTOCOL.mux §11, and mux.c for those of proxy mode and of the extension "info"). */
 const TYPE = {
   HELLO: 0x00000001,
   ALIVE_CHECK: 0x10000004,
@@ -9,16 +9,21 @@ const TYPE = {
   CLOSE_FORWARD: 0x10000007,
   STOP_LISTENING: 0x10000009,
   PROXY: 0x1000000f,
+  INFO: 0x20000001,
   OK: 0x80000001,
   PERMISSION_DENIED: 0x80000002,
   FAILURE: 0x80000003,
   ALIVE: 0x80000005,
   REMOTE_PORT: 0x80000007,
   PROXY_BEGINS: 0x8000000f,
+  INFO_ANSWER: 0x90000001,
 } as const;
 
 /** Version of the protocol that OpenSSH has spoken since 5.4, and the only one that Nacre speaks. */
 const VERSION = 4;
+
+/** Maximum length of the text about all channels, in bytes: that of a frame. */
+const MAX_TEXT = 256 * 1024;
 
 const FORWARD_KINDS = { local: 1, remote: 2, dynamic: 3 } as const;
 
@@ -47,6 +52,8 @@ export interface MasterForward {
 /** A request to a master. */
 export type MasterRequest =
   | { readonly type: "alive-check" | "terminate" | "stop-listening" | "proxy" }
+  /** What a master tells about its connection or its channels, if it has the extension "info" (OpenSSH 10.3). */
+  | { readonly type: "info"; readonly about: "connection" | "channels" }
   | { readonly type: "open-forward" | "close-forward"; readonly forward: MasterForward };
 
 /** The answer of a master to a request. */
@@ -55,6 +62,8 @@ export type MasterAnswer =
   | { readonly type: "alive"; readonly processId: number }
   /** The forward is open. The server chose this port. */
   | { readonly type: "remote-port"; readonly port: number }
+  /** Lines of untrusted text for the user, which end in CR LF. */
+  | { readonly type: "info"; readonly text: string }
   /** The connection carries packets from now on. */
   | { readonly type: "proxy" }
   /** The master's user refused, or the request failed. `reason` is untrusted text. */
@@ -65,6 +74,7 @@ const REQUEST_TYPES = {
   terminate: TYPE.TERMINATE,
   "stop-listening": TYPE.STOP_LISTENING,
   proxy: TYPE.PROXY,
+  info: TYPE.INFO,
   "open-forward": TYPE.OPEN_FORWARD,
   "close-forward": TYPE.CLOSE_FORWARD,
 } as const;
@@ -75,10 +85,10 @@ export function encodeHello(): Bytes {
 }
 
 /**
- * Checks the first message of a master. Throws `protocol-version` if it speaks another version, `unexpected-message` for any other message,
- * and `malformed-message`. Ignores extensions; OpenSSH defines none.
+ * Decodes the first message of a master, and returns the names of its extensions. Throws `protocol-version` if it speaks another version,
+ * `unexpected-message` for any other message, and `malformed-message`.
  */
-export function checkHello(message: Uint8Array): void {
+export function decodeHello(message: Uint8Array): ReadonlySet<string> {
   const reader = new Reader(message, "MUX_MSG_HELLO");
   const type = reader.uint32("type");
   if (type !== TYPE.HELLO) throw unexpected(type);
@@ -89,15 +99,18 @@ export function checkHello(message: Uint8Array): void {
       "protocol-version",
       `Unsupported multiplexing protocol version ${version} (expected ${VERSION})`,
     );
+  const extensions = new Set<string>();
   while (reader.remaining > 0) {
-    reader.string("extension name");
+    extensions.add(reader.text("extension name"));
     reader.string("extension value");
   }
+  return extensions;
 }
 
 /** Encodes a request without its length field. `id` is repeated in the answer. */
 export function encodeRequest(request: MasterRequest, id: number): Bytes {
   const writer = new Writer().uint32(REQUEST_TYPES[request.type]).uint32(id);
+  if (request.type === "info") writer.string(request.about);
   if ("forward" in request) {
     const { kind, listen, target = SOCKS } = request.forward;
     writer.uint32(FORWARD_KINDS[kind]);
@@ -137,6 +150,11 @@ function readAnswer(type: number, reader: Reader): MasterAnswer {
     }
     case TYPE.PROXY_BEGINS:
       return { type: "proxy" };
+    case TYPE.INFO_ANSWER: {
+      const isKnown = reader.uint32("status") !== 0;
+      const text = reader.text("text", MAX_TEXT);
+      return isKnown ? { type: "info", text } : { type: "failed", reason: text };
+    }
     case TYPE.PERMISSION_DENIED:
       return { type: "denied", reason: reader.text("reason") };
     case TYPE.FAILURE:

@@ -2,8 +2,8 @@ import { type Bytes, SshError, Writer } from "@nacre/wire";
 import { type Duplex, type DuplexHandler, wrapDuplex } from "../mux/duplex.ts";
 import { reasonOf } from "../mux/engine.ts";
 import {
-  checkHello,
   decodeAnswer,
+  decodeHello,
   encodeHello,
   encodeRequest,
   type MasterAnswer,
@@ -33,6 +33,8 @@ type State =
 
 /** A connection to a master of OpenSSH, over its control socket (PROTOCOL.mux). */
 export interface Master {
+  /** Names of the extensions that the master announced, such as "info". */
+  readonly extensions: ReadonlySet<string>;
   /**
    * Sends a request and resolves with its answer. Call it again only after that. Rejects with `connect-timeout` if there is no answer,
    * `connection-lost` if the master ends the connection, and as `decodeAnswer` does; the connection has ended then.
@@ -55,6 +57,7 @@ export async function openMaster(duplex: Duplex): Promise<Master> {
 }
 
 class ControlConnection implements Master, DuplexHandler {
+  extensions: ReadonlySet<string> = new Set();
   readonly #duplex: Duplex;
   readonly #frames = new FrameReader();
   #state: State = { kind: "idle" };
@@ -66,12 +69,12 @@ class ControlConnection implements Master, DuplexHandler {
   }
 
   async hello(): Promise<void> {
-    await this.#exchange(encodeHello(), checkHello, ANSWER_TIME);
+    this.extensions = await this.#exchange(encodeHello(), decodeHello, ANSWER_TIME);
   }
 
   async request(request: MasterRequest): Promise<MasterAnswer> {
     const id = ++this.#lastId;
-    const time = request.type === "alive-check" || request.type === "proxy" ? ANSWER_TIME : LONG_ANSWER_TIME;
+    const time = ["alive-check", "proxy", "info"].includes(request.type) ? ANSWER_TIME : LONG_ANSWER_TIME;
     return this.#exchange(encodeRequest(request, id), (message) => decodeAnswer(message, id), time);
   }
 

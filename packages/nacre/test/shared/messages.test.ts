@@ -3,8 +3,8 @@ import { type Bytes, concatBytes, Reader, SshError, toHex, Writer } from "@nacre
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
-  checkHello,
   decodeAnswer,
+  decodeHello,
   encodeHello,
   encodeRequest,
   type MasterAnswer,
@@ -77,15 +77,15 @@ describe("the first message", () => {
   test("has version 4", () => expect(encodeHello()).toEqual(Uint8Array.of(0, 0, 0, 1, 0, 0, 0, 4)));
 
   test("may have extensions", () => {
-    checkHello(encodeHello());
-    checkHello(body(muxMessage([MUX.HELLO, 4], "name", "value", "other", "")));
-    expectError("malformed-message", () => checkHello(body(muxMessage([MUX.HELLO, 4], "name"))));
-    expectError("unexpected-message", () => checkHello(body(muxMessage([MUX.OK, 4]))));
+    expect(decodeHello(encodeHello())).toEqual(new Set());
+    expect(decodeHello(body(muxMessage([MUX.HELLO, 4], "info", "0", "other", "")))).toEqual(new Set(["info", "other"]));
+    expectError("malformed-message", () => decodeHello(body(muxMessage([MUX.HELLO, 4], "name"))));
+    expectError("unexpected-message", () => decodeHello(body(muxMessage([MUX.OK, 4]))));
   });
 
   test("master: another version · client", () => {
     for (const version of [0, 3, 5, 0xffff_ffff])
-      expectError("protocol-version", () => checkHello(body(muxMessage([MUX.HELLO, version]))));
+      expectError("protocol-version", () => decodeHello(body(muxMessage([MUX.HELLO, version]))));
   });
 });
 
@@ -95,6 +95,11 @@ describe("requests", () => {
     expect(toHex(encodeRequest({ type: "terminate" }, 1))).toBe("1000000500000001");
     expect(toHex(encodeRequest({ type: "stop-listening" }, 2))).toBe("1000000900000002");
     expect(toHex(encodeRequest({ type: "proxy" }, 258))).toBe("1000000f00000102");
+  });
+
+  test("about the connection and the channels name them", () => {
+    for (const about of ["connection", "channels"] as const)
+      expect(encodeRequest({ type: "info", about }, 3)).toEqual(body(muxMessage([0x20000001, 3], about)));
   });
 
   const place = fc.oneof<[fc.Arbitrary<MasterPlace>, fc.Arbitrary<MasterPlace>]>(
@@ -134,6 +139,8 @@ describe("answers", () => {
     [muxMessage([MUX.REMOTE_PORT, 3, 65535]), { type: "remote-port", port: 65535 }],
     [muxMessage([MUX.DENIED, 3], "no"), { type: "denied", reason: "no" }],
     [muxMessage([MUX.FAILURE, 3], ""), { type: "failed", reason: "" }],
+    [muxMessage([MUX.INFO, 3, 1], "#0\r\n".repeat(1000)), { type: "info", text: "#0\r\n".repeat(1000) }],
+    [muxMessage([MUX.INFO, 3, 0], "unknown"), { type: "failed", reason: "unknown" }],
   ];
 
   test.each(ANSWERS)("%# are decoded, and refused when a byte is missing", (frame, answer) => {
@@ -164,7 +171,7 @@ describe("answers", () => {
     const types = fc.constantFrom(...Object.values(MUX)).map((type) => new Writer().uint32(type).uint32(3).finish());
     const message = fc.tuple(fc.oneof(types, fc.uint8Array()), fc.uint8Array()).map((parts) => concatBytes(...parts));
     const check = fc.property(message, (bytes) => {
-      for (const decode of [checkHello, (one: Uint8Array) => decodeAnswer(one, 3)])
+      for (const decode of [decodeHello, (one: Uint8Array) => decodeAnswer(one, 3)])
         try {
           decode(bytes);
         } catch (error) {

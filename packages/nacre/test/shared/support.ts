@@ -3,7 +3,7 @@ import { type Bytes, concatBytes, Reader, Writer } from "@nacre/wire";
 import type { Duplex, DuplexHandler } from "nacre";
 import { FrameReader } from "../../src/shared/frames.ts";
 
-/** Message types of a master (PROTOCOL.mux §11, and mux.c for proxy mode). */
+/** Message types of a master (PROTOCOL.mux §11, and mux.c for proxy mode and "info"). */
 export const MUX = {
   HELLO: 0x00000001,
   TERMINATE: 0x10000005,
@@ -15,6 +15,7 @@ export const MUX = {
   ALIVE: 0x80000005,
   REMOTE_PORT: 0x80000007,
   PROXY: 0x8000000f,
+  INFO: 0x90000001,
 } as const;
 
 /** Returns a message with its length field. */

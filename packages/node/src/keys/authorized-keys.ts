@@ -1,9 +1,10 @@
 import { type AuthorizedKeyCheck, parseAuthorizedKeys } from "@nacre/keyfiles/internal";
 import type { Authenticate, CertificateLogin, LoginDecision, PublickeyLogin } from "nacre/extend";
 import { showPath } from "../windows/system.ts";
+import { certificateText } from "./certified-identity.ts";
 import { grant, localTime, ProblemLog, readLoginFile } from "./login-files.ts";
 import { RevocationFile } from "./revocation-file.ts";
-import { certificateText, checkPrincipalsPath, decideByAuthority } from "./trusted-authorities.ts";
+import { checkPrincipalsPath, decideByAuthority } from "./trusted-authorities.ts";
 
 /**
  * Paths of a user's authorized_keys files: either the same for all users, or returned by a function of the user name. A leading `~/` is the

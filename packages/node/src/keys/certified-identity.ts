@@ -1,6 +1,6 @@
 import { parsePublicKeyFile } from "@nacre/keyfiles/internal";
 import { type Certificate, defaultKeyFormats, isCertified, readCertificate } from "@nacre/keys/internal";
-import { escapeText, utf8DecodeLossy } from "@nacre/wire";
+import { cutText, escapeText, utf8DecodeLossy } from "@nacre/wire";
 import { fingerprint } from "../crypto/fingerprint.ts";
 
 /**
@@ -41,19 +41,23 @@ export function isPresentable(certificate: Certificate, warn: (text: string) => 
           : seconds >= validBefore
             ? "has expired"
             : undefined;
-  if (problem !== undefined) warn(`${certificateTitle(certificate)} ${problem}`);
+  if (problem !== undefined) warn(`${certificateText(certificate)} ${problem}`);
   // rule: own-host-certificate
   return type === "user";
 }
 
-/** Describes a certificate: its id, serial number, authority, names and time. */
-export function certificateTitle(certificate: Certificate): string {
-  const { keyId, serial, authority, principals, validAfter, validBefore } = certificate;
+/** Describes a certificate on one line, escaped. Its texts are cut, since a client may have sent it. */
+export function certificateText(certificate: Certificate): string {
+  const { publicKey, keyId, serial, authority, principals, validAfter, validBefore } = certificate;
   const names = principals.length === 0 ? "no user" : principals.join(",");
   return (
-    `the certificate "${escapeText(keyId)}" (serial ${serial}, signed by ${fingerprint(authority.blob)}, ` +
-    `for ${escapeText(names)}, valid from ${timeOf(validAfter)} to ${timeOf(validBefore)})`
+    `the certificate "${shown(keyId)}" of ${fingerprint(publicKey.blob)} (serial ${serial}, ` +
+    `signed by ${fingerprint(authority.blob)}, for ${shown(names)}, valid from ${timeOf(validAfter)} to ${timeOf(validBefore)})`
   );
+}
+
+function shown(text: string): string {
+  return escapeText(cutText(text, 200));
 }
 
 /** Last second that `Date` has. */

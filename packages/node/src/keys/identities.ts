@@ -17,7 +17,7 @@ import { LIST_TIMEOUT, linkTo } from "./agent.ts";
 import type { AgentLink } from "./agent-link.ts";
 import { agentLogin } from "./agent-login.ts";
 import { defaultAgent } from "./agent-path.ts";
-import { certificateTitle, isPresentable } from "./certified-identity.ts";
+import { certificateText, isPresentable } from "./certified-identity.ts";
 import { expandHome, isFileText } from "./files.ts";
 import { type Candidate, type FileOptions, isSameKey, openDefaultFile, openNamedFile } from "./identity-file.ts";
 
@@ -125,7 +125,7 @@ function keyInMemory(source: Exclude<IdentitySource, string>, warn: (text: strin
   const { key, certificate } = isCertifiedIdentity(source) ? source : { key: source, certificate: undefined };
   if (certificate !== undefined && !isPresentable(certificate, warn)) return [];
   if (certificate !== undefined && !isSameKey(certificate.publicKey, key.publicKey))
-    throw new SshError("usage", `${certificateTitle(certificate)} is not that of its \`key\``);
+    throw new SshError("usage", `${certificateText(certificate)} is not that of its \`key\``);
   return [{ publicKey: key.publicKey, certificate, isFile: false, own: () => key }];
 }
 

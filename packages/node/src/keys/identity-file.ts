@@ -11,7 +11,7 @@ import type { RemoteIdentity } from "nacre/extend";
 import type { CryptoChoice } from "../crypto/private-key.ts";
 import { showPath } from "../windows/system.ts";
 import type { AddedKeys, AddingOptions } from "./added-keys.ts";
-import { certificateInFile, certificateTitle, isPresentable } from "./certified-identity.ts";
+import { certificateInFile, certificateText, isPresentable } from "./certified-identity.ts";
 import { expandHome, inFile, readIfThere } from "./files.ts";
 import { assertPrivate, decryptKey, openKeyFile } from "./key-file.ts";
 
@@ -100,7 +100,7 @@ async function certificateBeside(
     if (certificate === undefined || !isPresentable(certificate, (text) => warn(`${showPath(path)}: ${text}`)))
       return undefined;
     if (publicKey === undefined || isSameKey(certificate.publicKey, publicKey)) return certificate;
-    warn(`${showPath(path)}: ${certificateTitle(certificate)} is not that of ${showPath(file)}`);
+    warn(`${showPath(path)}: ${certificateText(certificate)} is not that of ${showPath(file)}`);
   } catch (error) {
     if (!(error instanceof SshError)) throw error;
     warn(error.message);
@@ -131,7 +131,7 @@ function keyless(file: string, certificate: Certificate, named: boolean): Candid
     if (!named) return undefined;
     throw new SshError(
       "file-unreadable",
-      `${showPath(file)}: the private key of ${certificateTitle(certificate)} is neither beside it nor in the agent; name its file too`,
+      `${showPath(file)}: the private key of ${certificateText(certificate)} is neither beside it nor in the agent; name its file too`,
     );
   };
   return { publicKey: certificate.publicKey, certificate, isFile: true, own };

@@ -1,11 +1,10 @@
 import { findPrincipal, holdsKey, judgeCertificate, type PrincipalsLine } from "@nacre/keyfiles/internal";
-import type { Certificate } from "@nacre/keys/internal";
-import { cutText, escapeText } from "@nacre/wire";
+import { escapeText } from "@nacre/wire";
 import { type CertificateLogin, type LoginDecision, usage } from "nacre/extend";
-import { fingerprint } from "../crypto/fingerprint.ts";
 import { showPath } from "../windows/system.ts";
 import { accountHome } from "./account.ts";
 import type { AuthorizedKeysOptions } from "./authorized-keys.ts";
+import { certificateText } from "./certified-identity.ts";
 import { grant, type LoginFile, localTime, type ProblemLog, readLoginFile } from "./login-files.ts";
 
 /** Throws `usage` for a path with another token than `%h`, `%u`, `%U` and `%%`. */
@@ -51,11 +50,6 @@ export async function decideByAuthority(
   }
   const { path, version } = file ?? trusted;
   return grant(verdict.restrictions, { path, version, line: found?.line }, options, problems);
-}
-
-/** Names a certificate in a log, escaped. */
-export function certificateText({ keyId, serial, publicKey }: Certificate): string {
-  return `the certificate "${escapeText(cutText(keyId, 200))}" (serial ${serial}) of ${fingerprint(publicKey.blob)}`;
 }
 
 /** The principals that may log in as the user, the file that says so, and its line. */

@@ -6,7 +6,7 @@ import { type RequestedForward, requestForwards } from "./forwards.ts";
 
 /** What `-O` needs. */
 export interface ControlArguments {
-  /** `check`, `exit`, `stop`, `forward`, `cancel`, or another command of ssh(1). */
+  /** `check`, `conninfo`, `channels`, `exit`, `stop`, `forward` or `cancel`. */
   readonly command: string;
   readonly path: string;
   readonly forwards: readonly RequestedForward[];
@@ -14,10 +14,6 @@ export interface ControlArguments {
 
 /** Passes a command to the master at a control socket (`-O`). Prints the messages of ssh(1). Resolves with the exit status. */
 export async function controlMaster({ command, path, forwards }: ControlArguments): Promise<number> {
-  if (!["check", "exit", "stop", "forward", "cancel"].includes(command)) {
-    say(`nacre: -O ${command} is not supported; use ssh -O ${command}`);
-    return FAILURE;
-  }
   const master = await reachMaster(path);
   if ("message" in master) {
     say(`nacre: ${escapeText(master.message)}`);
@@ -39,6 +35,10 @@ async function pass(master: Master, command: string, forwards: readonly Requeste
       process.stderr.write(`Master running (pid=${answer.processId})\r\n`);
       return 0;
     }
+    case "conninfo":
+      return printInfo(master, "connection");
+    case "channels":
+      return printInfo(master, "channels");
     case "exit":
       return order(master, { type: "terminate" }, "Exit", "termination request");
     case "stop":
@@ -52,6 +52,16 @@ async function pass(master: Master, command: string, forwards: readonly Requeste
         say("muxclient: master cancel forward request failed");
       return 0;
   }
+}
+
+/** Prints what a master tells about its connection or channels, with the CR of ssh(1). Masters before OpenSSH 10.3 tell nothing. */
+async function printInfo(master: Master, about: "connection" | "channels"): Promise<number> {
+  if (!master.extensions.has("info")) return refused("mux server does not support info request");
+  const answer = await master.request({ type: "info", about });
+  if (answer.type !== "info") return refused(`master returned error: ${reasonOf(answer)}`);
+  const lines = answer.text.split("\r\n").map((line) => escapeText(line, { keepLines: true }));
+  process.stdout.write(lines.join("\r\n"));
+  return 0;
 }
 
 /** Scripts read the port. */

@@ -81,7 +81,7 @@ export class Logins {
   /** Asks the application. An exception or an invalid decision refuses the login. */
   #decide(login: Login, mayChangePassword: boolean): LoginDecision | Promise<LoginDecision> {
     const { engine, authenticate, log } = this.#context;
-    const method = login.method === "other" ? login.name : login.method === "certificate" ? "publickey" : login.method;
+    const method = login.method === "other" ? login.name : login.method;
     const refuse = (error?: unknown): false => {
       if (engine.over !== undefined) return false;
       log({

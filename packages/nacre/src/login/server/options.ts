@@ -46,10 +46,7 @@ export interface RemoteHostKey {
 export interface LoginFacts {
   /** User name as the client sent it; may be any text. Escape it before display. */
   readonly user: string;
-  /**
-   * Factors accepted so far for this user on this connection, in a login that needs several. A certificate is a "publickey" factor with
-   * `certificate`.
-   */
+  /** Factors accepted so far for this user on this connection, in a login that needs several. */
   readonly factors: readonly Factor[];
   /** Address of the client, from the option `remoteAddress`. */
   readonly remoteAddress: string | undefined;
@@ -191,7 +188,7 @@ export type ServerEvent =
       /** `authenticate` refused a login, or a key that the client only asked about (`signed` is false). */
       readonly type: "login-refused";
       readonly user: string;
-      /** Name of the login method, or "change-password". */
+      /** The `method` of the login, such as "certificate"; of a method of the application, its name. */
       readonly method: string;
       /** Fingerprint of the key, also of one in a certificate. */
       readonly fingerprint?: string;

@@ -27,7 +27,7 @@ export interface ForwardContext {
   readonly connection: ServerConnection;
   /** User name as the client sent it: escape it before display. */
   readonly user: string;
-  /** Factors that the client logged in with. The key of a "publickey" factor has a verified signature. */
+  /** Factors that the client logged in with. The signatures of keys and certificates are verified. */
   readonly factors: readonly Factor[];
   /** Address of the client, from the option `remoteAddress`. */
   readonly remoteAddress: string | undefined;

@@ -67,7 +67,7 @@ export abstract class BaseSession<K extends StreamTypes = StreamTypes> {
   /** Error output to the client. Once both outputs are ended, EOF is sent, even before the handler returns. */
   readonly stderr: K["writable"];
   readonly user: string;
-  /** Factors that the client logged in with. The key of a "publickey" factor has a verified signature. */
+  /** Factors that the client logged in with. The signatures of keys and certificates are verified. */
   readonly factors: readonly Factor[];
   readonly remoteAddress: string | undefined;
   /** The client's identification string, such as `"SSH-2.0-OpenSSH_10.0"`. Escape it before display. */
