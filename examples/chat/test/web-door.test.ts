@@ -198,7 +198,7 @@ describe("a page that", () => {
     expect(await page.closed).toBe(1006);
   });
 
-  test("does not read is disconnected, and delays no other guest", async () => {
+  test("does not read is disconnected, and delays no other guest", { timeout: 120_000 }, async () => {
     const slow = await TestPage.join(chat().webPort, "slow");
     const ann = await TestPage.join(chat().webPort, "ann");
     slow.socket.pause();

@@ -4,7 +4,7 @@ import { expect, test, vi } from "vitest";
 import { makeFolder, openTestTerminal } from "./support.ts";
 
 // In a file of its own: connections of other tests would hide a leak.
-test("closing releases all servers, connections and processes", async () => {
+test("closing releases all servers, connections and processes", { timeout: 120_000 }, async () => {
   const before = resources();
   const folder = makeFolder();
   const terminal = await openTestTerminal(folder.path);

@@ -6,8 +6,10 @@ import { makeFolder } from "./support.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const MAIN = ["--conditions=@nacre/source", "--import", "tsx", "examples/terminal/src/main.ts"];
+/** Of tests that start the command from its sources, which takes half a minute on a busy machine. */
+const STARTING = { timeout: 180_000 };
 
-test("the command prints where to log in, serves the page and stops at a signal", async () => {
+test("the command prints where to log in, serves the page and stops at a signal", STARTING, async () => {
   const folder = makeFolder();
   const program = spawn(process.execPath, [...MAIN, "--web-port", "0", "--ssh-port", "0", "--folder", folder.path], {
     cwd: ROOT,
@@ -33,7 +35,7 @@ test("the command prints where to log in, serves the page and stops at a signal"
   }
 });
 
-test("the command explains a wrong argument", async () => {
+test("the command explains a wrong argument", STARTING, async () => {
   const program = spawn(process.execPath, [...MAIN, "--web-port", "x"], {
     cwd: ROOT,
     stdio: ["ignore", "ignore", "pipe"],

@@ -26,7 +26,7 @@ const PROGRAM = `
   await client.close();
 `;
 
-test("both sides work with the option `random` on a platform without crypto", () => {
+test("both sides work with the option `random` on a platform without crypto", { timeout: 120_000 }, () => {
   const options = ["--conditions=@nacre/source", "--import", "tsx", "--input-type=module", "-e", PROGRAM];
   const cwd = fileURLToPath(new URL("../", import.meta.url));
   const printed = execFileSync(process.execPath, options, { cwd, encoding: "utf8" });
