@@ -4,6 +4,9 @@ import { platformRandom } from "nacre/extend";
 /** Names that Windows gives to devices, in any directory and with any extension. */
 const WINDOWS_DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?:[ .:]|$)/i;
 
+/** Names in the form of the short names (8.3) that Windows gives to files beside their own, such as `PROGRA~1`. */
+const WINDOWS_SHORT = /^(?=[^.]{2,8}(?:\.|$))[^.]*~\d+(?:\.[^.]{0,3})?$/;
+
 /** Characters that Windows does not allow in names; ":" also begins the path of a drive or the name of an alternate stream. */
 const WINDOWS_CHARACTERS = '\\:*?"<>|';
 
@@ -17,6 +20,8 @@ export function nameProblem(name: string, rules: "posix" | "windows"): string | 
   // Windows drops trailing dots and spaces, so the name would be that of another file.
   if (/* rule: transfer-name-trailing */ /[. ]$/.test(name)) return "Windows drops the dot or space at its end";
   if (/* rule: transfer-name-device */ WINDOWS_DEVICE.test(name)) return "it is the name of a device on Windows";
+  if (/* rule: transfer-name-short */ WINDOWS_SHORT.test(name))
+    return "on Windows it may be the short name of another file";
   return undefined;
 }
 

@@ -84,9 +84,31 @@ test("sftp: a downloaded name that leaves its directory · client", async () => 
   const reserved = ["..\\up", "C:up", "C:", "file:stream", "a*", "a?", "a<b", "a|b", 'a"b', "a\tb", "\\\\host"];
   const trailing = ["dot.", "space ", "...", ". "];
   const devices = ["con", "NUL", "nul.txt", "Aux", "PRN.tar.gz", "COM1", "lpt9.x", "com\u00b9", "CONIN$", "nul .txt"];
-  for (const names of [paths, reserved, trailing, devices]) expect(problems(names, "windows")).toEqual(names);
-  expect(problems([...reserved, ...trailing, ...devices], "posix")).toEqual([]);
-  expect(problems(["a", ".a", "a.b", "console", "com", "com10", "nulls", " a", "...a"], "windows")).toEqual([]);
+  const short = ["PROGRA~1", "progra~1", "A~1", "~1", "LONGNA~1.TXT", "AB12CD~9.c", "FILE~123", "a~1."];
+  for (const names of [paths, reserved, trailing, devices, short]) expect(problems(names, "windows")).toEqual(names);
+  expect(problems([...reserved, ...trailing, ...devices, ...short], "posix")).toEqual([]);
+  expect(
+    problems(
+      [
+        "a",
+        ".a",
+        "a.b",
+        "console",
+        "com",
+        "com10",
+        "nulls",
+        " a",
+        "...a",
+        "a~",
+        "a~b",
+        "notes~1.backup",
+        "long-name~1",
+        "a.b~1",
+        "a.~1~",
+      ],
+      "windows",
+    ),
+  ).toEqual([]);
 
   const local = new MemoryLocalFiles("windows");
   const { sftp } = await openMemorySftp(listing(["..\\up", "dot.", "nul", "C:up"], 0o100_644));

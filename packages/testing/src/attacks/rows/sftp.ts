@@ -256,6 +256,7 @@ export const SFTP: readonly Row[] = [
     patch("transfer-name-windows", "false"),
     patch("transfer-name-trailing", "false"),
     patch("transfer-name-device", "false"),
+    patch("transfer-name-short", "false"),
     patch("transfer-pattern-name", "false"),
   ),
   transferRow(
