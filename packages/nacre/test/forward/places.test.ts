@@ -9,6 +9,8 @@ describe("parsePlace", () => {
     ["[2001:db8::1]:22", { host: "2001:db8::1", port: 22 }],
     ["[fe80::1%eth0]:*", { host: "fe80::1%eth0", port: undefined }],
     ["/run/app.sock", { path: "/run/app.sock" }],
+    ["\\\\.\\pipe\\app", { path: "\\\\.\\pipe\\app" }],
+    ["\\\\?\\PIPE\\app:80", { path: "\\\\?\\PIPE\\app:80" }],
     ["example.org:0", { host: "example.org", port: 0 }],
     ["example.org:65535", { host: "example.org", port: 65_535 }],
   ])("parses %s", (text, place) => {
@@ -36,6 +38,8 @@ describe("parsePlace", () => {
     "[::1]:80:80",
     "a:b:80",
     "/run/a\0b",
+    "\\\\.\\pipe\\a\0b",
+    "\\\\server\\pipe\\app",
     "example.org:80\n",
   ])("rejects %j", (text) => {
     for (const barePort of [false, true]) expect(parsePlace(text, { barePort })).toBeUndefined();

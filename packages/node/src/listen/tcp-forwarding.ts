@@ -24,7 +24,10 @@ import {
   SYSTEM_LOOKUPS,
 } from "../net/lookup.ts";
 
-/** Settings for forwarding. A place is `"example.org:80"`, `"[2001:db8::1]:*"`, `"*:443"`, or the path of a Unix socket. */
+/**
+ * Settings for forwarding. A place is `"example.org:80"`, `"[2001:db8::1]:*"`, `"*:443"`, or the path of a Unix socket. On Windows it is that
+ * of a named pipe.
+ */
 export interface TcpForwardingOptions {
   /**
    * Permitted destinations, like sshd's PermitOpen. A host is compared literally with the requested host. Default `["*:*"]`: all hosts, no

@@ -2,8 +2,8 @@ import type { ListenAddress } from "./remote-listener.ts";
 import type { ForwardTarget } from "./target.ts";
 
 /**
- * An entry of `permitOpen` or `permitListen`: `"example.org:80"`, `"[2001:db8::1]:*"`, `"*:443"`, or the absolute path of a Unix socket.
- * `permitListen` also allows a port alone.
+ * An entry of `permitOpen` or `permitListen`: `"example.org:80"`, `"[2001:db8::1]:*"`, `"*:443"`, or the absolute path of a Unix socket
+ * or of a named pipe of Windows. `permitListen` also allows a port alone.
  */
 export type Place =
   | {
@@ -15,9 +15,12 @@ export type Place =
     }
   | { readonly path: string };
 
+/** The path of a Unix socket, or of a named pipe of Windows: `\\.\pipe\name`. */
+const SOCKET_PATH = /^(?:\/|\\\\[.?]\\pipe\\)/i;
+
 /** Parses an entry. Returns `undefined` if it is invalid. With `barePort`, a port alone means all hosts, as in `permitlisten=`. */
 export function parsePlace(text: string, { barePort }: { readonly barePort: boolean }): Place | undefined {
-  if (text.startsWith("/")) return text.includes("\0") ? undefined : { path: text };
+  if (SOCKET_PATH.test(text)) return text.includes("\0") ? undefined : { path: text };
   const [, brackets, name, portText] = /^(?:(?:\[([^[\]]+)\]|([^[\]:]+)):)?(\*|\d{1,5})$/.exec(text) ?? [];
   const host = brackets ?? name ?? (barePort ? "*" : undefined);
   if (host === undefined || portText === undefined || Number(portText) > 65_535) return undefined;
