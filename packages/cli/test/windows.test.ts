@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import type { Client } from "@nacre/node";
 import { LINUX, onSystem, WINDOWS } from "@nacre/testing/windows";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { findTarget, planStep } from "../src/cp/plan.ts";
 import { localSide } from "../src/cp/side.ts";
 import { sshfpRecords } from "../src/keygen/convert-key.ts";
+import { serve } from "../src/serve/serve.ts";
 import { readConfiguration } from "../src/ssh/configuration.ts";
 import { runRemote } from "../src/ssh/remote.ts";
 import { Askpass } from "../src/terminal/asker.ts";
@@ -18,11 +19,13 @@ import { temporaryFolder } from "./support.ts";
 const resolved = vi.hoisted(() => ({ options: undefined as unknown }));
 /** Paths of the files that were read. */
 const read = vi.hoisted((): string[] => []);
+const closed = vi.hoisted(() => vi.fn());
 
 vi.mock(import("node:child_process"), async (original) => ({
   ...(await original()),
   spawnSync: vi.fn(() => ({}) as SpawnSyncReturns<Buffer>) as unknown as typeof spawnSync,
 }));
+vi.mock(import("../src/serve/inherited-descriptors.ts"), () => ({ closeInheritedDescriptors: closed }));
 vi.mock(import("node:fs/promises"), async (original) => {
   const fs = await original();
   const readFile = ((path: string, ...rest: []) => {
@@ -66,6 +69,17 @@ async function terminalType(): Promise<string> {
   expect(await runRemote({ shell } as never, values as never, undefined, escapes)).toBe(0);
   return term;
 }
+
+test("nacre serve is refused before it looks at descriptors, whose folder would be one of the current drive", async () => {
+  const { getuid } = process;
+  Object.assign(process, { getuid: undefined });
+  onTestFinished(() => void Object.assign(process, { getuid }));
+  await expect(serve([])).rejects.toMatchObject({
+    code: "usage",
+    message: expect.stringContaining("needs a Unix system"),
+  });
+  expect(closed).not.toHaveBeenCalled();
+});
 
 describe("commands of this machine", () => {
   test("lls runs no program", async () => {

@@ -36,11 +36,11 @@ export async function serve(words: readonly string[]): Promise<number> {
     return 0;
   }
   const parsed = parseServeArguments(words);
+  const account = runner();
   // rule: close-inherited-at-start
   closeInheritedDescriptors();
   const forwarding = parsed.forwarding && serveForwarding(parsed.forwarding, parsed.exec);
   const algorithms = chooseAlgorithms(parsed, nodeServerAlgorithms);
-  const account = runner();
   const users = parsed.users.length > 0 ? parsed.users : [account.name];
   for (const user of users) assertNotOtherAccount(user, account);
   const throttle = throttledLog((event) => {
