@@ -65,6 +65,9 @@ const TIMEOUT = 25 * 60_000;
 export async function runTests(subject: Subject, { root, isWhole, words }: RunOptions): Promise<RuntimeResult> {
   const began = performance.now();
   const folder = await mkdtemp(join(subject.folder ?? tmpdir(), "nacre-runtime-"));
+  // An interrupt ends the process, also while the project is copied.
+  const onExit = (): void => removeNow(folder);
+  process.once("exit", onExit);
   try {
     const place = await (subject.place ?? placeIn)(root, folder);
     const file = join(folder, "results.json");
@@ -80,6 +83,7 @@ export async function runTests(subject: Subject, { root, isWhole, words }: RunOp
     }
     return { ...judge(subject, place, JSON.parse(text) as Results, status, isWhole), output, seconds };
   } finally {
+    process.off("exit", onExit);
     await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   }
 }
@@ -152,9 +156,9 @@ async function vitest(
   const onExit = (): void => {
     killGroup(child);
     place.end();
-    removeNow(folder);
   };
-  process.once("exit", onExit);
+  // Before the folder is removed.
+  process.prependOnceListener("exit", onExit);
   const timer = setTimeout(() => killGroup(child), TIMEOUT);
   const status = await new Promise<string>((resolve) => {
     child.once("error", ({ message }) => resolve(message));
