@@ -50,8 +50,8 @@ test("a folder that another user could replace is no compile cache", () => {
 });
 
 test("without user ids, as on Windows, there is no compile cache", () => {
-  const getuid = Object.getOwnPropertyDescriptor(process, "getuid")!;
-  Object.defineProperty(process, "getuid", { ...getuid, value: undefined });
-  onTestFinished(() => void Object.defineProperty(process, "getuid", getuid));
+  const { getuid } = process;
+  Object.assign(process, { getuid: undefined });
+  onTestFinished(() => void Object.assign(process, { getuid }));
   expect(privateFolder(join(home, "compiled"))).toBeUndefined();
 });

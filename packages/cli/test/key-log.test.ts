@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { expectMode } from "@nacre/testing/windows";
 import { describe, expect, test, vi } from "vitest";
 import { openKeyLog } from "../src/ssh/key-log.ts";
 import { temporaryFolder } from "./support.ts";
@@ -26,7 +27,7 @@ describe("the key log", () => {
     log.port(Uint8Array.of(2), Uint8Array.of(0, 3));
     log.close();
     expect(await readFile(file, "utf8")).toBe("what was there\n0001ff SHARED_SECRET ab\n02 SHARED_SECRET 0003\n");
-    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    await expectMode(file, 0o600);
   });
 
   test("expands ~/ to the user's home folder", async () => {
@@ -50,14 +51,14 @@ describe("the key log", () => {
         message: `cannot write the key log ${file}: not a regular file; give the path of a regular or a new file`,
       }),
     );
-    expect(statSync(file).mode & 0o777).toBe(mode);
+    await expectMode(file, mode);
   });
 
   test("accepts a link to a regular file", async () => {
     const file = join(await temporaryFolder(), "link");
     linkTo(file, (target) => writeFileSync(target, ""));
     openKeyLog(file).close();
-    expect(statSync(file).mode & 0o777).toBe(0o600);
+    await expectMode(file, 0o600);
   });
 
   test("names a file that cannot be written", async () => {

@@ -9,6 +9,7 @@ import {
   parseCertificate,
   prepareCertificate,
 } from "@nacre/keys";
+import { expectMode } from "@nacre/testing/windows";
 import { utf8Encode, Writer } from "@nacre/wire";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { formatLocalTime, formatValidity, parseValidity } from "../src/keygen/certificate-times.ts";
@@ -40,7 +41,7 @@ describe("-s", () => {
     );
     const { publicKey, comment } = parsePublicKeyLine(await readFile(file, "utf8"));
     expect(comment).toBe("a comment");
-    expect((await stat(file)).mode & 0o777).toBe(0o644 & ~process.umask());
+    await expectMode(file, 0o644 & ~process.umask());
     const certificate = parseCertificate(publicKey.blob);
     expect(certificate).toMatchObject({ type: "user", isVerified: true, principals: ["alice", "bob"] });
     expect([...certificate.extensions.keys()]).toEqual(["permit-pty"]);

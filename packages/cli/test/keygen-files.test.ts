@@ -1,7 +1,8 @@
-import { chmod, lstat, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, lstat, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { formatPrivateKey, formatPublicKeyLine, openPrivateKey } from "@nacre/keyfiles";
 import { bodyOf, finish, keyOf, PASSPHRASE, ppkVectors, textOf, unlock } from "@nacre/testing/keyfiles";
+import { expectMode } from "@nacre/testing/windows";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { random } from "../src/keygen/key-files.ts";
 import { keygen } from "../src/keygen/keygen.ts";
@@ -54,7 +55,7 @@ describe("keygen -p", () => {
       before.privateKey.fields,
       hasComment ? before.comment : "",
     ]);
-    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    await expectMode(file, 0o600);
     expect((await readdir(folder)).sort()).toEqual(["key"]);
   });
 
@@ -122,7 +123,8 @@ describe("keygen -c", () => {
     expect(printed).toBe("Old comment: old\nComment 'new' applied\n");
     expect(unlock(await readFile(file, "utf8"), "secret").comment).toBe("new");
     expect(await readFile(`${file}.pub`, "utf8")).toBe(`${formatPublicKeyLine(key.publicKey, "new")}\n`);
-    expect([(await stat(file)).mode & 0o777, (await stat(`${file}.pub`)).mode & 0o777]).toEqual([0o600, 0o644]);
+    await expectMode(file, 0o600);
+    await expectMode(`${file}.pub`, 0o644);
   });
 
   test("says whether the comment is the same, or removed", async () => {

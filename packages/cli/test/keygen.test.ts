@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { formatPublicKeyLine, openPrivateKey, parsePublicKeyLine, randomart } from "@nacre/keyfiles";
 import { fingerprint, parsePublicKey } from "@nacre/keys";
 import { opensshCertificates, opensshKeys, securityKeyFiles } from "@nacre/testing/openssh-keys";
+import { expectMode } from "@nacre/testing/windows";
 import { inSlices } from "nacre/extend";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { keygen } from "../src/keygen/keygen.ts";
@@ -56,8 +57,8 @@ describe("keygen", () => {
     expect(publicKey.bits).toBe(size);
     expect(opened.comment).toBe("a comment");
     expect(await readFile(`${file}.pub`, "utf8")).toBe(`${formatPublicKeyLine(publicKey, "a comment")}\n`);
-    expect((await stat(file)).mode & 0o777).toBe(0o600);
-    expect((await stat(join(file, ".."))).mode & 0o777).toBe(0o700);
+    await expectMode(file, 0o600);
+    await expectMode(join(file, ".."), 0o700);
     const line = `${size} ${fingerprint(publicKey.blob, "sha256")} a comment (${kind})\n`;
     expect(printed).toBe(`private key: ${file}\npublic key: ${file}.pub\n${line}${randomart(publicKey.blob)}\n`);
   });
@@ -119,7 +120,7 @@ describe("keygen", () => {
     personAt("yes\r");
     await keygen(words);
     expect(openPrivateKey(await readFile(file, "utf8")).encrypted).toBe(false);
-    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    await expectMode(file, 0o600);
   });
 
   test("rejects with file-unwritable if the key cannot be written", async () => {

@@ -1,8 +1,9 @@
 import { execFileSync } from "node:child_process";
-import { chmod, mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { formatPrivateKey, formatPublicKeyLine, openPrivateKey } from "@nacre/keyfiles";
 import { fingerprint, generateEd25519, type PrivateKey } from "@nacre/keys";
+import { expectMode } from "@nacre/testing/windows";
 import type { LoginDecision, Permissions, PublickeyLogin } from "nacre";
 import { inSlices } from "nacre/extend";
 import { describe, expect, it, vi } from "vitest";
@@ -294,7 +295,7 @@ describe("hostKeyFile", () => {
     const [first, second] = [await hostKeyFile(path), await hostKeyFile(path)];
     expect(first.publicKey.format).toBe("ssh-ed25519");
     expect(second.publicKey.blob).toEqual(first.publicKey.blob);
-    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    await expectMode(path, 0o600);
     expect(await readFile(`${path}.pub`, "utf8")).toBe(`${formatPublicKeyLine(first.publicKey)}\n`);
     expect(openPrivateKey(await readFile(path, "utf8")).encrypted).toBe(false);
   });
@@ -308,7 +309,7 @@ describe("hostKeyFile", () => {
   it("rejects a key that others can read or write, and creates a private folder", async () => {
     const path = join(await temporaryFolder(), "new", "host_key");
     await hostKeyFile(path);
-    expect((await stat(dirname(path))).mode & 0o777).toBe(0o700);
+    await expectMode(dirname(path), 0o700);
     for (const mode of [0o640, 0o604, 0o620, 0o602]) {
       await chmod(path, mode);
       expect(await codeOf(hostKeyFile(path))).toBe("file-unreadable");

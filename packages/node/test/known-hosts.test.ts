@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { defaultSignatureAlgorithms, fingerprint, generateEcdsa, generateEd25519 } from "@nacre/keys";
+import { expectMode } from "@nacre/testing/windows";
 import { base64Encode } from "@nacre/wire";
 import type { HostKey } from "nacre";
 import type { KnownHostDecision } from "nacre/extend";
@@ -107,8 +108,8 @@ describe("a new host", () => {
     const { file, known } = await decision(undefined, { unknownHost: () => true, port: 2222 });
     expect(await known.verify(ed25519)).toBe(true);
     expect(await readFile(file, "utf8")).toBe(line("[example.org]:2222", ed25519));
-    expect((await stat(file)).mode & 0o777).toBe(0o600);
-    expect((await stat(join(file, ".."))).mode & 0o777).toBe(0o700);
+    await expectMode(file, 0o600);
+    await expectMode(join(file, ".."), 0o700);
   });
 
   test("is appended without changing the existing content", async () => {

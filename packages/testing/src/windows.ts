@@ -1,5 +1,6 @@
-import { type System, thisSystem } from "@nacre/node/extend";
-import { onTestFinished, vi } from "vitest";
+import { stat } from "node:fs/promises";
+import { isWindows, type System, thisSystem } from "@nacre/node/extend";
+import { expect, onTestFinished, vi } from "vitest";
 
 /** Windows, with the variables that it always has. The folders do not exist on any machine. */
 export const WINDOWS: System = {
@@ -18,4 +19,9 @@ export function onSystem({ platform, environment }: System): void {
   onTestFinished(() => {
     for (const spy of spies) spy.mockRestore();
   });
+}
+
+/** Expects the permission bits of a file or folder. Windows has none. */
+export async function expectMode(path: string, mode: number): Promise<void> {
+  if (!isWindows()) expect((await stat(path)).mode & 0o777).toBe(mode);
 }

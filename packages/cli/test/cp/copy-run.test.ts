@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { scpServer } from "@nacre/files/scp-server";
 import { type FileSystem, FileSystemError, memoryFileSystem, sftpServer } from "@nacre/files/server";
 import type { Client, Sftp } from "@nacre/node";
+import { expectMode } from "@nacre/testing/windows";
 import { SshError } from "@nacre/wire";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { unsetLines, unverifiedLines } from "../../src/cp/result-lines.ts";
@@ -124,7 +125,7 @@ describe("-O", () => {
       expect(readFileSync(join(folder, to), "utf8")).toBe("contents");
     }
     expect([await cp("-Orp", "host:/copy", folder), complaints()]).toEqual([0, ""]);
-    expect(statSync(join(folder, "copy", "a")).mode & 0o777).toBe(0o640);
+    await expectMode(join(folder, "copy", "a"), 0o640);
   });
 
   test("gives status 1 and the server's text for a missing file", async () => {
