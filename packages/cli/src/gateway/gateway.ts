@@ -5,6 +5,7 @@ import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { createGateway, type Gateway, type GatewayEvent, type TicketStore } from "@nacre/gateway";
 import { expandHome, readSecretFile } from "@nacre/node";
+import { showPath } from "@nacre/node/extend";
 import { escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
 import { GATEWAY_HELP } from "../help.ts";
 import { asksForHelp, usage } from "../options.ts";
@@ -176,7 +177,7 @@ async function readToken(path: string): Promise<string> {
   const token = utf8DecodeLossy(await readSecretFile(path)).trim();
   // rule: issue-token-length
   if (!/^[!-~]{32,}$/.test(token))
-    throw usage(`${escapeText(path)} needs a token of at least 32 characters on one line: openssl rand -hex 32`);
+    throw usage(`${showPath(path)} needs a token of at least 32 characters on one line: openssl rand -hex 32`);
   return token;
 }
 
@@ -185,7 +186,7 @@ async function readText(path: string): Promise<string> {
     return await readFile(expandHome(path), "utf8");
   } catch (cause) {
     const why = (cause as NodeJS.ErrnoException).code ?? "";
-    throw new SshError("file-unreadable", `cannot read ${escapeText(path)}: ${why}`, { cause });
+    throw new SshError("file-unreadable", `cannot read ${showPath(path)}: ${why}`, { cause });
   }
 }
 

@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { getSystemErrorMap } from "node:util";
 import { expandHome } from "@nacre/node";
-import { escapeText, SshError } from "@nacre/wire";
+import { showPath } from "@nacre/node/extend";
+import { SshError } from "@nacre/wire";
 
 /** A line of ssh-keygen on standard error that ends the command with this status. */
 export class KeygenFailure extends Error {
@@ -34,7 +35,7 @@ export function reasonOf(cause: unknown): string {
   if (cause instanceof SshError && !(cause.cause instanceof Error)) return cause.message;
   const { errno, message } = (cause instanceof SshError ? cause.cause : cause) as NodeJS.ErrnoException;
   const [, reason = message] = getSystemErrorMap().get(errno ?? 0) ?? [];
-  return escapeText(`${reason.slice(0, 1).toUpperCase()}${reason.slice(1)}`);
+  return showPath(`${reason.slice(0, 1).toUpperCase()}${reason.slice(1)}`);
 }
 
 /** Reads a file. Throws a {@link KeygenFailure} with the line that `lineOf` makes of the reason. */

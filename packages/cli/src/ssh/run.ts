@@ -129,7 +129,7 @@ async function useConnection(
     for (const { option, listen, target } of wanted)
       if (option !== "-R")
         say(
-          escapeText(
+          showPath(
             `debug1: Local connections to ${listen.host ?? "LOCALHOST"}:${listen.port ?? listen.path} forwarded to remote address ${target?.host ?? target?.path ?? "socks"}:${target?.port ?? 0}`,
           ),
         );

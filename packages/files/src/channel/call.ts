@@ -7,6 +7,8 @@ import type { Sender, SftpChannel, Waiter } from "./sftp-channel.ts";
 export interface CallContext extends FailedCall {
   /** Name of the call. */
   readonly call: string;
+  /** `path` as messages show it; default escaped. */
+  readonly shownPath?: string | undefined;
   /** Aborts the call. */
   readonly signal?: AbortSignal | undefined;
   /** Made by the application's call: its stack has the caller, which an abort does not know. */
@@ -117,8 +119,8 @@ export function throwIfAborted(context: CallContext): void {
 }
 
 /** Returns the error of an aborted call. */
-export function abortError({ call: name, path, signal, origin }: CallContext): SshError {
-  const subject = path === undefined ? name : `${name} "${escapeText(path)}"`;
+export function abortError({ call: name, path, shownPath, signal, origin }: CallContext): SshError {
+  const subject = path === undefined ? name : `${name} "${shownPath ?? escapeText(path)}"`;
   const error = abortedError(subject, signal!, "; the server may still carry it out");
   const { stack = "" } = error;
   const frames = origin?.stack?.split("\n").slice(1) ?? [];

@@ -2,6 +2,7 @@ import type { ScpClosedEvent, ScpMachine } from "@nacre/sftp/scp";
 import { escapeText, SshError } from "@nacre/wire";
 import type { CallContext } from "../channel/call.ts";
 import type { LocalFiles, LocalPath } from "../local/local-files.ts";
+import { shownPath } from "../local/names.ts";
 import type { ChannelOpener } from "../remote/open-sftp.ts";
 import type { TransferResult } from "../transfer/options.ts";
 import type { ScpOptions } from "./options.ts";
@@ -54,6 +55,11 @@ export abstract class ScpTransfer<Event extends { readonly type: string }, Machi
 
   /** Moves all files. Resolves when the server has confirmed them. */
   protected abstract move(): Promise<void>;
+
+  /** Returns a local path as messages show it. */
+  protected show(path: string): string {
+    return shownPath(path, this.files.nameRules);
+  }
 
   /** Program on the server. Only for `move` and its calls. */
   protected get process(): ScpProcess<Event> {

@@ -12,6 +12,7 @@ import { usage } from "nacre/extend";
 import type { CallContext } from "../channel/call.ts";
 import { basename, dirname, type RemotePath, toText } from "../channel/remote-path.ts";
 import type { LocalEntry, LocalPath, LocalReader, LocalStats } from "../local/local-files.ts";
+import { shownPath } from "../local/names.ts";
 import type { ChannelOpener } from "../remote/open-sftp.ts";
 import type { TransferResult } from "../transfer/options.ts";
 import { type ScpCommand, scpCommand } from "./command.ts";
@@ -49,9 +50,10 @@ export async function uploadScp(
     throw usage("`uploadScp`: `followTarget` must be true: the server follows its links; SFTP has the choice");
   const path = toText(remote);
   const { signal } = options;
-  const context: CallContext = { call: "upload", path: local.path, signal };
+  const from = shownPath(local.path, local.files.nameRules);
+  const context: CallContext = { call: "upload", path: local.path, shownPath: from, signal };
   const stats = await local.files.stat(local.path);
-  const target = targetOf(path, stats, options, context);
+  const target = targetOf(path, stats, options, from);
   const upload = new Upload({ machine: new ScpSource(), local, options, context }, stats, target.name);
   return upload.run(ssh, scpCommand(target.command));
 }
@@ -64,14 +66,14 @@ interface Target {
 
 /**
  * Splits the target into directory and name, so that the copy gets exactly this path. `scp -t PATH` alone would write into an existing
- * directory. Throws `usage` for an invalid source or target.
+ * directory. `from` is the source, for messages. Throws `usage` for an invalid source or target.
  */
-function targetOf(path: string, { type }: LocalStats, options: ScpOptions, { path: from = "" }: CallContext): Target {
+function targetOf(path: string, { type }: LocalStats, options: ScpOptions, from: string): Target {
   const { recursive = false, preserve = false } = options;
   if (type !== "file" && type !== "directory")
-    throw new SshError("usage", `upload "${escapeText(from)}": it is neither a file nor a directory`);
+    throw new SshError("usage", `upload "${from}": it is neither a file nor a directory`);
   if (type === "directory" && !recursive)
-    throw new SshError("usage", `upload "${escapeText(from)}": it is a directory; pass { recursive: true }`);
+    throw new SshError("usage", `upload "${from}": it is a directory; pass { recursive: true }`);
   const command = { role: "sink", recursive: type === "directory", preserve } as const;
   if (/^[^/]*:/.test(path)) {
     const name = encodePath(basename(path).replace(/^.*:/, "") || "file");
@@ -167,7 +169,7 @@ class Upload extends ScpTransfer<ScpSourceEvent, ScpSource> {
       if (above.real === real)
         throw new SshError(
           "usage",
-          `"${escapeText(from)}" leads back to a directory above it; leave it out with \`filter\``,
+          `"${this.show(from)}" leads back to a directory above it; leave it out with \`filter\``,
         );
     return real;
   }
@@ -207,7 +209,7 @@ class Upload extends ScpTransfer<ScpSourceEvent, ScpSource> {
         try {
           length = await file.read(buffer, position);
           if (length === 0)
-            throw new SshError("file-unreadable", `${escapeText(from)} became shorter; transfer it again`);
+            throw new SshError("file-unreadable", `${this.show(from)} became shorter; transfer it again`);
         } catch (error) {
           // If this ends the transfer, no more contents are sent.
           if (this.options.onError !== "skip") throw error;

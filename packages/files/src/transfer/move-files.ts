@@ -1,4 +1,4 @@
-import { escapeText, SshError } from "@nacre/wire";
+import { SshError } from "@nacre/wire";
 import { isReusedHandle } from "../channel/open-queue.ts";
 import { exactAttributes, permissions } from "../local/attributes.ts";
 import { type Chunk, lengthOf, piecesOf } from "../local/chunk.ts";
@@ -246,7 +246,7 @@ export class FileMover {
       if (moved.size + length > longest)
         throw new SshError(
           "output-limit",
-          `"${escapeText(from)}" has more than ${maxGrowth} bytes beyond the stated ${stats.size}; pass a larger \`maxGrowth\``,
+          `"${source.show(from)}" has more than ${maxGrowth} bytes beyond the stated ${stats.size}; pass a larger \`maxGrowth\``,
         );
       if (moved.hash !== undefined) for (const piece of piecesOf(chunk)) moved.hash.update(piece);
       yield chunk;

@@ -66,9 +66,9 @@ export class TransferRun {
   }
 
   /** Ends the transfer when the signal aborts. Returns a function that stops watching. */
-  watch(signal: AbortSignal | undefined, path: string): () => void {
+  watch(signal: AbortSignal | undefined, path: string, shownPath: string): () => void {
     if (signal === undefined) return () => {};
-    const context = callContext(this.#name, path, signal);
+    const context = { ...callContext(this.#name, path, signal), shownPath };
     return onAbort(signal, () => this.end(abortError(context)));
   }
 

@@ -1,4 +1,4 @@
-import { escapeText, SshError } from "@nacre/wire";
+import { SshError } from "@nacre/wire";
 import { throwIfAborted } from "../channel/call.ts";
 import { exactAttributes } from "../local/attributes.ts";
 import type { LocalStats, Sha256 } from "../local/local-files.ts";
@@ -214,8 +214,9 @@ export class FilesTransfer {
   async settle(from: string, start: () => Promise<void>, finish: () => Promise<void>): Promise<void> {
     const { run } = this;
     const { signal } = run.options;
-    throwIfAborted({ call: run.name, path: from, signal });
-    const unwatch = run.watch(signal, from);
+    const shownPath = this.#source.show(from);
+    throwIfAborted({ call: run.name, path: from, shownPath, signal });
+    const unwatch = run.watch(signal, from, shownPath);
     try {
       await start()
         .then(() => {
@@ -235,7 +236,7 @@ export class FilesTransfer {
     const start = async (): Promise<void> => {
       const stats = await this.#source.stat(from, this.run.context(from));
       if (stats.type !== "file")
-        throw new SshError("usage", `${this.run.name} "${escapeText(from)}": it is not a file`);
+        throw new SshError("usage", `${this.run.name} "${this.#source.show(from)}": it is not a file`);
       const place = { directory: undefined, name: "", path: to };
       await this.mover.start({
         path: "",

@@ -77,7 +77,7 @@ export class Verification {
       const target = await this.#digests(this.#parts.target.remote, ({ to }) => to.path);
       const compare = async (file: MovedFile): Promise<void> => {
         const [moved, found] = await Promise.all([source(file), target(file)]);
-        if (moved !== found) throw different(file, `SHA-256 ${moved}`, found);
+        if (moved !== found) throw this.#different(file, `SHA-256 ${moved}`, found);
         this.verified++;
       };
       // Files without a digest are opened and read back.
@@ -111,7 +111,7 @@ export class Verification {
         );
       } catch (error) {
         if (!(error instanceof SftpError)) throw error;
-        const message = `${shown(file)} cannot be verified: ${reason}; and it cannot be read back: ${error.message}`;
+        const message = `${this.#shown(file)} cannot be verified: ${reason}; and it cannot be read back: ${error.message}`;
         throw new SshError(error.code, message, { cause: error });
       }
     };
@@ -126,22 +126,23 @@ export class Verification {
     ]);
     for (const side of [source, target]) {
       if (side === undefined || ("isUnsized" in side && side.isUnsized === true)) continue;
-      if (side.size !== size) throw different(file, `${size} bytes`, String(side.size));
+      if (side.size !== size) throw this.#different(file, `${size} bytes`, String(side.size));
     }
     this.verified++;
+  }
+
+  #different(file: MovedFile, moved: string, found: string): SshError {
+    return new SshError(
+      "sftp-failure",
+      `${this.#shown(file)} is not the same on both sides: ${moved} here, ${found} there; it changed meanwhile or was damaged, transfer it again`,
+    );
+  }
+
+  /** Returns the name of a file for messages. A single file has no path below its root, and a stream only that of its copy. */
+  #shown({ path, from, to }: MovedFile): string {
+    if (path !== "" || from === "") return `"${escapeText(path || to.path)}"`;
+    return `"${this.#parts.source.show(from)}"`;
   }
 }
 
 type DigestOf = (file: MovedFile) => Promise<string>;
-
-/** Returns the name of a file for messages. A single file has no path below its root, and a stream has only the path of its copy. */
-function shown({ path, from, to }: MovedFile): string {
-  return `"${escapeText(path || from || to.path)}"`;
-}
-
-function different(file: MovedFile, moved: string, found: string): SshError {
-  return new SshError(
-    "sftp-failure",
-    `${shown(file)} is not the same on both sides: ${moved} here, ${found} there; it changed meanwhile or was damaged, transfer it again`,
-  );
-}

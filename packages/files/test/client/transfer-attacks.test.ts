@@ -61,6 +61,7 @@ test("sftp: a file without an end · client", async () => {
   const chunk = new Uint8Array(64 * 1024 * 1024);
   let taken = 0;
   const source = {
+    show: (path: string) => path,
     stat: async () => ({ type: "file", size: 0 }) as const,
     async *read() {
       for (let i = 0; i < 17; i++) yield chunk;

@@ -46,6 +46,21 @@ describe("a server that runs no commands", () => {
     }
   });
 
+  it("names a local file of Windows as it is typed", async () => {
+    const { sftp: client, server } = await openMemorySftp();
+    const local = new MemoryLocalFiles("windows");
+    local.files.open("/home/C:\\a\\b", CREATE).data = CONTENTS;
+    const here = { files: local, path: "/home/C:\\a\\b" };
+    const onFile = (): void => {
+      server.files.find("/home/remote").data[0]! ^= 1;
+    };
+    await expect(upload(client, here, "remote", { ...SHA256, onFile })).rejects.toThrow(
+      '"/home/C:\\a\\b" is not the same on both sides',
+    );
+    const signal = AbortSignal.abort();
+    await expect(upload(client, here, "remote", { signal })).rejects.toThrow('upload "/home/C:\\a\\b"');
+  });
+
   it("is read to its end if it is longer than what was uploaded", async () => {
     // The file has the length of a block, so that the part that was uploaded arrives alone.
     const contents = pattern(261_120);

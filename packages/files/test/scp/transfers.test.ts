@@ -43,6 +43,14 @@ const NOTHING: TransferResult = {
 };
 
 describe("an upload with scp", () => {
+  it("names a local file of Windows as it is typed", async () => {
+    const { ssh } = await openScp(memoryFileSystem());
+    const local = new MemoryLocalFiles("windows");
+    local.files.makeDirectory("/home/C:\\a\\b");
+    const uploading = uploadScp(ssh, { files: local, path: "/home/C:\\a\\b" }, "f");
+    await expect(uploading).rejects.toThrow('upload "/home/C:\\a\\b": it is a directory');
+  });
+
   it("uses the files of the login", async () => {
     const [memory, hers] = [memoryFileSystem(), memoryFileSystem()];
     const forLogin = (login: string): FileSystem => (login.startsWith('["alice",') ? hers : memory);

@@ -18,7 +18,7 @@ import { nodeAlgorithms, plainAlgorithms } from "../crypto/algorithms.ts";
 import { expandHome } from "../keys/files.ts";
 import { ownAddresses } from "../net/lookup.ts";
 import { shellCommand } from "../windows/programs.ts";
-import { showPath } from "../windows/system.ts";
+import { isWindows, showPath } from "../windows/system.ts";
 import {
   type Config,
   LOAD_CONFIG_OPTIONS,
@@ -93,11 +93,21 @@ export async function resolveOn(
   const answers = answersOn(machine, source, { user, signal });
   const asking = resolveConfig(request);
   for (let answer: ConfigAnswer | undefined; ; ) {
-    const step = answer === undefined ? asking.next() : asking.next(answer);
+    const step = withShownPaths(() => (answer === undefined ? asking.next() : asking.next(answer)));
     if (step.done === true) return { ...step.value, source };
     const answerTo = answers[step.value.ask] as (question: ConfigQuestion) => Promise<ConfigAnswer>;
     const what = `reading the configuration of ${escapeText(host)}`;
     answer = await unlessAborted(answerTo(step.value), signal, (aborted) => abortedError(what, aborted));
+  }
+}
+
+/** Calls a function. On Windows, the errors that it throws show paths without doubled backslashes, as those of ssh. */
+function withShownPaths<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (cause) {
+    if (!isWindows() || !(cause instanceof SshError)) throw cause;
+    throw new SshError(cause.code, cause.message.replaceAll("\\\\", "\\"), { cause });
   }
 }
 

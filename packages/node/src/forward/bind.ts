@@ -6,7 +6,7 @@ import { escapeText, SshError } from "@nacre/wire";
 import { checkListenAddress, type ListenAddress } from "nacre/extend";
 import { TCP_KEEPALIVE_DELAY } from "../net/dial.ts";
 import { SYSTEM_LOOKUPS } from "../net/lookup.ts";
-import { isWindows } from "../windows/system.ts";
+import { isWindows, showPath } from "../windows/system.ts";
 import type { Connections } from "./connections.ts";
 
 /**
@@ -54,8 +54,8 @@ const REASONS: Readonly<Record<string, string>> = {
 
 function listenError(place: string, cause: unknown): SshError {
   const { code = "", message } = cause as NodeJS.ErrnoException;
-  const reason = REASONS[code] ?? escapeText(message);
-  return new SshError("listen-failed", `cannot listen on ${escapeText(place)}: ${reason}`, { cause });
+  const reason = REASONS[code] ?? showPath(message);
+  return new SshError("listen-failed", `cannot listen on ${showPath(place)}: ${reason}`, { cause });
 }
 
 /** Callbacks for accepted sockets. */

@@ -1,11 +1,12 @@
 import { connect, type NetConnectOpts, type Socket } from "node:net";
-import { escapeText, SshError } from "@nacre/wire";
+import { SshError } from "@nacre/wire";
 import { type Duplex, type ForwardTarget, formatTarget } from "nacre/extend";
 import { connectFirst, interleaved } from "../net/connect-first.ts";
 import { type Deadline, withDeadline } from "../net/deadline.ts";
 import { TCP_KEEPALIVE_DELAY } from "../net/dial.ts";
 import { SYSTEM_LOOKUPS } from "../net/lookup.ts";
 import { socketDuplex } from "../net/socket-duplex.ts";
+import { showPath } from "../windows/system.ts";
 
 /** Options of a connection attempt. */
 export interface DialSettings {
@@ -48,8 +49,7 @@ function dialWithin(
     timeout: connectTimeout,
     signal,
     late: () => unreachable(where, `no answer within ${connectTimeout} ms`),
-    aborted: ({ reason }) =>
-      new SshError("aborted", `connecting to ${escapeText(where)} was aborted`, { cause: reason }),
+    aborted: ({ reason }) => new SshError("aborted", `connecting to ${showPath(where)} was aborted`, { cause: reason }),
     discard: (duplex) => void duplex.reset?.(),
   };
   return withDeadline(deadline, async (over) => {
@@ -57,7 +57,7 @@ function dialWithin(
       return socketDuplex(await dial(over));
     } catch (cause) {
       if (cause instanceof SshError) throw cause;
-      throw unreachable(where, cause instanceof Error ? escapeText(cause.message) : "connection failed", cause);
+      throw unreachable(where, cause instanceof Error ? showPath(cause.message) : "connection failed", cause);
     }
   });
 }
@@ -75,7 +75,7 @@ function open(place: NetConnectOpts): Socket {
 }
 
 function unreachable(where: string, why: string, cause?: unknown): SshError {
-  return new SshError("forward-unreachable", `cannot connect to ${escapeText(where)}: ${why}`, { cause });
+  return new SshError("forward-unreachable", `cannot connect to ${showPath(where)}: ${why}`, { cause });
 }
 
 /** Timeout in milliseconds. */

@@ -1,6 +1,7 @@
 import { AgentClient, type AgentClientEvent, type AgentIdentity, type SessionBind } from "@nacre/agent";
-import { escapeText, SshError } from "@nacre/wire";
+import { SshError } from "@nacre/wire";
 import { abortedError, type Duplex, type DuplexHandler, onAbort, wrapDuplex } from "nacre/extend";
+import { showPath } from "../windows/system.ts";
 
 /** Answer of an agent to one request. */
 type Answer = Exclude<AgentClientEvent<unknown>, { type: "closed" | "unanswered" }>;
@@ -180,10 +181,10 @@ export class AgentLink {
 
 /** Returns an error about the agent at a place. */
 export function agentFailure(place: string, reason: string, cause?: unknown): SshError {
-  return new SshError("agent-failed", `cannot use the SSH agent at ${escapeText(place)}: ${reason}`, { cause });
+  return new SshError("agent-failed", `cannot use the SSH agent at ${showPath(place)}: ${reason}`, { cause });
 }
 
 /** Returns the error of an aborted request. */
 export function agentAborted(place: string, signal: AbortSignal): SshError {
-  return abortedError(`the request to the SSH agent at ${escapeText(place)}`, signal);
+  return abortedError(`the request to the SSH agent at ${showPath(place)}`, signal);
 }

@@ -103,6 +103,7 @@ export async function knownHost(options: HostOptions): Promise<HostDecision> {
       },
     },
     fingerprint: shownFingerprint,
+    showFile: showPath,
     unknownHost,
     remember: (hostKey) => remember(options, hostKey),
     remedies: {
@@ -233,7 +234,7 @@ function failureOf(end: CommandEnd, timeout: number | undefined): string {
     case "killed":
       return `was killed by ${end.by}`;
     case "not-started":
-      return `cannot run: ${escapeText(end.cause.message)}`;
+      return `cannot run: ${showPath(end.cause.message)}`;
     case "too-long":
       return "prints more than 1 MiB";
     case "too-late":

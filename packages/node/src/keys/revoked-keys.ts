@@ -1,6 +1,6 @@
 import { parseRevokedKeys } from "@nacre/keyfiles";
 import { parsePublicKey } from "@nacre/keys/internal";
-import { escapeText, SshError, utf8Encode } from "@nacre/wire";
+import { SshError, utf8Encode } from "@nacre/wire";
 import type { HostKeyVerifier } from "nacre/extend";
 import { fingerprint } from "../crypto/fingerprint.ts";
 import { showPath } from "../windows/system.ts";
@@ -46,7 +46,7 @@ export async function withoutRevoked(
     if (list !== undefined)
       throw new SshError(
         "host-key-revoked",
-        `the host key ${parsePublicKey(blob).format} ${fingerprint(blob, fingerprintHash)}${certificate === undefined ? "" : ", or its certificate,"} is revoked in ${escapeText(list.file)}; do not connect until the administrator explains the reason`,
+        `the host key ${parsePublicKey(blob).format} ${fingerprint(blob, fingerprintHash)}${certificate === undefined ? "" : ", or its certificate,"} is revoked in ${showPath(list.file)}; do not connect until the administrator explains the reason`,
       );
     return verify(hostKey);
   };

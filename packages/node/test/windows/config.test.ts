@@ -50,6 +50,15 @@ test("a command of a configuration on Windows needs a file that only the account
   expect((await resolveOn(machine, { host: "db" }, { commands: true })).values.port).toBe(7);
 });
 
+test("an error of a configuration on Windows shows the path of its file as it is typed", async () => {
+  onSystem(WINDOWS);
+  const { machine, home } = await homeWith("");
+  const config = `${home}\\config`;
+  await writeFile(config, "NoSuchKeyword 1\n");
+  const resolving = resolveOn(machine, { host: "db" }, { config });
+  await expect(resolving).rejects.toThrow(`${config}: line 1: Bad configuration option: nosuchkeyword`);
+});
+
 test("paths of Windows have backslashes in patterns, and several null devices", async () => {
   onSystem(WINDOWS);
   const folder = await temporaryFolder();

@@ -1,12 +1,15 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { generateEd25519 } from "@nacre/keys";
 import { LINUX, onSystem, WINDOWS } from "@nacre/testing/windows";
+import { base64Encode } from "@nacre/wire";
 import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { hostKeyFile } from "../../src/index.ts";
 import { withFileLock } from "../../src/keys/file-lock.ts";
 import { readIfThere } from "../../src/keys/files.ts";
 import { type HostOptions, knownHost } from "../../src/keys/known-hosts.ts";
-import { codeOf, hostOptions, temporaryFolder } from "../support.ts";
+import { withoutRevoked } from "../../src/keys/revoked-keys.ts";
+import { codeOf, counting, hostOptions, temporaryFolder } from "../support.ts";
 
 /** What this system's disk lacks: files with paths of Windows, and errors of files that another program has open. */
 const disk = vi.hoisted(() => ({
@@ -121,6 +124,27 @@ describe("known hosts on Windows", () => {
     disk.read.length = 0;
     expect(await outcome(options)).toBe("host-key-unknown");
     expect(disk.read).toEqual([join(options.home!, ".ssh", "known_hosts")]);
+  });
+
+  test("are named by the path of their file as it is typed", async () => {
+    onSystem(WINDOWS);
+    const path = "C:\\Users\\alice\\known_hosts";
+    const { blob } = generateEd25519(counting).publicKey;
+    const key = `ssh-ed25519 ${base64Encode(blob)}\n`;
+    const { options } = hostOptions(path, { globalFiles: [] });
+    for (const [line, message] of [
+      [`example.org ssh-ed25519 ${BLOB}\n`, ` (${path}:1);`],
+      [`@revoked * ${key}`, ` is revoked in ${path}:1;`],
+    ] as const) {
+      disk.files = { [path]: line };
+      const known = await knownHost(options);
+      const verified = (async () => known.verify({ algorithm: "ssh-ed25519", blob, fingerprint: "" }))();
+      await expect(verified).rejects.toThrow(message);
+    }
+    disk.files = { [path]: key };
+    const verify = await withoutRevoked([path], undefined, () => true);
+    const presented = { algorithm: "ssh-ed25519", blob, fingerprint: "" };
+    expect(() => verify(presented)).toThrow(` is revoked in ${path};`);
   });
 
   test("are not stored in a null device, whichever of its names it has", async () => {

@@ -1,6 +1,9 @@
 import { join } from "node:path";
 import { LINUX, onSystem, WINDOWS } from "@nacre/testing/windows";
 import { describe, expect, test } from "vitest";
+import { listenSocket } from "../../src/forward/bind.ts";
+import { dialPath } from "../../src/forward/forward-dial.ts";
+import { agentFailure } from "../../src/keys/agent-link.ts";
 import { expandHome } from "../../src/keys/files.ts";
 import { checkCommand } from "../../src/keys/known-hosts-options.ts";
 import { runCommand } from "../../src/net/run-command.ts";
@@ -85,4 +88,16 @@ test("a local path is shown as it is typed, without control characters", () => {
   const path = "C:\\Users\\alice\\a\x1b[2J\u202eb";
   expect(showPath(path, WINDOWS)).toBe("C:\\Users\\alice\\a\\x1b[2J\\u{202e}b");
   expect(showPath("a\\b", LINUX)).toBe("a\\\\b");
+});
+
+test("named pipes are shown as they are typed in errors of forwards and agents", async () => {
+  onSystem(WINDOWS);
+  const pipe = "\\\\.\\pipe\\no-such-pipe";
+  expect(agentFailure(pipe, "it hung up").message).toBe(`cannot use the SSH agent at ${pipe}: it hung up`);
+  const settings = { connectTimeout: 10_000, signal: new AbortController().signal };
+  await expect(dialPath(pipe, settings)).rejects.toThrow(`cannot connect to ${pipe}: `);
+  // Neither system can listen at a pipe of another machine.
+  const elsewhere = "\\\\.\\no-such-folder/\\app";
+  const listening = listenSocket({ path: elsewhere }, {} as never, false, () => {});
+  await expect(listening).rejects.toThrow(`cannot listen on ${elsewhere}: `);
 });

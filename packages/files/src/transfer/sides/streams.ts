@@ -1,3 +1,4 @@
+import { escapeText } from "@nacre/wire";
 import { isBytes, usage } from "nacre/extend";
 import { type Chunk, joined } from "../../local/chunk.ts";
 import type { NewAttributes, ReadOptions, SourceFiles, SourceStats, TargetFiles } from "./trees.ts";
@@ -14,6 +15,7 @@ const STREAM_STATS: SourceStats = { type: "file", size: 0, isUnsized: true };
 /** Returns a source with the contents of an iterable. Throws `usage` for a chunk that is not bytes. */
 export function iterableSource(chunks: AsyncIterable<Uint8Array>): SourceFiles {
   return {
+    show: (path) => escapeText(path),
     stat: async () => STREAM_STATS,
     read: (_, { bucket }, { signal }) => checked(chunks, bucket, signal),
   };

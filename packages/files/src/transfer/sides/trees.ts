@@ -36,6 +36,8 @@ export interface SourceFiles {
   readonly mostFiles?: number | undefined;
   /** Digests that this side computes itself; `undefined` if this program has to read the files. */
   readonly remote?: RemoteDigests | undefined;
+  /** Returns a path as messages show it. */
+  show(path: string): string;
   /** Resolves with the attributes of a file; of the target if it is a symbolic link. */
   stat(path: string, context: CallContext): Promise<SourceStats>;
   /** Reads a file from a position to its end. */
@@ -49,8 +51,6 @@ export interface SourceFiles {
 
 /** A side from which a transfer reads a tree. */
 export interface SourceTree extends SourceFiles {
-  /** Returns a path as messages show it. */
-  show(path: string): string;
   /** Returns the path of an entry. */
   join(directory: string, name: string): string;
   /** Resolves with the attributes of a file; of the link itself if it is a symbolic link. */

@@ -32,6 +32,8 @@ export interface KnownHostOptions {
   readonly authorityAlgorithms?: readonly string[] | undefined;
   /** Returns the fingerprint of a public key blob: `"SHA256:…"`. */
   readonly fingerprint: (blob: Uint8Array) => string;
+  /** Returns the name of a file of `known` as messages show it. Default: as `escapeText` does. */
+  readonly showFile?: ((file: string) => string) | undefined;
   /** Decides about the key of an unknown host: true accepts and adds it. If `undefined`, unknown hosts are refused. */
   readonly unknownHost: ((hostKey: PresentedHostKey) => boolean | Promise<boolean>) | undefined;
   /**
@@ -97,10 +99,12 @@ async function verify(options: KnownHostOptions, check: HostKeyCheck, hostKey: H
     case "revoked":
       throw new SshError(
         "host-key-revoked",
-        `${ofHost}, ${presented}, is revoked in ${check.entries.map(lineOf).join(", ")}; do not connect until the administrator explains the reason`,
+        `${ofHost}, ${presented}, is revoked in ${check.entries.map((entry) => lineOf(options, entry)).join(", ")}; do not connect until the administrator explains the reason`,
       );
     case "changed": {
-      const known = check.entries.map((entry) => `${describeEntry(options, entry)} (${lineOf(entry)})`).join(", ");
+      const known = check.entries
+        .map((entry) => `${describeEntry(options, entry)} (${lineOf(options, entry)})`)
+        .join(", ");
       throw new SshError(
         "host-key-changed",
         `${ofHost} has changed: got ${presented}, but known_hosts has ${known}; an attacker may be intercepting the connection; if the administrator confirms the new fingerprint, remove the old key with ${remedies.remove}`,
@@ -140,8 +144,8 @@ function placeOf({ host, port }: KnownHostOptions): string {
   return port === 22 ? escapeText(host) : `${escapeText(host)} port ${port}`;
 }
 
-function lineOf({ file, line }: KnownHostEntry): string {
-  return `${escapeText(file)}:${line}`;
+function lineOf({ showFile = escapeText }: KnownHostOptions, { file, line }: KnownHostEntry): string {
+  return `${showFile(file)}:${line}`;
 }
 
 function describe({ fingerprint }: KnownHostOptions, blob: Uint8Array): string {
