@@ -17,8 +17,8 @@ import { listen } from "../src/listen/listen.ts";
 import type { ListenEvent } from "../src/listen/listen-options.ts";
 import type { SshServer } from "../src/listen/ssh-server.ts";
 import { type TcpForwardingOptions, tcpForwarding } from "../src/listen/tcp-forwarding.ts";
-import type { Lookup } from "../src/net/lookup.ts";
-import { ownAddresses } from "../src/net/lookup.ts";
+import { type Lookup, ownAddresses } from "../src/net/lookup.ts";
+import { isWindows } from "../src/windows/system.ts";
 import { codeOf, counting, serve, socketPath, temporaryFolder, watchResources } from "./support.ts";
 
 const hostKey = generateEd25519(counting);
@@ -145,9 +145,16 @@ describe("tcpForwarding connects", () => {
 
   it("to a permitted Unix socket, and to no other", async () => {
     const path = socketPath(await temporaryFolder(), "app.sock");
-    await serve(echo, path);
+    // A named pipe of Windows cannot end in one direction alone.
+    await serve((socket) => socket.once("data", (chunk: Buffer) => socket.write(`echo ${chunk.toString()}`)), path);
     const { client, events } = await tunnel({ permitOpen: [path] });
-    expect(await exchange(await client.dial({ path }), "hello")).toBe("echo hello");
+    const stream = await client.dial({ path });
+    stream.write("hello");
+    let said = "";
+    stream.on("data", (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+    await until(() => said === "echo hello");
     expect(await codeOf(client.dial({ path: `${path}2` }))).toBe("forward-denied");
     const others = await tunnel();
     expect(await codeOf(others.client.dial({ path }))).toBe("forward-denied");
@@ -511,8 +518,10 @@ describe("the end of an SSH connection", () => {
     const pending = codeOf(client.dial({ host: "silent.example.org", port: 80 }));
     const [connection] = server.connections;
     await connection?.close();
-    expect(await pending).toBe("disconnected");
-    for (const [error] of (await Promise.all(failed)) as [SshError][]) expect(error.code).toBe("disconnected");
+    // On Windows, a client that is about to write may see the end of the socket before it reads why.
+    const codes = isWindows() ? ["disconnected", "connection-lost"] : ["disconnected"];
+    expect(codes).toContain(await pending);
+    for (const [error] of (await Promise.all(failed)) as [SshError][]) expect(codes).toContain(error.code);
     expect(await codeOf(visit({ host: "127.0.0.1", port }))).toBe("ECONNREFUSED");
     expect(await codeOf(lstat(path))).toBe("ENOENT");
     for (const visitor of visitors) visitor.resume();
