@@ -165,6 +165,9 @@ export const WINDOWS_EXCLUSIONS: Readonly<Record<string, Readonly<Record<string,
     "packages/cli/test/keygen-files.test.ts": [
       "a printed public key -y gets the passphrase from the program of SSH_ASKPASS",
     ],
+    "packages/cli/test/sftp/commands.test.ts": [
+      "this machine ! runs a line in the shell, and lls runs ls, in the local directory",
+    ],
     "packages/node/test/command-duplex.test.ts": [
       "`proxyCommand` ends when the server does",
       "`proxyCommand` has the stderr of this process",

@@ -68,7 +68,7 @@ describe("nacre cp --verify", () => {
     writeFileSync(join(folder, "file"), "contents");
     expect(await cp("--verify", join(folder, "file"), "host:/file")).toBe(1);
     expect(complaints()).toMatch(
-      /^nacre: "[^"]*\/file" cannot be verified: .*; and it cannot be read back: [^\n]* \[[a-z-]+\]\n$/,
+      /^nacre: "[^"]*[/\\]file" cannot be verified: .*; and it cannot be read back: [^\n]* \[[a-z-]+\]\n$/,
     );
     expect(await cp("--verify=size", join(folder, "file"), "host:/file")).toBe(0);
   });
