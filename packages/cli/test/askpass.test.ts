@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { isWindows } from "@nacre/node/extend";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Askpass, askpassUse } from "../src/terminal/asker.ts";
 import { temporaryFolder } from "./support.ts";
@@ -72,9 +73,10 @@ describe("the program of SSH_ASKPASS", () => {
   });
 
   test("is reported if it cannot be run", async () => {
-    vi.stubEnv("SSH_ASKPASS", "/none/askpass");
+    const path = isWindows() ? "C:\\none\\askpass.exe" : "/none/askpass";
+    vi.stubEnv("SSH_ASKPASS", path);
     expect(await new Askpass().ask("Password: ")).toBe("");
-    expect(said).toBe("ssh_askpass: exec(/none/askpass): No such file or directory\n");
+    expect(said).toBe(`ssh_askpass: exec(${path}): No such file or directory\n`);
   });
 
   test.each([
