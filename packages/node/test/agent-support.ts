@@ -75,8 +75,15 @@ export async function reachable(agent: SshAgent): Promise<string> {
 /** Connects the clients of a socket server to an agent. */
 export async function serveAgent(agent: SshAgent, path: string): Promise<void> {
   const server = createServer((socket) => {
+    let far: Duplex;
+    try {
+      far = agent.connect();
+    } catch {
+      // It has too many connections.
+      socket.destroy();
+      return;
+    }
     const near = socketDuplex(socket);
-    const far = agent.connect();
     near.open({
       data: (chunk) => far.write([chunk.slice()]),
       drained() {},
