@@ -78,7 +78,8 @@ class Folder {
   }
 
   authorize(options: AuthorizedKeysOptions): (login: PublickeyLogin | CertificateLogin) => Promise<LoginDecision> {
-    const warn = (text: string): void => void this.warnings.push(text.replaceAll(this.#path, "DIR"));
+    const warn = (text: string): void =>
+      void this.warnings.push(text.replaceAll(this.#path, "DIR").replaceAll("DIR\\", "DIR/"));
     const authenticate = authorizedKeys(this.path("authorized_keys"), {
       warn,
       now: () => Number(NOW) * 1000,

@@ -46,7 +46,7 @@ it("continues short writes in the thread pool", async () => {
   await setImmediate();
   pooled.calls = 0;
   // The turn has no time left.
-  vi.mocked(performance.now).mockReturnValueOnce(1e9).mockReturnValueOnce(1e9).mockReturnValue(2e9);
+  vi.spyOn(performance, "now").mockReturnValueOnce(1e9).mockReturnValueOnce(1e9).mockReturnValue(2e9);
   await file.write([BYTES.subarray(0, 50), BYTES.subarray(50)], 0);
   await file.close();
   expect(pooled.calls).toBe(15);

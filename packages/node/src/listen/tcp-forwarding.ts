@@ -25,8 +25,8 @@ import {
 } from "../net/lookup.ts";
 
 /**
- * Settings for forwarding. A place is `"example.org:80"`, `"[2001:db8::1]:*"`, `"*:443"`, or the path of a Unix socket. On Windows it is that
- * of a named pipe.
+ * Settings for forwarding. A place is `"example.org:80"`, `"[2001:db8::1]:*"`, `"*:443"`, or the path of a Unix socket. On Windows it is a
+ * named pipe.
  */
 export interface TcpForwardingOptions {
   /**

@@ -278,7 +278,7 @@ describe("jump hosts", () => {
     const config = await configFile("Host a\nProxyJump b:7\nHost b\nTunnel yes\n");
     await expect(connect("a", { config })).rejects.toMatchObject({
       code: "not-supported-here",
-      message: `jump host b port 7: ${folder}/config line 4: Tunnel is not supported: tunnel devices are not supported`,
+      message: `jump host b port 7: ${join(folder, "config")} line 4: Tunnel is not supported: tunnel devices are not supported`,
     });
   });
 });
