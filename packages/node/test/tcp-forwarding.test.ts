@@ -550,7 +550,7 @@ describe("the end of an SSH connection", () => {
 describe("many connections", () => {
   it("are served concurrently, and one above the limit is refused", async () => {
     const target = await serve(echo);
-    const { client } = await tunnel(LOCAL);
+    const { client } = await tunnel({ ...LOCAL, connectTimeout: 60_000 });
     const streams = await Promise.all(
       Array.from({ length: 224 }, () => client.dial({ host: "127.0.0.1", port: target.port })),
     );

@@ -51,6 +51,7 @@ export const WINDOWS_EXCLUSIONS: Readonly<Record<string, Readonly<Record<string,
     "packages/node/test/certificate-logins.test.ts": [
       "trustedUserCAKeys trusts nobody if others can write the file, or if it is missing",
     ],
+    "packages/node/test/config/attacks.test.ts": ["a command in files that others can write · client"],
     "packages/node/test/identities.test.ts": [
       "default keys are skipped with a warning if others can read them",
       "keys in `identities` are rejected if others can read them, in any format, encrypted or not; public keys are accepted",
@@ -194,6 +195,7 @@ export const WINDOWS_EXCLUSIONS: Readonly<Record<string, Readonly<Record<string,
     "packages/node/test/config/attacks.test.ts": ["a command that outlives its configuration · client"],
     "packages/node/test/config/connect.test.ts": ["HostKeyAlias, RevokedHostKeys and KnownHostsCommand count"],
     "packages/node/test/config/resolve.test.ts": [
+      "Match exec a command that a signal ends, and a shell that is missing, do not match",
       "Match exec runs the shell with tokens, without input and output",
       "Match exec the end of the command ends the processes of the command",
       "Match exec the signal ends the processes of the command",

@@ -78,7 +78,7 @@ test("a command in files that others can write · client", async () => {
 test("a login name from code with characters of a shell · client", async () => {
   const { home, machine } = await homeWith('Match user *$* exec "touch %d/ran"\nPort 7\n');
   for (const user of ["a$(b)", "a$b"])
-    await expect(resolveOn(machine, { host: "db", user }, {})).rejects.toMatchObject({
+    await expect(resolveOn(machine, { host: "db", user }, { commands: true })).rejects.toMatchObject({
       message: expect.stringContaining("remote username contains invalid characters"),
     });
   expect(await exists(`${home}/ran`)).toBe(false);
