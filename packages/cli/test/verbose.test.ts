@@ -54,7 +54,8 @@ async function linesOf(identities: readonly PrivateKey[]): Promise<string[]> {
   return lines.map((line) => line.replace(/, critical options .*/, "").replace(`:${port})`, ":22)"));
 }
 
-const HOST = 'debug1: Server host certificate: certificate "a host" serial 0 of a host, for alice, valid from 0 forever\n';
+const HOST =
+  'debug1: Server host certificate: certificate "a host" serial 0 of a host, for alice, valid from 0 forever\n';
 const AUTHENTICATED = 'Authenticated to 127.0.0.1 ([127.0.0.1]:22) using "publickey".\n';
 const user = (keyId: string): string =>
   `ssh-ed25519-cert-v01@openssh.com certificate "${keyId}" serial 0 of a user, for alice, valid from 0 forever\n`;

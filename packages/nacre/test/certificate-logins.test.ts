@@ -138,7 +138,9 @@ describe("certificateAuthority", () => {
     const known = { keyId: "alice@laptop", serial: 0n, principals: ["alice"], authority: authority.publicKey };
     expect(logins.map(({ signed }) => signed)).toEqual([false, true]);
     for (const one of logins) expect(one).toMatchObject({ certificate: known });
-    expect(events.find(({ type }) => type === "login")).toMatchObject({ factors: [{ method: "certificate", certificate: known }] });
+    expect(events.find(({ type }) => type === "login")).toMatchObject({
+      factors: [{ method: "certificate", certificate: known }],
+    });
     const expired = await login(certified({ validBefore: NOW }), { authenticate: trusting });
     expect(expired.events.find(({ type }) => type === "login-refused")).toMatchObject({
       method: "certificate",

@@ -151,7 +151,9 @@ describe("a certificate beside a key file", () => {
     await keyFile("id_ed25519", key);
     await publicFile("id_ed25519-cert.pub", certify(key, { type: "host" }));
     expect(formats(await load())).toEqual(["ssh-ed25519"]);
-    expect(warnings).toEqual([expect.stringMatching(/"alice@laptop" of SHA256:\S+ \(serial 7, .* is for a host, not for a user$/)]);
+    expect(warnings).toEqual([
+      expect.stringMatching(/"alice@laptop" of SHA256:\S+ \(serial 7, .* is for a host, not for a user$/),
+    ]);
     await publicFile("id_ed25519-cert.pub", certify(other));
     expect(formats(await load())).toEqual(["ssh-ed25519"]);
     expect(warnings[1]).toMatch(/is not that of ~\/\.ssh\/id_ed25519$/);

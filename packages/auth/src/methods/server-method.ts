@@ -20,7 +20,10 @@ export interface LoginKey extends SignatureFacts {
  */
 export type Factor =
   | ({ readonly method: "publickey" } & Omit<LoginKey, "certificate">)
-  | ({ readonly method: "certificate"; readonly certificate: Certificate } & Omit<LoginKey, "publicKey" | "certificate">)
+  | ({ readonly method: "certificate"; readonly certificate: Certificate } & Omit<
+      LoginKey,
+      "publicKey" | "certificate"
+    >)
   | { readonly method: "password" | "keyboard-interactive" }
   /** A method of the application. `details` is what the method says about the client. */
   | { readonly method: "other"; readonly name: string; readonly details: unknown };

@@ -441,7 +441,9 @@ test("certificates log in by the files of authorities and principals; the host h
   writeFileSync(at("known_hosts"), `@cert-authority * ${readFileSync(at("authority.pub"), "utf8")}`);
   expect(await quiet([...folder.ssh(served, [], at("certified")), "echo in"])).toBe("in\n");
   const login = await served.until(({ event }) => event === "login");
-  expect(login).toMatchObject({ factors: [{ method: "certificate", certificate: { keyId: "a user", serial: "7", principals: ["ops"] } }] });
+  expect(login).toMatchObject({
+    factors: [{ method: "certificate", certificate: { keyId: "a user", serial: "7", principals: ["ops"] } }],
+  });
   writeFileSync(at("revoked"), readFileSync(at("authority.pub")), { mode: 0o600 });
   const refused = await run([...folder.ssh(served, [], at("certified")), "echo in"]);
   expect(refused.stderr).toMatch(/Permission denied \(publickey\)/);

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { CERTIFIED_TYPES, certificateAlgorithm, certify } from "@nacre/testing/interop/certificates";
 import { type KeyFile, type KeyType, makeKey, publicHalf, useFolder } from "@nacre/testing/interop/keys";
 import { failure, useServer } from "@nacre/testing/interop/server";
 import { startAgent } from "@nacre/testing/interop/ssh-agent";
@@ -11,8 +12,6 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { type ConnectOptions, createAgent } from "../../src/index.ts";
 
 // Hosts of OpenSSH with certificates that ssh-keygen issued.
-
-const TYPES: readonly KeyType[] = ["ed25519", "rsa-3072", "ecdsa-256", "ecdsa-384", "ecdsa-521"];
 
 /** Certificates that are not simply good: the principals and times that ssh-keygen gets, by the type of the host's key. */
 const ODD = {
@@ -29,9 +28,12 @@ const authorities = new Map<KeyType, KeyFile>();
 
 beforeAll(async () => {
   await containerExec(["mkdir", "-m", "755", remote]);
-  for (const type of TYPES) authorities.set(type, await makeKey(folder, `ca-${type}`, type));
-  for (const [at, type] of TYPES.entries())
-    await host(`good-${type}`, type, authorities.get(TYPES[(at + 1) % TYPES.length]!)!, ["-n", "127.0.0.1"]);
+  for (const type of CERTIFIED_TYPES) authorities.set(type, await makeKey(folder, `ca-${type}`, type));
+  for (const [at, type] of CERTIFIED_TYPES.entries())
+    await host(`good-${type}`, type, authorities.get(CERTIFIED_TYPES[(at + 1) % CERTIFIED_TYPES.length]!)!, [
+      "-n",
+      "127.0.0.1",
+    ]);
   for (const [type, options] of Object.entries(ODD))
     await host(`odd-${type}`, type as KeyType, authorities.get("ed25519")!, options);
 });
@@ -40,7 +42,7 @@ beforeAll(async () => {
 async function host(name: string, type: KeyType, authority: KeyFile, options: readonly string[]): Promise<void> {
   const key = await makeKey(folder, name, type);
   keys.set(name, key);
-  await run("ssh-keygen", ["-q", "-s", authority.path, "-h", "-I", name, ...options, `${key.path}.pub`]);
+  await certify(authority, key.path, ["-h", "-I", name, ...options]);
   for (const ending of ["", "-cert.pub"]) {
     const file = `${remote}/${name}${ending}`;
     const input = await readFile(`${key.path}${ending}`, "utf8");
@@ -52,7 +54,7 @@ async function host(name: string, type: KeyType, authority: KeyFile, options: re
 const config = (kind: string, types: readonly string[]): string[] =>
   types.flatMap((type) => [`HostKey ${remote}/${kind}-${type}`, `HostCertificate ${remote}/${kind}-${type}-cert.pub`]);
 // sshd has one plain key of each type.
-const good = useServer({ hostKeys: ["ecdsa-256"], config: config("good", TYPES) });
+const good = useServer({ hostKeys: ["ecdsa-256"], config: config("good", CERTIFIED_TYPES) });
 const odd = useServer({ config: config("odd", Object.keys(ODD)) });
 
 async function knownHostsFile(...lines: string[]): Promise<string> {
@@ -61,14 +63,9 @@ async function knownHostsFile(...lines: string[]): Promise<string> {
   return path;
 }
 
-function nameOf(type: KeyType): string {
-  if (type.startsWith("ecdsa")) return `ecdsa-sha2-nistp${type.slice(6)}-cert-v01@openssh.com`;
-  return `${type === "ed25519" ? "ssh-ed25519" : "rsa-sha2-512"}-cert-v01@openssh.com`;
-}
-
 /** Algorithms that ask for the certificate of a type of key, and take the plain key too. */
 function algorithmsOf(type: KeyType): readonly [string, string] {
-  const name = nameOf(type);
+  const name = certificateAlgorithm(type);
   return [name, name.replace("-cert-v01@openssh.com", "")];
 }
 
@@ -76,13 +73,13 @@ const asking = (type: KeyType): Pick<ConnectOptions, "algorithms"> => ({
   algorithms: { hostKeys: algorithmsOf(type) },
 });
 
-test.for(TYPES)("an authority of another type is trusted for a host with a certificate: %s", async (type) => {
-  const authority = authorities.get(TYPES[(TYPES.indexOf(type) + 1) % TYPES.length]!)!;
+test.for(CERTIFIED_TYPES)("an authority of another type is trusted for a host with a certificate: %s", async (type) => {
+  const authority = authorities.get(CERTIFIED_TYPES[(CERTIFIED_TYPES.indexOf(type) + 1) % CERTIFIED_TYPES.length]!)!;
   const knownHosts = await knownHostsFile(`@cert-authority 127.0.0.1 ${publicHalf(authority)}`);
   await using client = await good.connect({ knownHosts, ...asking(type) });
   expect((await client.exec("echo on")).stdout).toBe("on\n");
   const { hostKey, negotiated } = client.info;
-  expect([negotiated.hostKey.name, hostKey.certificate?.keyId]).toEqual([nameOf(type), `good-${type}`]);
+  expect([negotiated.hostKey.name, hostKey.certificate?.keyId]).toEqual([certificateAlgorithm(type), `good-${type}`]);
   client.rekey();
   expect((await client.exec("echo after")).stdout).toBe("after\n");
 });
@@ -117,7 +114,7 @@ describe("a certificate that does not count leaves the host's key", () => {
     expect(await verdictOfSsh(known, type)).toBe("accepted");
 
     // Unless only certificates are asked for.
-    const algorithms = { hostKeys: [nameOf(type)] };
+    const algorithms = { hostKeys: [certificateAlgorithm(type)] };
     const refused = await failure(odd.connect({ knownHosts: known, algorithms }));
     expect(refused.code).toBe("host-key-refused");
     expect(await verdictOfSsh(known, type, algorithms.hostKeys)).toBe("refused");

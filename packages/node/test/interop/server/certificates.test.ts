@@ -1,14 +1,15 @@
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { CERTIFIED_TYPES, certify, pairedCertificates } from "@nacre/testing/interop/certificates";
 import { type KeyFile, type KeyType, makeKey, readKey, useFolder } from "@nacre/testing/interop/keys";
 import { expectQuiet, type Ran, runInShell, runPeer } from "@nacre/testing/interop/our-server";
 import { type SecurityKeyProvider, securityKeyProvider } from "@nacre/testing/interop/security-key";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { authorizedKeys, hostCertificateFile, type ListenEvent, listen, type SshServer } from "../../../src/index.ts";
+import { testServer } from "../support/certificate-matrix.ts";
 
 // OpenSSH's ssh with certificates of ssh-keygen, at our server with the files of an sshd.
 
-const TYPES: readonly KeyType[] = ["ed25519", "rsa-3072", "ecdsa-256", "ecdsa-384", "ecdsa-521"];
 const folder = useFolder();
 const file = (name: string): string => join(folder.path, name);
 const keys = new Map<KeyType, KeyFile>();
@@ -22,12 +23,10 @@ async function writeOwned(name: string, text: string): Promise<string> {
   return file(name);
 }
 
-/** Certifies a public key by ssh-keygen, and returns the path of the certificate. */
-async function certify(authority: KeyFile, key: KeyFile, name: string, words: readonly string[]): Promise<string> {
-  const copy = await writeOwned(`${name}.pub`, await readFile(`${key.path}.pub`, "utf8"));
-  expect(await runPeer(["ssh-keygen", "-q", "-s", authority.path, "-I", name, ...words, copy])).toMatchObject({
-    status: 0,
-  });
+/** Certifies a copy of a public key, and returns the path of the certificate. */
+async function certifyAs(authority: KeyFile, key: KeyFile, name: string, words: readonly string[]): Promise<string> {
+  await writeOwned(`${name}.pub`, await readFile(`${key.path}.pub`, "utf8"));
+  await certify(authority, file(name), ["-I", name, ...words]);
   return file(`${name}-cert.pub`);
 }
 
@@ -58,12 +57,12 @@ async function ssh(
 }
 
 beforeAll(async () => {
-  for (const type of TYPES) keys.set(type, await makeKey(folder, type, type));
-  for (const type of TYPES) authorities.set(type, await makeKey(folder, `ca-${type}`, type));
+  for (const type of CERTIFIED_TYPES) keys.set(type, await makeKey(folder, type, type));
+  for (const type of CERTIFIED_TYPES) authorities.set(type, await makeKey(folder, `ca-${type}`, type));
   authorities.set("stranger", await makeKey(folder, "stranger", "ed25519"));
-  const lines = TYPES.map((type) => authorities.get(type)!.publicKeyLine);
+  const lines = CERTIFIED_TYPES.map((type) => authorities.get(type)!.publicKeyLine);
   const hostKey = await makeKey(folder, "host", "ed25519");
-  const host = await certify(authorities.get("ecdsa-384")!, hostKey, "host", ["-h", "-n", "127.0.0.1"]);
+  const host = await certifyAs(authorities.get("ecdsa-384")!, hostKey, "host", ["-h", "-n", "127.0.0.1"]);
   const hostKeys = [await readKey(hostKey)];
   // The client knows the authority alone.
   await writeOwned("known_hosts", `@cert-authority * ${authorities.get("ecdsa-384")!.publicKeyLine}\n`);
@@ -87,41 +86,43 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 describe("OpenSSH's ssh logs in to our server, which has a host certificate, with a certificate", () => {
-  test.each(TYPES.map((type, index) => [type, TYPES[(index + 1) % TYPES.length]!] as const))(
-    "of a key of type %s by an authority of type %s",
-    async (type, by) => {
-      const certificate = await certify(authorities.get(by)!, keys.get(type)!, `${type}-by-${by}`, [
-        "-n",
-        "root,alice",
-      ]);
-      const ran = await ssh(keys.get(type)!, certificate);
-      expectQuiet(ran);
-      expect(ran.stdout.toString()).toBe("out\n");
-      expect(events.findLast((event) => event.type === "login")).toMatchObject({
-        factors: [{ method: "certificate", certificate: { keyId: `${type}-by-${by}`, principals: ["root", "alice"] } }],
-      });
-    },
-  );
+  test.each(
+    CERTIFIED_TYPES.map((type, index) => [type, CERTIFIED_TYPES[(index + 1) % CERTIFIED_TYPES.length]!] as const),
+  )("of a key of type %s by an authority of type %s", async (type, by) => {
+    const certificate = await certifyAs(authorities.get(by)!, keys.get(type)!, `${type}-by-${by}`, [
+      "-n",
+      "root,alice",
+    ]);
+    const ran = await ssh(keys.get(type)!, certificate);
+    expectQuiet(ran);
+    expect(ran.stdout.toString()).toBe("out\n");
+    expect(events.findLast((event) => event.type === "login")).toMatchObject({
+      factors: [{ method: "certificate", certificate: { keyId: `${type}-by-${by}`, principals: ["root", "alice"] } }],
+    });
+  });
 
   test("and gets what the certificate names: a terminal or none, and its command", async () => {
     const [key, by] = [keys.get("ed25519")!, authorities.get("ed25519")!];
-    const full = await certify(by, key, "full", ["-n", "alice"]);
+    const full = await certifyAs(by, key, "full", ["-n", "alice"]);
     const terminal = await ssh(key, full, ["-tt", "alice@127.0.0.1", "echo out"]);
     expect(terminal.stderr).not.toMatch(/PTY allocation request failed/);
-    const clear = await certify(by, key, "clear", ["-n", "alice", "-O", "clear"]);
+    const clear = await certifyAs(by, key, "clear", ["-n", "alice", "-O", "clear"]);
     const plain = await ssh(key, clear, ["-tt", "alice@127.0.0.1", "echo out"]);
     expect(plain.stderr).toMatch(/PTY allocation request failed/);
-    const forced = await certify(by, key, "forced", ["-n", "alice", "-O", "force-command=echo forced"]);
+    const forced = await certifyAs(by, key, "forced", ["-n", "alice", "-O", "force-command=echo forced"]);
     expect((await ssh(key, forced)).stdout.toString()).toBe("forced\n");
-    const near = await certify(by, key, "near", ["-n", "alice", "-O", "source-address=127.0.0.0/8,::1/128"]);
+    const near = await certifyAs(by, key, "near", ["-n", "alice", "-O", "source-address=127.0.0.0/8,::1/128"]);
     expect((await ssh(key, near)).stdout.toString()).toBe("out\n");
   });
 
   test("by an authority of authorized_keys, as one of its principals", async () => {
     const [key, by] = [keys.get("ed25519")!, authorities.get("stranger")!];
-    expect((await ssh(key, await certify(by, key, "ops", ["-n", "ops"]))).stdout.toString()).toBe("out\n");
+    expect((await ssh(key, await certifyAs(by, key, "ops", ["-n", "ops"]))).stdout.toString()).toBe("out\n");
   });
 });
+
+// `test/verify` has all cases.
+testServer(pairedCertificates());
 
 describe("our server refuses OpenSSH's ssh with", () => {
   test.each<[string, readonly string[]]>([
@@ -133,15 +134,15 @@ describe("our server refuses OpenSSH's ssh with", () => {
     ["one with an unknown critical option", ["-n", "alice", "-O", "critical:no-such@example.org=x"]],
   ])("%s", async (name, words) => {
     const [key, by] = [keys.get("ed25519")!, authorities.get("ed25519")!];
-    const ran = await ssh(key, await certify(by, key, name.replaceAll(" ", "-"), words));
+    const ran = await ssh(key, await certifyAs(by, key, name.replaceAll(" ", "-"), words));
     expect(ran).toMatchObject({ status: 255, stderr: expect.stringContaining("Permission denied (publickey)") });
   });
 
   test("one of an authority that no principal of authorized_keys has, and a revoked one", async () => {
     const key = keys.get("ed25519")!;
-    const named = await certify(authorities.get("stranger")!, key, "stranger-alice", ["-n", "alice"]);
+    const named = await certifyAs(authorities.get("stranger")!, key, "stranger-alice", ["-n", "alice"]);
     expect(await ssh(key, named)).toMatchObject({ status: 255 });
-    const certificate = await certify(authorities.get("rsa-3072")!, key, "revoked-later", ["-n", "alice"]);
+    const certificate = await certifyAs(authorities.get("rsa-3072")!, key, "revoked-later", ["-n", "alice"]);
     expectQuiet(await ssh(key, certificate));
     await writeOwned("revoked", `${authorities.get("rsa-3072")!.publicKeyLine}\n`);
     expect(await ssh(key, certificate)).toMatchObject({ status: 255 });
@@ -177,7 +178,7 @@ describe.each(["ed25519-sk", "ecdsa-sk"] as const)(
       );
       const outcomes: boolean[] = [];
       for (const key of tokens.values()) {
-        const certificate = words && (await certify(authorities.get("stranger")!, key, `${type}-certified`, words));
+        const certificate = words && (await certifyAs(authorities.get("stranger")!, key, `${type}-certified`, words));
         const own = ["-o", `SecurityKeyProvider=${provider.path}`, "alice@127.0.0.1", "echo out"];
         outcomes.push((await ssh(key, certificate, own)).stdout.toString() === "out\n");
       }
