@@ -86,7 +86,7 @@ export function testClient(cases: readonly CertificateCase[]): void {
   });
 }
 
-/** Defines a test for each case in which OpenSSH's client logs in to Nacre's server. The agent is Nacre's, and gets its keys from ssh-add. */
+/** Defines a test for each case in which OpenSSH's client logs in to Nacre's server, with Nacre's agent, which ssh-add fills. */
 export function testServer(cases: readonly CertificateCase[]): void {
   describe("OpenSSH logs in to Nacre, both with certificates:", () => {
     const folder = useFolder();
