@@ -115,7 +115,7 @@ describe("another bound for RSA keys", () => {
         algorithm.withMinRsaBits!(1024).withMinRsaBits!(2048).verify(blob, data, signature),
       );
     }
-    // A number, such as the index that `map` passes, is no bound, and neither is one below 1,024 bits.
+    // A number, such as the index that `map` passes, is not a bound. A bound is at least 1,024 bits.
     for (const bounds of [0, 1, 7, {}, undefined, { minRsaBits: Number.NaN }]) {
       expectError("key-weak", () => parsePublicKey(blob, bounds as object));
       expectError("key-weak", () => privateKeyFromFields(fields, bounds as object));
