@@ -4,6 +4,7 @@ import { connect as dial } from "node:net";
 import { join } from "node:path";
 import { type FormatPrivateKeyOptions, formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
+import { finish } from "@nacre/testing/keyfiles";
 import { keyVector } from "@nacre/testing/keys";
 import { expect, onTestFinished, test } from "vitest";
 import {
@@ -40,11 +41,7 @@ async function outcome(server: Partial<ListenOptions>, client: Partial<ConnectOp
 
 /** Returns the text of a key file for `rsa1024`. */
 function keyText(options: Partial<FormatPrivateKeyOptions> = {}): string {
-  const writing = formatPrivateKey(rsa1024, { format: "openssh", random: counting, ...options });
-  for (;;) {
-    const step = writing.next();
-    if (step.done === true) return step.value;
-  }
+  return finish(formatPrivateKey(rsa1024, { format: "openssh", random: counting, ...options }));
 }
 
 test("`nextLogin` of `connect` chooses the attempts at a `listen` that decides each", async () => {
