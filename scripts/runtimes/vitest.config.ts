@@ -25,7 +25,7 @@ function unitTests(names: readonly string[]): TestProjectInlineConfiguration["te
     ...test,
     include: names.map((one) => `packages/${one}/test/**/*.test.ts`),
     exclude: ["packages/*/test/{interop,verify}/**", ...(isWindows ? UNIX_FILES : [])],
-    testTimeout: isWindows ? 60_000 : 30_000,
+    testTimeout: 60_000,
     hookTimeout: 120_000,
   };
 }
@@ -43,7 +43,7 @@ export default defineConfig({
           ...test,
           name: "interop",
           include: ["scripts/runtimes/interop/*.test.ts"],
-          testTimeout: isWindows ? 120_000 : 60_000,
+          testTimeout: 120_000,
           hookTimeout: 120_000,
         },
       },

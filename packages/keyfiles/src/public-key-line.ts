@@ -2,6 +2,7 @@ import {
   certifiedName,
   defaultKeyFormats,
   isCertified,
+  type KeyBounds,
   type KeyFormat,
   type PublicKey,
   parsePublicKey,
@@ -18,19 +19,20 @@ export interface CommentedPublicKey {
 /**
  * Parses a public key line, such as in `id_ed25519.pub`: format, base64 and an optional comment (sshd(8), AUTHORIZED_KEYS FILE FORMAT,
  * without options). Throws `file-malformed`, and `key-unsupported`, `key-malformed` or `key-weak` for the key itself.
+ * `bounds` may change the least size of an RSA key.
  */
-export function parsePublicKeyLine(line: string): CommentedPublicKey {
+export function parsePublicKeyLine(line: string, bounds?: KeyBounds): CommentedPublicKey {
   const [, text = ""] = /^([^\r\n]*)\r?\n?$/.exec(line) ?? [];
   const [, format, base64, comment = ""] = /^[ \t]*([^ \t]+)[ \t]+([^ \t]+)(?:[ \t]+(.*))?$/s.exec(text) ?? [];
   if (format === undefined || base64 === undefined)
     throw new SshError("file-malformed", "expected one line with a key format, base64 and an optional comment");
-  return { publicKey: keyOfLine(format, base64), comment: comment.trimEnd() };
+  return { publicKey: keyOfLine(format, base64, bounds), comment: comment.trimEnd() };
 }
 
-function keyOfLine(format: string, base64: string): PublicKey {
+function keyOfLine(format: string, base64: string, bounds: KeyBounds | undefined): PublicKey {
   const blob = blobOfLine(format, base64);
   if (typeof blob === "string") throw new SshError("file-malformed", `the public key ${blob}`);
-  return parsePublicKey(blob);
+  return parsePublicKey(blob, bounds);
 }
 
 /** Decodes the format and base64 of a line to a blob. Returns a description of the problem if they are invalid. */
@@ -88,20 +90,20 @@ export function formatPublicKeyLine(publicKey: PublicKey, comment = ""): string 
 
 /**
  * Parses a public key file: one public key line among empty lines and `#` comments, or a block of RFC 4716
- * ("---- BEGIN SSH2 PUBLIC KEY ----"). Throws like {@link parsePublicKeyLine}.
+ * ("---- BEGIN SSH2 PUBLIC KEY ----"). `bounds` and errors are those of {@link parsePublicKeyLine}.
  */
-export function parsePublicKeyFile(text: string): CommentedPublicKey {
+export function parsePublicKeyFile(text: string, bounds?: KeyBounds): CommentedPublicKey {
   const lines = text.split("\n").map((line) => line.trimEnd());
   const begin = lines.indexOf("---- BEGIN SSH2 PUBLIC KEY ----");
-  if (begin >= 0) return parseRfc4716(lines, begin + 1);
+  if (begin >= 0) return parseRfc4716(lines, begin + 1, bounds);
   const held = lines.filter((line) => line.trim() !== "" && !line.trimStart().startsWith("#"));
   if (held.length !== 1)
     throw new SshError("file-malformed", `expected one key line in a public key file, got ${held.length}`);
-  return parsePublicKeyLine(held[0]!);
+  return parsePublicKeyLine(held[0]!, bounds);
 }
 
 /** Parses headers and base64 (RFC 4716 §3). A backslash at the end of a line continues a header. */
-function parseRfc4716(lines: readonly string[], start: number): CommentedPublicKey {
+function parseRfc4716(lines: readonly string[], start: number, bounds: KeyBounds | undefined): CommentedPublicKey {
   let comment = "";
   let at = start;
   while (lines[at]?.includes(":")) {
@@ -115,5 +117,5 @@ function parseRfc4716(lines: readonly string[], start: number): CommentedPublicK
     throw new SshError("file-malformed", `line ${start}: the public key has no END line; the file is truncated`);
   const blob = base64Decode(lines.slice(at, end).join(""));
   if (blob === undefined) throw new SshError("file-malformed", `line ${at + 1}: invalid base64`);
-  return { publicKey: parsePublicKey(blob), comment };
+  return { publicKey: parsePublicKey(blob, bounds), comment };
 }

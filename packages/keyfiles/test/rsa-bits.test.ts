@@ -1,26 +1,23 @@
 import { privateKeyFromFields } from "@nacre/keys";
 import { expectError } from "@nacre/testing/errors";
 import { hashChainRandom } from "@nacre/testing/hash-chain-random";
+import { finish } from "@nacre/testing/keyfiles";
 import { keyVector } from "@nacre/testing/keys";
 import { describe, expect, test } from "vitest";
 import {
   type FormatPrivateKeyOptions,
   formatPpk,
   formatPrivateKey,
+  formatPublicKey,
+  formatPublicKeyLine,
   openPrivateKey,
+  parsePublicKeyFile,
   publicKeyInside,
 } from "../src/index.ts";
 import { openPlainPrivateKey } from "../src/internal.ts";
 
 const random = hashChainRandom("rsa-bits");
 const key = privateKeyFromFields(keyVector("rsa-1024").fields, { minRsaBits: 1024 });
-
-function finish<T>(work: Generator<void, T>): T {
-  for (;;) {
-    const step = work.next();
-    if (step.done === true) return step.value;
-  }
-}
 
 /** Opens a file of a key of 1,024 bits with this bound, and returns the size of the key. */
 function open(text: string, minRsaBits?: number): number {
@@ -52,10 +49,18 @@ describe("a private key of fewer than 2,048 bits", () => {
     for (const bound of [undefined, 1025, 2048]) expectError("key-weak", () => open(text, bound));
   });
 
-  test("has its public key read only with a lower bound", () => {
+  test("has the public key inside read only with a lower bound", () => {
     const text = files[1]![1];
     expect(publicKeyInside(text, { minRsaBits: 1024 })?.blob).toEqual(key.publicKey.blob);
     expectError("key-weak", () => publicKeyInside(text));
+  });
+
+  test("has its public key file read only with a lower bound", () => {
+    for (const text of [formatPublicKeyLine(key.publicKey), formatPublicKey(key.publicKey, { format: "rfc4716" })]) {
+      expect(parsePublicKeyFile(text, { minRsaBits: 1024 }).publicKey.blob).toEqual(key.publicKey.blob);
+      for (const bounds of [undefined, { minRsaBits: 1025 }])
+        expectError("key-weak", () => parsePublicKeyFile(text, bounds));
+    }
   });
 
   test("is made with the bound by another constructor", () => {

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect as connectSocket } from "node:net";
 import { pipeline } from "node:stream/promises";
 import { generateEd25519 } from "@nacre/keys";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import {
   type Client,
   type ConnectEvent,
@@ -38,13 +38,16 @@ const options = (port: number): ConnectOptions => ({
   identities: [key],
 });
 
-/** Asks for a reply and ends the client at once. Returns the reply. */
+/** Asks for a reply and ends the client at once. Returns the reply. The time that `end` waits for the peer does not pass. */
 async function endAfterRequest(client: Client): Promise<unknown> {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
   let said: unknown = "nothing";
   client.globalRequest("a@example.org", Uint8Array.of(1), (reply) => {
     said = reply;
   });
   await client.end();
+  vi.useRealTimers();
   return said;
 }
 

@@ -2,8 +2,9 @@ import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { connect as dial } from "node:net";
 import { join } from "node:path";
-import { formatPrivateKey } from "@nacre/keyfiles";
+import { type FormatPrivateKeyOptions, formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
+import { finish } from "@nacre/testing/keyfiles";
 import { keyVector } from "@nacre/testing/keys";
 import { expect, onTestFinished, test } from "vitest";
 import {
@@ -18,6 +19,7 @@ import {
   privateKey,
   SshError,
 } from "../src/index.ts";
+import { agentWith } from "./agent-support.ts";
 import { counting, temporaryFolder } from "./support.ts";
 
 const hostKey = generateEd25519(counting);
@@ -38,12 +40,8 @@ async function outcome(server: Partial<ListenOptions>, client: Partial<ConnectOp
 }
 
 /** Returns the text of a key file for `rsa1024`. */
-function keyText(): string {
-  const writing = formatPrivateKey(rsa1024, { format: "openssh", random: counting });
-  for (;;) {
-    const step = writing.next();
-    if (step.done === true) return step.value;
-  }
+function keyText(options: Partial<FormatPrivateKeyOptions> = {}): string {
+  return finish(formatPrivateKey(rsa1024, { format: "openssh", random: counting, ...options }));
 }
 
 test("`nextLogin` of `connect` chooses the attempts at a `listen` that decides each", async () => {
@@ -112,4 +110,31 @@ test("`minRsaBits` lets `privateKey`, and `connect` with a file, open a shorter 
   const server = { minRsaBits: 1024 };
   expect(await outcome(server, { identities: [file] })).toBe("key-weak");
   expect(await outcome(server, { identities: [file], minRsaBits: 1024 })).toBeUndefined();
+});
+
+test("`minRsaBits` admits a shorter key of an agent, and one of which `.pub` is read first", async () => {
+  const folder = await temporaryFolder();
+  const file = join(folder, "id_rsa");
+  await writeFile(file, keyText({ format: "pkcs8", passphrase: "x", rounds: 1 }), { mode: 0o600 });
+  await writeFile(`${file}.pub`, `${formatPublicKeyLine(rsa1024.publicKey)}\n`);
+  const server = { minRsaBits: 1024 };
+  const asked: string[] = [];
+  const passphrase = (path: string): string => {
+    asked.push(path);
+    return "x";
+  };
+  const locked = { identities: [hostKey, file], passphrase, minRsaBits: 1024 };
+  expect(await outcome({ ...server, authenticate: ({ method }) => method === "publickey" }, locked)).toBeUndefined();
+  expect(asked).toEqual([]);
+  const isShort: ListenOptions["authenticate"] = (login) =>
+    login.method === "publickey" && login.algorithm.startsWith("rsa-");
+  expect(await outcome({ ...server, authenticate: isShort }, locked)).toBeUndefined();
+  expect(asked).toEqual([file]);
+  const { agent, path } = await agentWith();
+  await agent.add(rsa1024);
+  const held = { agent: path, identities: [] };
+  expect(await outcome({ ...server, authenticate: isShort }, held)).toBe("auth-failed");
+  expect(await outcome({ ...server, authenticate: isShort }, { ...held, minRsaBits: 1024 })).toBeUndefined();
+  const named = { agent: path, identities: [`${file}.pub`], identitiesOnly: true, minRsaBits: 1024 };
+  expect(await outcome({ ...server, authenticate: isShort }, named)).toBeUndefined();
 });

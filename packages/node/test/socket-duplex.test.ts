@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { PassThrough } from "node:stream";
 import type { DuplexHandler } from "nacre";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { notePacket } from "../src/net/packet-buffers.ts";
 import { acceptedDuplex, socketDuplex } from "../src/net/socket-duplex.ts";
 import { serve, watchResources } from "./support.ts";
@@ -338,10 +338,15 @@ describe("a duplex over a socket", () => {
     const recorded = new Recorder();
     lingering.open(recorded);
     lingering.pause();
+    // The time that it waits does not pass.
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
     const closing = lingering.close();
     const [peer] = server.sockets;
     if (!peer!.closed) await once(peer!, "close");
     await closing;
+    expect(vi.getTimerCount()).toBe(0);
+    vi.useRealTimers();
     expect(said).toEqual(["all sent", "closed false"]);
     expect([recorded.events, recorded.received.length]).toEqual([[], 0]);
     await server.close();

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, beforeAll, vi } from "vitest";
+import { afterAll, afterEach, beforeAll } from "vitest";
 
 const ROOT = fileURLToPath(new URL("../../../..", import.meta.url));
 const MAIN = ["--conditions=@nacre/source", "--import", "tsx", "examples/chat/src/main.ts"];
@@ -72,8 +72,6 @@ export function usePrograms(): {
   readonly ssh: (chat: ChatProcess, name: string, how: "terminal" | "pipes") => Program;
   readonly folder: { readonly path: string };
 } {
-  // Several programs start in a test, which takes a minute on a busy machine.
-  vi.setConfig({ testTimeout: 180_000 });
   const folder = { path: "" };
   beforeAll(async () => {
     folder.path = await mkdtemp(join(tmpdir(), "nacre-chat-"));

@@ -1,11 +1,9 @@
 import { type Browser, chromium, type Page } from "playwright";
-import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { contrast, luminance } from "../../../shared/contrast.ts";
 import { TestPage } from "../doors.ts";
 import { type ChatProcess, usePrograms } from "../interop/support.ts";
 
-// A browser and programs, which are slow on a busy machine.
-vi.setConfig({ testTimeout: 180_000 });
 const { startChat, ssh } = usePrograms();
 
 let browser: Browser;

@@ -1,10 +1,10 @@
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright";
-import { afterAll, afterEach, beforeAll, expect, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import type { TerminalOptions } from "../../src/terminal.ts";
 import { makeFolder, openTestTerminal, type TestTerminal } from "../support.ts";
 
-/** Times in milliseconds for a step of the page and for a test. Generous, because the machine may be busy. */
-const [STEP_TIMEOUT, TEST_TIMEOUT] = [60_000, 180_000];
+/** Time in milliseconds for a step of the page. Generous, because the machine may be busy. */
+const STEP_TIMEOUT = 60_000;
 
 /** Starts Chromium from Debian's package. Chromium's sandbox does not work for root. */
 export function launchChromium(): Promise<Browser> {
@@ -30,7 +30,6 @@ export interface Example extends TestTerminal {
 
 /** Starts Chromium and the example for the tests of a file. */
 export function useChromium(): PageTools {
-  vi.setConfig({ testTimeout: TEST_TIMEOUT });
   let browser: Browser;
   const complaints: string[] = [];
   const cleanUp: (() => Promise<void> | void)[] = [];

@@ -98,7 +98,7 @@ describe.each(TYPES)("%s %s", (type, bits) => {
       expect(readFileSync(`${ours}.pub`, "utf8")).toBe(readFileSync(`${theirs}.pub`, "utf8"));
       expect(statSync(ours).mode & 0o777).toBe(0o600);
     }
-  }, 180_000);
+  });
 });
 
 test("-r takes a hash and the generic form, and formats may be in any case", async () => {

@@ -210,7 +210,7 @@ describe("a master of OpenSSH", () => {
       ["a", "b", "c"].map((name) => `1000000\n${name}\n`),
     );
     // 200 MiB through three processes are slow on a busy machine.
-  }, 180_000);
+  });
 
   test("opens forwards that outlast the call, as for ssh", async () => {
     const master = await openSshMaster();

@@ -87,28 +87,9 @@ test("sftp: a downloaded name that leaves its directory · client", async () => 
   const short = ["PROGRA~1", "progra~1", "A~1", "~1", "LONGNA~1.TXT", "AB12CD~9.c", "FILE~123", "a~1."];
   for (const names of [paths, reserved, trailing, devices, short]) expect(problems(names, "windows")).toEqual(names);
   expect(problems([...reserved, ...trailing, ...devices, ...short], "posix")).toEqual([]);
-  expect(
-    problems(
-      [
-        "a",
-        ".a",
-        "a.b",
-        "console",
-        "com",
-        "com10",
-        "nulls",
-        " a",
-        "...a",
-        "a~",
-        "a~b",
-        "notes~1.backup",
-        "long-name~1",
-        "a.b~1",
-        "a.~1~",
-      ],
-      "windows",
-    ),
-  ).toEqual([]);
+  const harmless = ["a", ".a", "a.b", "console", "com", "com10", "nulls", " a", "...a"];
+  const withTilde = ["a~", "a~b", "notes~1.backup", "long-name~1", "a.b~1", "a.~1~"];
+  expect(problems([...harmless, ...withTilde], "windows")).toEqual([]);
 
   const local = new MemoryLocalFiles("windows");
   const { sftp } = await openMemorySftp(listing(["..\\up", "dot.", "nul", "C:up"], 0o100_644));

@@ -6,8 +6,8 @@ import type { HopOptions } from "./options.ts";
 
 /** How a keyword acts that Nacre lacks. */
 interface Effect<V> {
-  /** Whether the value asks for what is missing. */
-  readonly applies: (value: Exclude<V, undefined>, values: ConfigValues) => boolean;
+  /** Whether the value asks for what is missing, and no option in `code` takes its place. */
+  readonly applies: (value: Exclude<V, undefined>, values: ConfigValues, code: Partial<HopOptions>) => boolean;
   /** `"fail"`: the connection would not be what the configuration asks for. */
   readonly outcome: "fail" | "warn";
   readonly keyword: string;
@@ -35,8 +35,8 @@ const EFFECTS: Effects = {
   requiredRSASize: {
     keyword: "RequiredRSASize",
     outcome: "fail",
-    applies: (bits) => bits > 2048,
-    reason: "set `minRsaBits` of `connect`",
+    applies: (bits, _, { minRsaBits = 0 }) => bits > Math.max(minRsaBits, 2048),
+    reason: "in code, set `minRsaBits` to this or more",
   },
   pkcs11Provider: {
     keyword: "PKCS11Provider",
@@ -47,7 +47,7 @@ const EFFECTS: Effects = {
   addKeysToAgent: {
     keyword: "AddKeysToAgent",
     outcome: "warn",
-    applies: ({ mode }) => mode === "ask",
+    applies: ({ mode }, _, code) => mode === "ask" && code.addKeysToAgent === undefined,
     reason: "there is no `addKeysToAgent.permit`",
   },
   verifyHostKeyDNS: {
@@ -76,8 +76,7 @@ export function applyEffects(
   for (const [name, effect] of Object.entries(EFFECTS) as [keyof ConfigValues, Effect<unknown>][]) {
     const [origin] = origins[name] ?? [];
     const value = values[name];
-    if (origin === undefined || value === undefined || !effect.applies(value, values)) continue;
-    if (name === "addKeysToAgent" && code.addKeysToAgent !== undefined) continue;
+    if (origin === undefined || value === undefined || !effect.applies(value, values, code)) continue;
     const at = `${showPath(origin.file)} line ${origin.line}: ${effect.keyword}`;
     // rule: config-never-weaker
     if (effect.outcome === "fail") throw new SshError("not-supported-here", `${at} is not supported: ${effect.reason}`);

@@ -2,6 +2,7 @@ import { escapeText, SshError } from "@nacre/wire";
 import { type FindIdentities, onAbort, type RemoteIdentity } from "nacre/extend";
 import { LIST_TIMEOUT, SIGN_TIMEOUT, supportedKeys } from "./agent.ts";
 import type { AgentLink, AgentWait } from "./agent-link.ts";
+import type { FileOptions } from "./identity-file.ts";
 
 type ServerProof = Parameters<FindIdentities>[0];
 
@@ -15,7 +16,7 @@ export async function agentLogin(
   again: (wait: AgentWait) => Promise<AgentLink>,
   server: ServerProof,
   signal: AbortSignal,
-  warn: (text: string) => void,
+  { warn, minRsaBits }: Pick<FileOptions, "warn" | "minRsaBits">,
 ): Promise<RemoteIdentity[]> {
   const wait = { timeout: LIST_TIMEOUT, signal };
   let link = first;
@@ -26,7 +27,7 @@ export async function agentLogin(
     return link.list(wait);
   });
   onAbort(signal, () => void link.close());
-  return supportedKeys(identities).map(({ publicKey, comment }) => ({
+  return supportedKeys(identities, { minRsaBits }).map(({ publicKey, comment }) => ({
     publicKey,
     comment,
     async sign(algorithm, data) {

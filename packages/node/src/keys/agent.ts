@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
 import type { AgentIdentity } from "@nacre/agent";
-import { certificateKey, isCertified, type PublicKey, parsePublicKey } from "@nacre/keys/internal";
+import { certificateKey, isCertified, type KeyBounds, type PublicKey, parsePublicKey } from "@nacre/keys/internal";
 import { SshError } from "@nacre/wire";
 import type { Duplex, RemoteIdentity } from "nacre/extend";
 import { connectFirst } from "../net/connect-first.ts";
@@ -56,15 +56,16 @@ export async function agentIdentities(path: string, options: AgentOptions = {}):
 }
 
 /**
- * Returns the keys of an agent that can log in here, certificates and security keys among them. Keys of unknown formats, small RSA keys and
- * certificates of hosts are left out.
+ * Returns the keys of an agent that can log in here, certificates and security keys among them. Keys of unknown formats, RSA keys below
+ * `bounds` and certificates of hosts are left out.
  */
 export function supportedKeys(
   identities: readonly AgentIdentity[],
+  bounds?: KeyBounds,
 ): readonly { readonly publicKey: PublicKey; readonly comment: string }[] {
   return identities.flatMap(({ publicKey: blob, comment }) => {
     try {
-      const publicKey = parsePublicKey(blob);
+      const publicKey = parsePublicKey(blob, bounds);
       if (!isCertified(publicKey.format)) return { publicKey, comment };
       const certificate = ownCertificate(blob);
       return certificate.type === "user" ? { publicKey: certificateKey(certificate), comment } : [];

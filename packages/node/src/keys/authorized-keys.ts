@@ -93,7 +93,7 @@ export function authorizedKeys(files: AuthorizedKeysFiles, options: AuthorizedKe
   };
   return async (login) => {
     if (login.method !== "publickey" && login.method !== "certificate") return false;
-    // At the same time, so that a list costs no login a further wait for the disk.
+    // Both read files at the same time, so that a list of revoked keys delays no login.
     const [isRevoked, decision] = await Promise.all([revocation?.refuses(login), decideByFiles(login)]);
     // rule: revoked-user-key
     if (isRevoked) return false;

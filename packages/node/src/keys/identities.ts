@@ -109,7 +109,7 @@ export async function loadIdentities(options: IdentityOptions): Promise<LoginKey
   const findIdentities: FindIdentities = async (server, signal) => {
     let held: readonly RemoteIdentity[] = [];
     try {
-      held = await agentLogin(link, (wait) => linkTo(path!, wait), server, signal, options.warn);
+      held = await agentLogin(link, (wait) => linkTo(path!, wait), server, signal, options);
     } catch (error) {
       if (!(error instanceof SshError) || error.code !== "agent-failed") throw error;
       // Another key may log in.

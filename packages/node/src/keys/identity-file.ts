@@ -5,7 +5,7 @@ import {
   publicKeyInside,
   type UnlockedKey,
 } from "@nacre/keyfiles/internal";
-import type { Certificate, PrivateKey, PublicKey } from "@nacre/keys/internal";
+import type { Certificate, KeyBounds, PrivateKey, PublicKey } from "@nacre/keys/internal";
 import { equalBytes, SshError, utf8DecodeLossy } from "@nacre/wire";
 import type { RemoteIdentity } from "nacre/extend";
 import type { CryptoChoice } from "../crypto/private-key.ts";
@@ -160,7 +160,7 @@ async function openIdentity(
   });
   try {
     // As in OpenSSH, a public key file may select a key held by the agent.
-    const publicHalf = publicKeyOf(bytes);
+    const publicHalf = publicKeyOf(bytes, options);
     // Only check private keys: public keys may be world-readable.
     // rule: identity-private
     if (publicHalf === undefined) await assertPrivate(expandHome(file, options.home));
@@ -183,7 +183,8 @@ async function openIdentity(
       return candidate(privateKey.publicKey, () => added.watched({ privateKey, comment }, file));
     }
     const locked = opened;
-    const publicKey = opened.publicKey ?? publicKeyOf(await readIfThere(`${expandHome(file, options.home)}.pub`));
+    const publicKey =
+      opened.publicKey ?? publicKeyOf(await readIfThere(`${expandHome(file, options.home)}.pub`), options);
     if (publicKey !== undefined)
       return candidate(publicKey, () => lockedIdentity(file, locked, publicKey, added, options, named));
     if (!named) throw new SshError("passphrase-needed", `the private key is encrypted, and ${file}.pub is missing`);
@@ -205,9 +206,9 @@ function securityKeyIn(bytes: Uint8Array): PublicKey | undefined {
   }
 }
 
-function publicKeyOf(bytes: Uint8Array | undefined): PublicKey | undefined {
+function publicKeyOf(bytes: Uint8Array | undefined, bounds: KeyBounds): PublicKey | undefined {
   try {
-    return bytes && parsePublicKeyFile(utf8DecodeLossy(bytes)).publicKey;
+    return bytes && parsePublicKeyFile(utf8DecodeLossy(bytes), bounds).publicKey;
   } catch {
     return undefined;
   }

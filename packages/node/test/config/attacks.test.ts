@@ -148,6 +148,7 @@ test("a keyword that would make a connection safer · client", async () => {
   const { block, users } = await started();
   const unknown = block.replace("known_hosts", "empty");
   expect(await code(`${block}RequiredRSASize 4096`)).toBe("not-supported-here");
+  expect(await code(`${block}RequiredRSASize 4096`, { minRsaBits: 4095 })).toBe("not-supported-here");
   expect(await code(`${unknown}StrictHostKeyChecking yes`, { unknownHost: () => true })).toBe("host-key-unknown");
   expect(users).toEqual([]);
   const userFiles = unknown.replace(`${folder}/empty`, "none");
@@ -155,4 +156,5 @@ test("a keyword that would make a connection safer · client", async () => {
     "no error",
   );
   expect(await exists(`${folder}/global`)).toBe(false);
+  expect(await code(`${block}RequiredRSASize 4096`, { minRsaBits: 4096 })).toBe("no error");
 });

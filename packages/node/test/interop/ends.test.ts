@@ -351,7 +351,7 @@ describe("an AbortSignal", () => {
   });
 
   // Three hundred commands exceed the maximum number of channels. Each ends when its output is no longer accepted.
-  test("can abort many commands without leaving channels open", { timeout: 180_000 }, async () => {
+  test("can abort many commands without leaving channels open", async () => {
     await using client = await roomy.connect();
     for (let i = 0; i < 300; i++) {
       const controller = new AbortController();

@@ -19,8 +19,6 @@ import { socketDuplex } from "../../src/index.ts";
 const server = useServer();
 const big = randomData(64 * MIB);
 const bigDigest = { sha256: sha256(big), length: big.length };
-/** Of tests that transfer it. */
-const BIG = { timeout: 180_000 };
 
 /** Returns a path for a Unix socket on the server's machine. */
 const socketPath = (): string => `/tmp/nacre-forward-${randomBytes(6).toString("hex")}`;
@@ -145,7 +143,7 @@ describe.each([
     expect(await within(20_000, heard!)).toBe("one more thing");
   });
 
-  test("transfer 64 MiB up, down, and in both directions concurrently", BIG, async () => {
+  test("transfer 64 MiB up, down, and in both directions concurrently", async () => {
     const up = await client.dial(await serveTcp(digest));
     const [answer] = await Promise.all([questionOf(up).toArray(), writeAll(up, big)]);
     expect(answer.join("")).toBe(bigDigest.sha256);
@@ -156,7 +154,7 @@ describe.each([
     expect(echoed).toEqual(bigDigest);
   });
 
-  test("listen on a port chosen by the server: half-close, and 64 MiB in each direction", BIG, async () => {
+  test("listen on a port chosen by the server: half-close, and 64 MiB in each direction", async () => {
     const listener = await client.serve({ port: 0 }, digest);
     expect(listener.port).toBeGreaterThan(0);
     const socket = connectSocket({ port: listener.port!, host: "127.0.0.1", allowHalfOpen: true });
@@ -171,7 +169,7 @@ describe.each([
     await other.close();
   });
 
-  test("listen on a Unix socket and dial it: half-close, and 64 MiB in both directions concurrently", BIG, async () => {
+  test("listen on a Unix socket and dial it: half-close, and 64 MiB in both directions concurrently", async () => {
     const path = socketPath();
     const listener = await client.serve({ path }, echo);
     const connection = await client.dial({ path });

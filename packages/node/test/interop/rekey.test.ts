@@ -77,7 +77,6 @@ describe.each([
 
 test.for(["aes256-ctr", "aes128-gcm@openssh.com", "chacha20-poly1305@openssh.com"])(
   "16 MiB up and down concurrently, while both sides rekey each MiB: %s",
-  { timeout: 180_000 },
   async (cipher) => {
     const { client, exchanges } = await counting(eager, cipher, ours);
     await using _ = client;

@@ -65,7 +65,7 @@ describe("options of transfers with OpenSSH", () => {
     expect(execFileSync("cmp", [path("f"), path("g")]).length).toBe(0);
     expect(await readdir(local)).toEqual(["f", "g"]);
     expect(await run("ls -A")).toBe("f");
-  }, 60_000);
+  });
 
   it("compare files with names that a shell would take apart, and a stream", async () => {
     const { ssh, remote, local, run } = await open();
@@ -81,7 +81,7 @@ describe("options of transfers with OpenSSH", () => {
     expect(await run("find t -type f | wc -l")).toBe("11");
     await ssh.upload(createReadStream(join(local, "t", "*")), `${remote}/one`, { verify: "sha256" });
     expect(await run("cat one")).toBe("*");
-  }, 60_000);
+  });
 
   it("deploy a folder: what changed is moved, what is gone is removed", async () => {
     const { ssh, remote, local, run } = await open();
@@ -110,7 +110,7 @@ describe("options of transfers with OpenSSH", () => {
     expect(back).toMatchObject({ files: 2, deleted: ["gone"], failed: [] });
     expect(await readdir(join(local, "precious"))).toEqual(["kept"]);
     expect((await ssh.download(`${remote}/www`, join(local, "copy"), options)).unchanged).toBe(2);
-  }, 60_000);
+  });
 
   it("copy between two connections, take patterns, and fill a stream", async () => {
     const { ssh, remote, local, run } = await open();
@@ -128,5 +128,5 @@ describe("options of transfers with OpenSSH", () => {
       pipeline(chunks, createWriteStream(join(local, "stream")));
     expect(await ssh.download(`${remote}/logs/a.log`, sink, { verify: "sha256" })).toMatchObject({ verified: 1 });
     expect(await readFile(join(local, "stream"), "utf8")).toBe("1\n");
-  }, 60_000);
+  });
 });

@@ -86,7 +86,7 @@ describe("transfers with OpenSSH", () => {
     expect(await ssh.download(`${remote}/t`, join(local, "back", "t"), options)).toMatchObject(expected);
     expect(listHere(join(local, "back"))).toBe(list);
     expect(await digestThere(run, remote)).toBe(sha256(Buffer.from(list, "latin1")));
-  }, 60_000);
+  });
 
   it("copy a file of 64 MiB there and back", async () => {
     const { ssh, remote, local, run } = await open();
@@ -101,7 +101,7 @@ describe("transfers with OpenSSH", () => {
     await ssh.download(`${remote}/f`, join(local, "g"), { onProgress });
     expect(last).toBe(bytes.length);
     expect(execFileSync("cmp", [join(local, "f"), join(local, "g")]).length).toBe(0);
-  }, 60_000);
+  });
 
   it("that fail or are aborted leave no temporary file, and end their channel", async () => {
     const { ssh, remote, local, run } = await open();
@@ -130,5 +130,5 @@ describe("transfers with OpenSSH", () => {
     for (let i = 0; i < 12; i++) await failure(ssh.download(`${remote}/none`, join(local, "f")));
     // The process of the connection has no child but this shell.
     await expect.poll(() => run("ps -o pid= --ppid $PPID | grep -vcw $$ || true"), { timeout: 20_000 }).toBe("0");
-  }, 60_000);
+  });
 });

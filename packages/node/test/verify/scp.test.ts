@@ -57,7 +57,7 @@ describe.each([
   ["OpenSSH's sshd", openssh, NAMES],
   // Each transfer starts a shell of this machine, which takes half a second on a busy one.
   ["dropbear", behindDropbear, ["a b", "'q'", "$(id)"]],
-])("scp behind %s", { timeout: 180_000 }, (_, open, names) => {
+])("scp behind %s", (_, open, names) => {
   it("takes and returns files whose names have every meaning in a shell", async () => {
     const { ssh, remote, local, run } = await open();
     const files = nodeFiles;

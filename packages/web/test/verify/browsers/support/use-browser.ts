@@ -1,12 +1,10 @@
-import { afterAll, beforeAll, vi } from "vitest";
+import { afterAll, beforeAll } from "vitest";
 import type { TestBrowser } from "./test-page.ts";
 
 /** Starts a browser for the tests of a file or a `describe`. */
 export function useBrowser<B extends { close(): Promise<void> } = TestBrowser>(
   start: () => Promise<B>,
 ): { readonly browser: B } {
-  // Browsers are slow on a busy machine.
-  vi.setConfig({ testTimeout: 180_000 });
   let browser: B | undefined;
   beforeAll(async () => {
     browser = await start();
