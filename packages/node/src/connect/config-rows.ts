@@ -1,5 +1,5 @@
 import { type AddKeysToAgent, type ConfigValues, expandText, sessionEnvironment, splitWords } from "@nacre/config";
-import { parsePublicKey } from "@nacre/keys/internal";
+import { formatName } from "@nacre/keys/internal";
 import { escapeText, SshError, type SshErrorCode } from "@nacre/wire";
 import { clientKeyboardInteractiveWith } from "nacre/extend";
 import type { ResolvedConfig } from "../config/config.ts";
@@ -122,7 +122,7 @@ function commandWords(text: string, { reason, name, hostKey }: HostKeyLookup, ab
     H: name,
     f: hostKey?.fingerprint ?? none,
     K: hostKey === undefined ? none : Buffer.from(hostKey.blob).toString("base64"),
-    t: hostKey === undefined ? none : parsePublicKey(hostKey.blob).format,
+    t: hostKey === undefined ? none : formatName(hostKey.blob),
   };
   return [program, ...words.map((word) => expanded("KnownHostsCommand", word, { ...about, tokens }))];
 }

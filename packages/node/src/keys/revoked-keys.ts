@@ -1,5 +1,5 @@
 import { parseRevokedKeys } from "@nacre/keyfiles";
-import { parsePublicKey } from "@nacre/keys/internal";
+import { formatName } from "@nacre/keys/internal";
 import { SshError, utf8Encode } from "@nacre/wire";
 import type { HostKeyVerifier } from "nacre/extend";
 import { fingerprint } from "../crypto/fingerprint.ts";
@@ -46,7 +46,7 @@ export async function withoutRevoked(
     if (list !== undefined)
       throw new SshError(
         "host-key-revoked",
-        `the host key ${parsePublicKey(blob).format} ${fingerprint(blob, fingerprintHash)}${certificate === undefined ? "" : ", or its certificate,"} is revoked in ${showPath(list.file)}; do not connect until the administrator explains the reason`,
+        `the host key ${formatName(blob)} ${fingerprint(blob, fingerprintHash)}${certificate === undefined ? "" : ", or its certificate,"} is revoked in ${showPath(list.file)}; do not connect until the administrator explains the reason`,
       );
     return verify(hostKey);
   };
