@@ -87,7 +87,7 @@ function checkFields({ n, e, d, p, q, iqmp }: RsaFields, bounds: KeyBounds | und
 }
 
 /** Checks a public key blob, and returns the size of its modulus in bits. Throws like `rsaFormat`. */
-export function rsaBits(blob: Uint8Array, bounds?: KeyBounds): number {
+function rsaBits(blob: Uint8Array, bounds?: KeyBounds): number {
   return bitLength(readRsaNumbers(blob, bounds).n);
 }
 

@@ -115,6 +115,12 @@ describe("a channel of another type than session", () => {
     await client.close();
   });
 
+  it("is opened if the permissions name its type twice", async () => {
+    const { client } = await connectedTo({ channels: [ECHO, ECHO] });
+    expect((await client.openChannel(ECHO)).closed).toBe(false);
+    await client.close();
+  });
+
   it("is refused if its type is granted but has no handler", async () => {
     const { client } = await connectedTo({ channels: ["none@example.org", "constructor"] });
     expect(await refusal(client, "none@example.org")).toEqual(code("channel-open-failed"));

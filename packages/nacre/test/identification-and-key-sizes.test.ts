@@ -1,6 +1,7 @@
 import { formatPrivateKey } from "@nacre/keyfiles";
-import { privateKeyFromFields } from "@nacre/keys";
+import { certifiedPrivateKey, issueCertificate, parseCertificate, privateKeyFromFields } from "@nacre/keys";
 import { keyVector } from "@nacre/testing/keys";
+import { hostKey } from "@nacre/testing/nacre/host";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { open, served, visitor, wire } from "@nacre/testing/nacre/wire";
 import { seededRandom } from "@nacre/testing/random";
@@ -112,6 +113,14 @@ describe("minRsaBits", () => {
     for (const minRsaBits of [0, 1023]) expect(() => serve(wire().far, { ...open, minRsaBits })).toThrow(usage);
     expect(() => serve(wire().far, { ...open, hostKeys: [rsa1024] })).toThrow("RSA key of 1024 bits");
     expect(() => serve(wire().far, { ...open, hostKeys: [rsa2048], minRsaBits: 3072 })).toThrow(usage);
+  });
+
+  it("bounds the key of a host's certificate at the server", async () => {
+    const names = { type: "host", keyId: "host", principals: ["example.org"], validBefore: "forever" } as const;
+    const blob = issueCertificate(rsa2048, { publicKey: rsa2048.publicKey, ...names, random: seededRandom(1) });
+    const hostKeys = [certifiedPrivateKey(rsa2048, parseCertificate(blob)), hostKey];
+    await serve(wire().far, { ...open, hostKeys }).close();
+    expect(() => serve(wire().far, { ...open, hostKeys, minRsaBits: 3072 })).toThrow("RSA key of 2048 bits");
   });
 
   it("bounds the clients' keys at the server", async () => {

@@ -67,8 +67,8 @@ export interface Identification {
 }
 
 /**
- * Finds the identification string at the start of the peer's byte stream (RFC 4253 §4.2). Buffers at most one line, and keeps 64 KiB of
- * the lines before it.
+ * Finds the identification string at the start of the peer's byte stream (RFC 4253 §4.2). Buffers at most one line, and keeps the
+ * first 64 KiB of the lines before it.
  *
  * A line may end with LF alone, for compatibility with older peers (RFC 4253 §5). A server may send other lines first, within the
  * limits. A client must send its identification string first.
@@ -93,8 +93,8 @@ export class IdentificationReader {
   }
 
   /**
-   * Lines that the server sent before its identification string, without CR LF, decoded as UTF-8: all that fit into 64 KiB together. Escape
-   * them before display.
+   * Lines that the server sent before its identification string, without CR LF, decoded as UTF-8: the first ones, up to 64 KiB together.
+   * Escape them before display.
    */
   get linesBefore(): readonly string[] {
     return this.#linesBefore;

@@ -92,6 +92,9 @@ test("`minRsaBits` bounds keys on both sides, on node:crypto", async () => {
   expect(await outcome({ hostKeys: [rsa1024] }, {}).catch((error: SshError) => error.code)).toBe("usage");
   expect(await outcome(short, { identities: [hostKey] })).toBe("kex-failed");
   expect(await outcome(short, { identities: [hostKey], minRsaBits: 1024 })).toBeUndefined();
+  const revokedHostKeys = join(await temporaryFolder(), "revoked");
+  await writeFile(revokedHostKeys, `ssh-rsa ${Buffer.from(rsa1024.publicKey.blob).toString("base64")}\n`);
+  expect(await outcome(short, { revokedHostKeys, minRsaBits: 1024 })).toBe("host-key-revoked");
   const login = { identities: [rsa1024], minRsaBits: 1024 };
   expect(await outcome({}, login)).toBe("auth-failed");
   expect(await outcome({ minRsaBits: 1024 }, login)).toBeUndefined();

@@ -268,7 +268,7 @@ export class Transport {
 
   /**
    * Sends SSH_MSG_DISCONNECT as `disconnect` does, and nothing after it, but goes on to receive what the peer sent before it reads that.
-   * RFC 4253 §11.1 lets neither side receive more; replies under way would then be lost. Call `disconnect` soon.
+   * This deviates from RFC 4253 §11.1, by which replies under way would be lost: neither side may receive more. Call `disconnect` soon.
    */
   leave(error: SshError): void {
     if (this.#stage.kind === "packets") this.#outgoing.finish(disconnectMessage(error, "local"));

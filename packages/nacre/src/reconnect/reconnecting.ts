@@ -97,7 +97,8 @@ class Reconnecting {
         rekey: () => this.#live?.driver.rekey(),
         close: async (reason = new SshError("closed", "the connection was closed by this side")) => {
           this.#over.abort(reason);
-          await this.#live?.driver.close(reason);
+          // Also the connection that `end` has left, which is not live.
+          if (this.#state.kind === "connected") await this.#state.connection.driver.close(reason);
           await ended;
         },
         end: async () => {
@@ -304,13 +305,21 @@ class Reconnecting {
   #adopt(connection: LoggedIn): LoggedIn {
     this.#latest = connection;
     this.#state = { kind: "connected", connection };
-    const { mux } = connection.driver;
-    for (const [channelType, acceptor] of this.#acceptors) mux.accept(channelType, acceptor);
-    for (const [requestName, handler] of this.#handlers) mux.onGlobalRequest(requestName, handler);
+    this.#giveHandlers(connection.driver.mux);
     this.#report({ type: "connected" });
     this.#kept.renew(connection);
     this.#calls.run(connection);
     return connection;
+  }
+
+  /** Gives a new connection the handlers of the client. With a server that may be false (`"restricted"`) it goes on without them. */
+  #giveHandlers(mux: ClientMux): void {
+    try {
+      for (const [channelType, acceptor] of this.#acceptors) mux.accept(channelType, acceptor);
+      for (const [requestName, handler] of this.#handlers) mux.onGlobalRequest(requestName, handler);
+    } catch (error) {
+      if (!(error instanceof SshError) || error.code !== "host-key-changed") throw error;
+    }
   }
 }
 

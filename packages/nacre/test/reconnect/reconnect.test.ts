@@ -296,6 +296,35 @@ test("handlers that a client was given stay on each later connection, also those
   expect(() => client.onGlobalRequest("four@example.org", () => {})).toThrow(code("usage"));
 });
 
+test("`close` after `end` does not wait for a silent server", async () => {
+  virtualTime();
+  const { client, network } = await connected();
+  network.state = "silent";
+  const ending = client.end();
+  // No time passes.
+  await client.close();
+  await ending;
+  expect(await client.ended).toEqual(code("closed"));
+  expect(network.unclosed).toBe(0);
+});
+
+test("a later connection to a server that may be false goes on without handlers", async () => {
+  virtualTime();
+  let isKnown = true;
+  const { client, network } = await connected({ session: () => 0 }, {}, { hostKey: () => isKnown || "restricted" });
+  client.accept("one@example.org", (open) => void open.accept());
+  client.onGlobalRequest("two@example.org", (request) => request.reply(true));
+  isKnown = false;
+  network.cut();
+  network.state = "up";
+  await pass(40);
+  expect((await client.exec("x")).status).toBe(0);
+  expect(await failure(network.served.at(-1)!.openChannel("one@example.org"))).toEqual(code("channel-open-failed"));
+  expect(() => client.accept("three@example.org", () => {})).toThrow(code("host-key-changed"));
+  await client.close();
+  expect(network.unclosed).toBe(0);
+});
+
 test("a server's goodbye loses the connection", async () => {
   virtualTime();
   const { session } = server();

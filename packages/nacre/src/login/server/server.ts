@@ -40,7 +40,7 @@ export function checkServeOptions(options: Omit<ServeOptions<never>, "log"> & Se
   const { minRsaBits = usual } = options;
   // rule: host-key-bits
   for (const { publicKey } of hostKeys)
-    if (publicKey.format === "ssh-rsa" && publicKey.bits < minRsaBits)
+    if ((publicKey.certifies ?? publicKey).format === "ssh-rsa" && publicKey.bits < minRsaBits)
       throw usage(`\`hostKeys\` has an RSA key of ${publicKey.bits} bits, but \`minRsaBits\` is ${minRsaBits}`);
   chosenMethods(options.methods, options.loginMethods);
   // The application cannot handle what Nacre handles itself.

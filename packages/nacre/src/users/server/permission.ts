@@ -22,11 +22,11 @@ export const grantedByAll: PermissionRow<boolean> = {
 /** Shared by all logins without names, to save memory. */
 const NO_NAMES: readonly string[] = [];
 
-/** Names that every factor must list. A list that is not one must not count as missing. */
+/** Names that every factor must list, each once. A list that is not one must not count as missing. */
 export const namedByAll: PermissionRow<readonly string[]> = {
   combine([first = NO_NAMES, ...others]) {
     // rule: factor-names
-    const names = first.filter((name) => others.every((list) => list?.includes(name) === true));
+    const names = [...new Set(first)].filter((name) => others.every((list) => list?.includes(name) === true));
     return names.length === 0 ? NO_NAMES : names;
   },
   isValid: isTexts,
