@@ -115,6 +115,9 @@ test("`minRsaBits` lets `privateKey`, and `connect` with a file, open a shorter 
   expect(await outcome(server, { identities: [file], minRsaBits: 1024 })).toBeUndefined();
 });
 
+const isShort: ListenOptions["authenticate"] = (login) =>
+  login.method === "publickey" && login.algorithm.startsWith("rsa-");
+
 test("`minRsaBits` admits a shorter key of an agent, and one of which `.pub` is read first", async () => {
   const folder = await temporaryFolder();
   const file = join(folder, "id_rsa");
@@ -129,8 +132,6 @@ test("`minRsaBits` admits a shorter key of an agent, and one of which `.pub` is 
   const locked = { identities: [hostKey, file], passphrase, minRsaBits: 1024 };
   expect(await outcome({ ...server, authenticate: ({ method }) => method === "publickey" }, locked)).toBeUndefined();
   expect(asked).toEqual([]);
-  const isShort: ListenOptions["authenticate"] = (login) =>
-    login.method === "publickey" && login.algorithm.startsWith("rsa-");
   expect(await outcome({ ...server, authenticate: isShort }, locked)).toBeUndefined();
   expect(asked).toEqual([file]);
   const { agent, path } = await agentWith();
