@@ -106,6 +106,8 @@ export function ignoreLostWebSockets(complaints: string[]): void {
 
 /** Submits the login form with a password. The user name is filled in, and the password field has the focus. */
 export async function submitPassword(page: Page, password: string): Promise<void> {
+  // While the connection before it closes, the form takes no Enter.
+  await page.getByRole("button", { name: "Connect", exact: true, disabled: false }).waitFor();
   await page.locator("#password").fill(password);
   await page.keyboard.press("Enter");
 }
