@@ -13,7 +13,7 @@ const WEB_CLIENT = `export { connect } from "@nacre/web";`;
 
 /** Most KiB of each bundle, gzipped, from the sources and with the packages as published. */
 const MOST_KIB: Readonly<Record<string, number>> = {
-  [ALL]: 109.4,
+  [ALL]: 109.6,
   [WEB_CLIENT]: 101.8,
   [MINIMAL_CLIENT]: 59.4,
   [MINIMAL_WEB_CLIENT]: 66.4,
