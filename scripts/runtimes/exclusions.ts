@@ -50,7 +50,7 @@ export const EXCLUSIONS: readonly Exclusion[] = [
   }),
   ...excluded("deno", "has a peer that writes megabytes after it has read the end, which fails with EPIPE in Deno", {
     "packages/node/test/socket-duplex.test.ts": [
-      "with `linger` reads to the peer's end when closed, so that the peer sees no error",
+      "a duplex over a socket with `linger` reads to the peer's end when closed, so that the peer sees no error",
     ],
   }),
   ...excluded("bun", "needs names that are not UTF-8, which `join` of Bun's node:path replaces", {
