@@ -117,6 +117,13 @@ const PARTS: readonly Part[] = [
       "a wrong value of an option is `usage` in `connect`",
       "a login with keyboard-interactive",
       "a keyboard-interactive login",
+      "attempts that the application chooses are made in its order",
+      "attempts that the application chooses are made once each",
+      "attempts that the application chooses give a restricted server no secret",
+      "the events of a connection have the texts of keyboard-interactive",
+      "nextLogin ",
+      "a login without proof is refused without a decision otherwise",
+      "a refusal with methods tells the client what it may try next",
     ],
   },
   {
