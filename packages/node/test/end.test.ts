@@ -51,7 +51,7 @@ async function endAfterRequest(client: Client): Promise<unknown> {
   return said;
 }
 
-test("a client that is ended gets a reply under way, and its socket ends without an error", async () => {
+test("a client that is ended gets a reply that was sent, and its socket ends without an error", async () => {
   const leftOpen = await watchResources();
   const listening = await server();
   const { address } = listening;

@@ -280,7 +280,7 @@ test("sftp: raw handles that are empty, too long or not given · server", () => 
     ] satisfies SftpRequest[])
       expect(client.answer(request)).toMatchObject(invalid);
   }
-  // The close of a handle that the application did not give makes no room for another file.
+  // Closing a handle that was never open does not lower the number of open ones.
   client.server.status(client.ask({ type: "close", handle: Uint8Array.of(4) }), SSH_FX.FAILURE);
   client.replies();
   expect(client.answer(OPEN)).toMatchObject({ type: "status", status: SSH_FX.FAILURE });

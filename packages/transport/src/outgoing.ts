@@ -181,7 +181,7 @@ export class OutgoingPackets implements PacketSink {
     this.close();
   }
 
-  /** Drops later messages, and those queued behind a key exchange. Output for the socket can still be taken. */
+  /** Drops later messages, and those that wait for a key exchange to finish. Output for the socket can still be taken. */
   close(): void {
     this.#closed = true;
     this.#forget();

@@ -267,8 +267,8 @@ export class Transport {
   }
 
   /**
-   * Sends SSH_MSG_DISCONNECT as `disconnect` does, and nothing after it, but goes on to receive what the peer sent before it reads that.
-   * This deviates from RFC 4253 §11.1, by which replies under way would be lost: neither side may receive more. Call `disconnect` soon.
+   * Sends SSH_MSG_DISCONNECT as `disconnect` does, and nothing after it, but goes on to receive. RFC 4253 §11.1 forbids that, but replies
+   * that the peer has already sent would be lost. Call `disconnect` soon.
    */
   leave(error: SshError): void {
     if (this.#stage.kind === "packets") this.#outgoing.finish(disconnectMessage(error, "local"));

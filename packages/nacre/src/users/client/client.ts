@@ -204,9 +204,9 @@ export class Client implements AsyncDisposable {
   }
 
   /**
-   * Disconnects as `close` does, but goes on to handle what the server has sent: replies, data and exit statuses under way still arrive.
-   * Ends the direction to the server (TCP's FIN), and closes when the server ends the other one, at most two seconds later. Calls and opens
-   * of the server fail from now on. Resolves as `close` does.
+   * Disconnects as `close` does, but first handles the replies, data and exit statuses that the server has already sent. Ends the direction
+   * to the server (TCP's FIN), and closes when the server ends the other one, at most two seconds later. Nothing more is sent: new channels
+   * and global requests fail, opens of the server get no answer, and what is written to open channels is dropped. Resolves as `close` does.
    */
   end(): Promise<void> {
     return this.#connection.driver.end();
