@@ -63,6 +63,7 @@ export {
   listAlgorithms,
 } from "./options/algorithm-table.ts";
 export { chooseAlgorithms } from "./options/algorithms.ts";
+export { offeredAlgorithms } from "./options/offered-algorithms.ts";
 export { checkOptions, type OptionRow, type OptionRows, type ScopedRows } from "./options/schema.ts";
 export { platformRandom } from "./random.ts";
 export { checkReconnect, type ListenPlace, type ReconnectEvent, type ReconnectOptions } from "./reconnect/options.ts";
@@ -98,6 +99,5 @@ export { encodeBreak, encodeCommand, encodeSignal, encodeSize, encodeSubsystem }
 export { Session } from "./users/session/session.ts";
 export { type ProcessMaker, webProcess } from "./users/session/spawn.ts";
 export { encodeTerminalModes } from "./users/session/terminal-modes.ts";
-export { offeredAlgorithms } from "./wasm.ts";
 export { withDescriptions } from "./watchers.ts";
 export { withCaller } from "./with-caller.ts";

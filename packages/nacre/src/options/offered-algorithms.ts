@@ -1,6 +1,6 @@
 import type { WasmCipherAlgorithm } from "@nacre/ciphers-wasm";
 import type { TransportAlgorithms } from "@nacre/transport";
-import { type CryptoProvider, withMinRsaBits } from "./options/algorithms.ts";
+import { type CryptoProvider, withMinRsaBits } from "./algorithms.ts";
 
 /**
  * Returns the algorithms to offer: host-key algorithms with the bound of `minRsaBits`, and if `wasm` is false, JavaScript versions of the
