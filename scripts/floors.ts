@@ -23,4 +23,5 @@ export const FLOORS: Readonly<Record<string, number>> = {
   web: 8,
   gateway: 8,
   cli: 9,
+  ssh2: 9,
 };

@@ -1,0 +1,6 @@
+/**
+ * The API of ssh2 1.17 over Nacre.
+ *
+ * @module
+ */
+export type { Ssh2Error } from "./errors.ts";
