@@ -1,3 +1,6 @@
+/** What the proxies stand for: only a proxy of a function can be called and constructed. */
+function callable(): void {}
+
 /**
  * Returns a stand-in for a function or object of a module that is loaded when the stand-in is first used: called, constructed, or read. It
  * has the members of the original, but is not identical to it.
@@ -8,9 +11,7 @@ export function lazily<T extends object>(load: () => T): T {
     loaded ??= load();
     return loaded;
   };
-  // Only a proxy of a function can be called and constructed.
-  const target = function target(): void {};
-  return new Proxy(target as unknown as T, {
+  return new Proxy(callable as unknown as T, {
     apply: (_target, self: unknown, args: unknown[]) => Reflect.apply(original() as () => unknown, self, args),
     construct: (_target, args: unknown[]) => Reflect.construct(original() as new () => object, args),
     get: (_target, name) => Reflect.get(original(), name) as unknown,

@@ -37,13 +37,16 @@ export async function bundleSsh2(): Promise<{
   const names = await exportedNames();
   const { outputFiles, metafile } = await build({
     ...SETTINGS,
-    stdin: { contents: ENTRY, resolveDir: `${FOLDER}/src`, sourcefile: `${FOLDER}/src/bundle.js` },
-    banner: { js: '"use strict";' },
+    stdin: { contents: ENTRY, resolveDir: `${FOLDER}/src`, sourcefile: "bundle.js" },
+    banner: { js: `"use strict";\n${HASHES_LICENSE}` },
     footer: { js: `0 && (module.exports = { ${names.join(", ")} });` },
     plugins: [importingNow, loadingLazily, hashingWithNode],
   });
   return { files: new Map([[FILE, outputFiles[0]!.text]]), inputs: metafile.inputs };
 }
+
+/** noble's hashes have no comment with their license, unlike its other packages. */
+const HASHES_LICENSE = "/*! noble-hashes - MIT License (c) 2022 Paul Miller (paulmillr.com) */";
 
 const SETTINGS = {
   bundle: true,

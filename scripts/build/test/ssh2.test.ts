@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parse } from "acorn";
 import { afterAll, expect, test } from "vitest";
 import { bundleSsh2 } from "../ssh2.ts";
 
@@ -22,9 +23,9 @@ test("is one file that requires modules of Node only", () => {
 });
 
 test("has no import(), no top-level await and no `import.meta`", () => {
-  expect(text).toContain("createECDH");
+  expect(text.includes("createECDH")).toBe(true);
   expect(text.match(/\bimport\s*\(|\bimport\.meta\b/g)).toBeNull();
-  expect(() => new Function("module", "require", text)).not.toThrow();
+  expect(() => parse(text, { ecmaVersion: 2022, sourceType: "script" })).not.toThrow();
 });
 
 test("has characters of ASCII only, for which V8 keeps one byte each", () => {
@@ -43,8 +44,8 @@ test("loads noble when it is used", () => {
       if (kind === "import-statement" && external !== true) loaded.add(imported);
   expect([...loaded]).toContain("packages/ssh2/src/index.ts");
   expect([...loaded].some((module) => module.includes("packages/transport/src/transport.ts"))).toBe(true);
-  expect([...loaded].filter((module) => /^[^:]*\/@noble\//.test(module))).toEqual([]);
-  expect(Object.keys(inputs).some((module) => /^[^:]*\/@noble\//.test(module))).toBe(true);
+  expect([...loaded].filter((module) => /^node_modules\/.*@noble\//.test(module))).toEqual([]);
+  expect(Object.keys(inputs).some((module) => /^node_modules\/.*@noble\//.test(module))).toBe(true);
   expect(Object.keys(inputs)).toContain("scripts/build/sha3.ts");
 });
 
