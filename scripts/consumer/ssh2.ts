@@ -1,4 +1,4 @@
-// A program for ssh2, whose types are those of @nacre/ssh2.
+// A program for ssh2. It compiles with @types/ssh2, and scripts/check-consumers.ts compiles it with the types of @nacre/ssh2.
 import { timingSafeEqual } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { connect as connectSocket, type Socket } from "node:net";
@@ -29,7 +29,7 @@ const expected = Buffer.from("key");
 
 /** Uses `config` as programs give it, in each form of the options that are functions. */
 export const configs: readonly ConnectConfig[] = [
-  { host: "example.org", port: 22, username: "alice", password: "secret", hostKeys: "strict" },
+  { host: "example.org", port: 22, username: "alice", password: "secret" },
   { hostVerifier: (key: Buffer) => key.length === expected.length && timingSafeEqual(key, expected) },
   { hostVerifier: (key: Buffer, verify: VerifyCallback) => verify(key.equals(expected)) },
   { hostHash: "sha256", hostVerifier: (fingerprint: string) => fingerprint === "00" },
@@ -39,7 +39,7 @@ export const configs: readonly ConnectConfig[] = [
     authHandler: (_left: AuthenticationType[], _partial, next) =>
       next({ type: "publickey", username: "alice", key: readFileSync("key"), passphrase: "secret" }),
   },
-  { algorithms: { kex: ["mlkem768x25519-sha256"], cipher: { append: "aes256-cbc", prepend: [], remove: [] } } },
+  { algorithms: { kex: ["curve25519-sha256"], cipher: { append: "aes256-cbc", prepend: [], remove: [] } } },
   { agent: createAgent("pageant"), agentForward: true, privateKey: readFileSync("key"), debug: console.log },
 ];
 

@@ -40,7 +40,7 @@ export class CygwinAgent extends OpenSSHAgent {}
 export class PageantAgent extends OpenSSHAgent {}
 
 /** Returns Pageant for "pageant", otherwise the agent at this path. */
-export function createAgent(socketPath: string | "pageant"): BaseAgent;
+export function createAgent(socketPath: string): BaseAgent;
 
 /** A request that `AgentProtocol` has received. It is passed back with the reply. */
 export interface AgentInboundRequest {
