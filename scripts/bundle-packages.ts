@@ -109,7 +109,7 @@ function importingFrom(files: ReadonlyMap<string, string>): Plugin {
 }
 
 /** Leaves each `import()` of a module of the package to the file that has it, and adds the module to `lazy`. */
-function importingLater(folder: string, files: ReadonlyMap<string, string>, lazy: Set<string>): Plugin {
+function importingLater(files: ReadonlyMap<string, string>, lazy: Set<string>): Plugin {
   return {
     name: "importing later",
     setup(bundler) {
@@ -157,7 +157,7 @@ async function bundleBase(
   const first = await build({
     ...settings(folder),
     entryPoints: [`${folder}/${source}`],
-    plugins: [importingLater(folder, files, lazy)],
+    plugins: [importingLater(files, lazy)],
   });
   const modules = Object.keys(first.metafile.inputs);
   for (const module of modules) {
@@ -170,7 +170,7 @@ async function bundleBase(
     ...settings(folder),
     stdin: { contents: modules.map((module) => `export * from "./${module}";`).join("\n"), resolveDir: process.cwd() },
     entryNames: basename(file, ".js"),
-    plugins: [importingLater(folder, files, new Set())],
+    plugins: [importingLater(files, new Set())],
   });
   outputs.push(...all.outputFiles);
   await checkExports(folder, modules, exportsOf(all.metafile));
