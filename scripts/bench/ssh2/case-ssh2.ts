@@ -12,7 +12,7 @@ import {
 } from "../bench.ts";
 import { Child, measuredCheckout, once } from "../children.ts";
 import { runMeasured } from "../measure/measured-command.ts";
-import { cells, inTurn } from "../measure/rounds.ts";
+import { cells, inTurn, type Runner } from "../measure/rounds.ts";
 import { median, spread, type Table } from "../measure/table.ts";
 import { startSlowPath } from "../path/slow-path.ts";
 import { SftpFolders, SOURCES, shellOf } from "../sftp/sftp-folders.ts";
@@ -245,8 +245,9 @@ async function idleClients(bench: Bench, contenders: readonly Contender[], sampl
   };
 }
 
-async function loading(bench: Bench, contenders: readonly Contender[]): Promise<Table> {
-  const load = (specifier: string, name: string) => ({
+/** Returns a runner that measures how long a new process takes to load a package, in milliseconds. */
+function load(specifier: string, name: string): Runner {
+  return {
     name,
     async run() {
       const code = `const began = performance.now(); require(${JSON.stringify(specifier)}); console.log(performance.now() - began);`;
@@ -254,7 +255,10 @@ async function loading(bench: Bench, contenders: readonly Contender[]): Promise<
       const { stdout } = await runMeasured({ command, output: "kept", timeoutMs: TASK_TIMEOUT });
       return Number(stdout);
     },
-  });
+  };
+}
+
+async function loading(bench: Bench, contenders: readonly Contender[]): Promise<Table> {
   const packages = [
     load(`${measuredCheckout()}packages/ssh2/dist/ssh2.cjs`, nacreSsh2.name),
     load(`${measuredCheckout()}node_modules/ssh2`, BESIDE.name),
