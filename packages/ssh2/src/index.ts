@@ -3,4 +3,6 @@
  *
  * @module
  */
+export { Client } from "./client/client.ts";
 export type { Ssh2Error } from "./errors.ts";
+export { parseKey } from "./keys/parse-key.ts";
