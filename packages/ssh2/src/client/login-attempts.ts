@@ -52,8 +52,7 @@ export function allowedMethods(defaults: LoginDefaults): readonly string[] {
 /** Returns the step for an answer of `authHandler`, or a line for `debug` that says why it is skipped. */
 export function stepOf(answer: unknown, defaults: LoginDefaults): Step | string {
   if (typeof answer === "string") return namedStep(answer, defaults);
-  if (typeof answer !== "object" || answer === null)
-    return `Skipping invalid authentication attempt: ${shown(answer)}`;
+  if (typeof answer !== "object" || answer === null) return `Skipping invalid authentication attempt: ${shown(answer)}`;
   const given = answer as Readonly<Record<string, unknown>>;
   const { type, username, prompt } = given;
   if (typeof username !== "string") return `Skipping invalid authentication attempt: ${shown(answer)}`;
@@ -167,7 +166,11 @@ function oneKey(key: unknown, passphrase: unknown): ParsedKey | undefined {
 
 /** Returns an answer of the program as text: that of a number, too. */
 function textOf(value: unknown): string {
-  return typeof value === "string" || typeof value === "number" ? `${value}` : Buffer.isBuffer(value) ? value.toString() : "";
+  return typeof value === "string" || typeof value === "number"
+    ? `${value}`
+    : Buffer.isBuffer(value)
+      ? value.toString()
+      : "";
 }
 
 /** Shows an invalid answer in a line for `debug`. Objects may hold secrets. */
