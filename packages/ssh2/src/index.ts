@@ -3,6 +3,6 @@
  *
  * @module
  */
+export { AgentProtocol, BaseAgent, CygwinAgent, createAgent, OpenSSHAgent, PageantAgent } from "./agent/agents.ts";
 export { Client } from "./client/client.ts";
 export type { Ssh2Error } from "./errors.ts";
-export { parseKey } from "./keys/parse-key.ts";

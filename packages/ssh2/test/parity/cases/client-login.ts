@@ -80,31 +80,42 @@ function login(
 export const cases: readonly Case[] = [
   login("with a password, after none", only("password"), () => ({ password: "open" })),
   login("with none, under an empty name", only("none"), () => ({ username: "" })),
-  login("with an encrypted key, queried first", only("publickey"), () => ({ privateKey: ED25519, passphrase: "secret" })),
-  login("with an ECDSA key given as a Buffer", only("publickey"), () => ({ privateKey: Buffer.from(ECDSA) })),
-  login("with an RSA key and SHA-2", only("publickey"), () => ({ privateKey: RSA })),
-  login("tries all methods in order, then fails", (context) => context.reject(["publickey", "password"]), () => ({
-    password: "wrong",
+  login("with an encrypted key, queried first", only("publickey"), () => ({
     privateKey: ED25519,
     passphrase: "secret",
-    tryKeyboard: true,
-    localHostname: "here",
-    localUsername: "me",
   })),
-  login("answers prompts in rounds", (context) => askTwice(context), (record) => ({
-    tryKeyboard: true,
-    authHandler: [
-      "none",
-      {
-        type: "keyboard-interactive",
-        username: "alice",
-        prompt: (name, instructions, language, prompts, finish) => {
-          record("prompts", name, instructions, language, prompts);
-          finish(prompts.map((_, index) => `answer ${index}`));
+  login("with an ECDSA key given as a Buffer", only("publickey"), () => ({ privateKey: Buffer.from(ECDSA) })),
+  login("with an RSA key and SHA-2", only("publickey"), () => ({ privateKey: RSA })),
+  login(
+    "tries all methods in order, then fails",
+    (context) => context.reject(["publickey", "password"]),
+    () => ({
+      password: "wrong",
+      privateKey: ED25519,
+      passphrase: "secret",
+      tryKeyboard: true,
+      localHostname: "here",
+      localUsername: "me",
+    }),
+  ),
+  login(
+    "answers prompts in rounds",
+    (context) => askTwice(context),
+    (record) => ({
+      tryKeyboard: true,
+      authHandler: [
+        "none",
+        {
+          type: "keyboard-interactive",
+          username: "alice",
+          prompt: (name, instructions, language, prompts, finish) => {
+            record("prompts", name, instructions, language, prompts);
+            finish(prompts.map((_, index) => `answer ${index}`));
+          },
         },
-      },
-    ],
-  })),
+      ],
+    }),
+  ),
   {
     name: "emits keyboard-interactive, also for a method by name",
     section,
@@ -192,22 +203,26 @@ export const cases: readonly Case[] = [
     ] as never,
   })),
   login("fails when the function returns false", only("password"), () => ({ authHandler: (() => false) as never })),
-  login("goes on after a partial success", (context) => {
-    if (context.method === "none") context.reject(["password"]);
-    else if (context.method === "password") context.reject(["publickey"], true);
-    else if (context.method === "publickey") context.accept();
-    else context.reject();
-  }, (record) => {
-    const answers = ["none", "password", "publickey"];
-    return {
-      password: "first",
-      privateKey: ECDSA,
-      authHandler: ((left: unknown, partial: unknown) => {
-        record("left", left, partial);
-        return answers.shift();
-      }) as never,
-    };
-  }),
+  login(
+    "goes on after a partial success",
+    (context) => {
+      if (context.method === "none") context.reject(["password"]);
+      else if (context.method === "password") context.reject(["publickey"], true);
+      else if (context.method === "publickey") context.accept();
+      else context.reject();
+    },
+    (record) => {
+      const answers = ["none", "password", "publickey"];
+      return {
+        password: "first",
+        privateKey: ECDSA,
+        authHandler: ((left: unknown, partial: unknown) => {
+          record("left", left, partial);
+          return answers.shift();
+        }) as never,
+      };
+    },
+  ),
   login("as a host", only("hostbased"), () => ({
     privateKey: ECDSA,
     localHostname: "client.example.org",
@@ -236,7 +251,12 @@ export const cases: readonly Case[] = [
       const target = await serveLogins(peers, record, only("password"));
       const agent = agentOf(implementation, []);
       agent.getIdentities = (callback) => callback(new Error("no agent here"));
-      await logIn(implementation, record, peers, { ...target, agent, authHandler: ["agent", "password"], password: "open" });
+      await logIn(implementation, record, peers, {
+        ...target,
+        agent,
+        authHandler: ["agent", "password"],
+        password: "open",
+      });
     },
   },
   {
@@ -262,29 +282,39 @@ function askTwice(context: AuthContext): void {
   if (context.method !== "keyboard-interactive") return context.reject(["keyboard-interactive"]);
   const keyboard = context as KeyboardAuthContext;
   keyboard.prompt([{ prompt: "Password: ", echo: false }], "Log in", "Twice", () => {
-    keyboard.prompt([{ prompt: "Code: ", echo: true }, { prompt: "Again: ", echo: true }], () => keyboard.accept());
+    keyboard.prompt(
+      [
+        { prompt: "Code: ", echo: true },
+        { prompt: "Again: ", echo: true },
+      ],
+      () => keyboard.accept(),
+    );
   });
 }
 
-/** Returns an agent of a program with these private keys. */
+/** Returns an agent of a program with these private keys. It answers with blobs, and signs as keys of ssh2 do. */
 function agentOf(implementation: typeof ssh2, privateKeys: readonly string[]): InstanceType<typeof ssh2.BaseAgent> {
   const keys = privateKeys.map((text) => {
-    const parsed = implementation.utils.parseKey(text, "secret");
+    const parsed = ssh2.utils.parseKey(text, "secret");
     if (parsed instanceof Error) throw parsed;
     return Array.isArray(parsed) ? parsed[0]! : parsed;
   });
-  class KeyAgent extends implementation.BaseAgent {
-    override getIdentities(callback: (error: Error | undefined, keys?: unknown[]) => void): void {
-      callback(undefined, keys);
+  const Base = implementation.BaseAgent as unknown as new () => object;
+  class KeyAgent extends Base {
+    getIdentities(callback: (error: Error | undefined, keys?: unknown[]) => void): void {
+      callback(
+        undefined,
+        keys.map((key) => key.getPublicSSH()),
+      );
     }
-    override sign(key: unknown, data: Buffer, options: unknown, callback?: (error?: Error, signature?: Buffer) => void): void {
-      const done = (typeof options === "function" ? options : callback) as typeof callback;
-      const found = keys.find((one) => one.getPublicSSH().equals((key as typeof one).getPublicSSH()));
-      const { hash } = options as { hash?: string };
-      const signature = found!.sign(data, hash);
-      if (signature instanceof Error) done?.(signature);
-      else done?.(undefined, signature);
+    sign(key: { getPublicSSH(): Buffer }, data: Buffer, options: { hash?: string }, callback: AgentCallback): void {
+      const found = keys.find((one) => one.getPublicSSH().equals(key.getPublicSSH()))!;
+      const signature = found.sign(data, options.hash);
+      if (signature instanceof Error) callback(signature);
+      else callback(undefined, signature);
     }
   }
-  return new (KeyAgent as unknown as new () => InstanceType<typeof ssh2.BaseAgent>)();
+  return new KeyAgent() as InstanceType<typeof ssh2.BaseAgent>;
 }
+
+type AgentCallback = (error?: Error, signature?: Buffer) => void;
