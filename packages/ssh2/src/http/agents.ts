@@ -28,11 +28,11 @@ type CreateOptions = ClientRequestArgs & ConnectionOptions & { readonly localPor
 
 type Created = (error: Error | null, stream: Duplex) => void;
 
-/** The class of agents whose connections run through an SSH server. */
-export type SshHttpAgentClass<Agent extends HttpBase = HttpBase> = new (
-  connectConfig: object,
-  agentOptions?: HttpAgentOptions,
-) => Agent;
+/** The class of agents for `http:` whose connections run through an SSH server. */
+export type SshHttpAgentClass = new (connectConfig: object, agentOptions?: HttpAgentOptions) => HttpBase;
+
+/** The class of those for `https:`. */
+export type SshHttpsAgentClass = new (connectConfig: object, agentOptions?: HttpAgentOptions) => HttpsBase;
 
 /**
  * Returns the classes `HTTPAgent` and `HTTPSAgent`. `newClient` makes the client for a connection: as in ssh2, each connection of an agent
@@ -40,7 +40,7 @@ export type SshHttpAgentClass<Agent extends HttpBase = HttpBase> = new (
  */
 export function httpAgents(newClient: () => TunnelClient): {
   readonly HTTPAgent: SshHttpAgentClass;
-  readonly HTTPSAgent: SshHttpAgentClass<HttpsBase>;
+  readonly HTTPSAgent: SshHttpsAgentClass;
 } {
   class HTTPAgent extends HttpBase {
     readonly #tunnel: Tunnel;
@@ -110,9 +110,10 @@ function openTunnel(
   client.connect(connectConfig);
 }
 
+function nothing(): void {}
+
 /** Adds methods of `net.Socket` that Node's HTTP client calls. They have no meaning for a channel, and do nothing. */
 function withSocketMethods(stream: Duplex): Duplex {
-  const nothing = (): void => {};
   return Object.assign(stream, {
     setKeepAlive: nothing,
     setNoDelay: nothing,
