@@ -9,6 +9,9 @@ const section = "client: errors";
 const PUBLIC_KEY = ssh2.utils.generateKeyPairSync("ed25519").public;
 const ENCRYPTED = ssh2.utils.generateKeyPairSync("ed25519", { passphrase: "secret", cipher: "aes256-ctr" }).private;
 
+const LATE = { error: "Timed out while waiting for handshake", level: "client-timeout" };
+const LOST = { error: "Connection lost before handshake", level: "protocol" };
+
 type Config = Parameters<InstanceType<Ssh2["Client"]>["connect"]>[0];
 
 /** A case in which `connect` throws. */
@@ -127,9 +130,19 @@ export const cases: readonly Case[] = [
       }
     },
   },
-  scripted("a server that says nothing", () => {}, { readyTimeout: 50 }),
+  {
+    ...scripted("a server that says nothing", () => {}, { readyTimeout: 50 }),
+    differs: "errors after the first",
+    expected: {
+      ssh2: [["connect"], ["error", LATE], ["error", LOST], ["close"]],
+      nacre: [["connect"], ["error", LATE], ["close"]],
+    },
+  },
   scripted("a server that hangs up at once", (socket) => socket.end()),
-  scripted("a server that resets the connection", (socket) => socket.resetAndDestroy()),
+  scripted("a server that resets the connection", (socket) => {
+    socket.write("SSH-2.0-Test\r\n");
+    socket.once("data", () => socket.resetAndDestroy());
+  }),
   scripted("a server that is none", (socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n")),
   scripted("a server that ends after its name", (socket) => {
     socket.once("data", () => socket.end("SSH-2.0-Test\r\n"));
