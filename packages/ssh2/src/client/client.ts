@@ -2,14 +2,7 @@ import { EventEmitter } from "node:events";
 import type { Duplex } from "node:stream";
 import type { BaseAgent } from "../agent/agents.ts";
 import type { Channel } from "../channel/channel.ts";
-import {
-  type ConnectionMux,
-  connectionBegins,
-  connectionClosed,
-  connectionReady,
-  DEBUG,
-  MUX,
-} from "../connection.ts";
+import { type ConnectionMux, connectionBegins, connectionClosed, connectionReady, DEBUG, MUX } from "../connection.ts";
 import { type ChannelManager, channelsOf, protocolOf } from "../private.ts";
 import { uncaught } from "../uncaught.ts";
 import { watchHostKeys } from "./announced-keys.ts";

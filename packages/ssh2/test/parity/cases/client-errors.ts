@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { createServer, type Socket } from "node:net";
 import { once } from "node:events";
+import { createServer, type Socket } from "node:net";
 import ssh2 from "ssh2";
 import type { Case, Ssh2 } from "../case.ts";
 import { closed, HOST_KEY, serve, serveAnybody, serveSockets, watch } from "../client-peers.ts";

@@ -251,7 +251,11 @@ export const cases: readonly Case[] = [
       const client = new Client();
       watch(client, record, peers);
       const { config: before } = client as unknown as { config: Record<string, unknown> };
-      record("before", Object.keys(before).sort(), Object.values(before).every((value) => value === undefined));
+      record(
+        "before",
+        Object.keys(before).sort(),
+        Object.values(before).every((value) => value === undefined),
+      );
       client.on("ready", () => {
         const { config, _remoteVer } = client as unknown as { config: Record<string, unknown>; _remoteVer: string };
         record("config", { ...config, port: 0 }, _remoteVer);
