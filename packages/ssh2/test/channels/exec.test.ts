@@ -38,11 +38,11 @@ describe("a command", () => {
       ["channel exit", 3],
       ["channel data", "out"],
       ["stderr data", "err"],
+      ["channel finish"],
       ["channel end"],
       ["channel close", 3],
       ["stderr end"],
       ["stderr close"],
-      ["channel finish"],
     ]);
   });
 

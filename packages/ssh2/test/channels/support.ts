@@ -168,7 +168,7 @@ export class Script implements Target {
     return received.map((payload) => {
       const codec = CODECS.find(([, { number }]) => number === payload[0]);
       if (codec === undefined) return { message: String(payload[0]) };
-      return { message: codec[0], ...codec[1].decode(payload as Uint8Array<ArrayBuffer>) };
+      return { message: codec[0], ...codec[1].decode(payload) };
     });
   }
 

@@ -241,9 +241,9 @@ export const cases: readonly Case[] = [
     async run(ssh2, record, peers) {
       const { client } = await logIn(ssh2, peers, granting(record));
       const x11 = { single: true, screen: 3, protocol: "XDM-AUTHORIZATION-1", cookie: "0102" };
-      await watched(record, (callback) => client.exec("a", { x11: x11 as never }, callback));
+      await watched(record, (callback) => client.exec("a", { x11: x11 }, callback));
       const cookie = Buffer.from([1, 171]);
-      await watched(record, (callback) => client.exec("b", { x11: { cookie } as never }, callback));
+      await watched(record, (callback) => client.exec("b", { x11: { cookie } }, callback));
       await watched(record, (callback) => client.exec("c", { x11: 3 }, callback));
     },
   },
@@ -279,7 +279,7 @@ export const cases: readonly Case[] = [
       const shown = new Promise<void>((resolve) =>
         client.on("x11", (info, accept) => {
           record("x11", info);
-          const channel = accept() as ClientChannel;
+          const channel = accept();
           record("type", channel.type, channel.subtype, (channel as unknown as { server: boolean }).server);
           void watch(record, channel, "display").then(resolve);
           channel.end("from the display");

@@ -12,7 +12,7 @@ const granting =
   (connection: Connection): void => {
     connection.on("request", (accept, _reject, name, info) => {
       record("request", name, info, typeof accept);
-      (accept as ((port?: number) => void) | undefined)?.(port);
+      accept?.(port);
     });
   };
 
@@ -69,7 +69,7 @@ const answer =
   (record: Recorder, event: string) =>
   (info: TcpConnectionDetails | object, accept: AcceptConnection<ClientChannel> | (() => ClientChannel)): void => {
     record(event, info);
-    const channel = (accept as () => ClientChannel)();
+    const channel = accept();
     record("kind", channel.type, channel.subtype, (channel as unknown as { server: boolean }).server);
     channel.on("close", (...values: unknown[]) => record("close", ...values));
     channel.pipe(channel);
@@ -408,7 +408,7 @@ export const cases: readonly Case[] = [
       const second = new ssh2.Client();
       peers.after(() => second.destroy());
       second.on("error", (error) => record("error", error));
-      second.connect({ sock: sock as never, username: "bob", password: "x", hostVerifier: () => true });
+      second.connect({ sock: sock, username: "bob", password: "x", hostVerifier: () => true });
       await once(second, "ready");
       record("output", await readAll(await exec(second)));
       watchClient(record, second);
