@@ -57,6 +57,7 @@ export type {
   PublickeyLogin,
   RemoteHostKey,
   ServeOptions,
+  ServerConnectionEvent,
   ServerEvent,
   ServerLimits,
   SignedLogin,

@@ -66,6 +66,7 @@ const SERVE: Accepted = {
   remoteAddress: STRING,
   signal: [],
   log: FUNCTION,
+  events: FUNCTION,
   trace: FUNCTION,
   keyLog: FUNCTION,
   random: FUNCTION,

@@ -133,6 +133,7 @@ const LISTEN: Accepted = {
   requireStrictKex: BOOLEAN,
   signal: [],
   log: FUNCTION,
+  events: FUNCTION,
   trace: FUNCTION,
   keyLog: FUNCTION,
   random: FUNCTION,
