@@ -16,7 +16,7 @@ import {
   SSH_MSG_CHANNEL_WINDOW_ADJUST,
   SshError,
 } from "@nacre/wire";
-import type { ChannelState, ClosingState, OpenState } from "./channel-state.ts";
+import { type ChannelFlow, type ChannelState, type ClosingState, flowOf, type OpenState } from "./channel-state.ts";
 import type { ConnectionContext, WaitingChannel } from "./context.ts";
 import { sendData } from "./data-message.ts";
 import { type PendingRequest, takeUnimplemented } from "./pending-request.ts";
@@ -124,6 +124,11 @@ export class Channel implements WaitingChannel {
     return taken;
   }
 
+  /** The peer's number and the windows; `undefined` before the confirmation and after `close`. */
+  flow(): ChannelFlow | undefined {
+    return flowOf(this.#state);
+  }
+
   /** Emits "writable" if the last `write` was partial and more can be sent now. Emits it once per partial write. */
   wake(): void {
     const state = this.#state;
@@ -209,10 +214,7 @@ export class Channel implements WaitingChannel {
     if (state !== undefined && !state.discarded.includes(stream)) state.discarded.push(stream);
   }
 
-  /**
-   * Handles data from the peer. `stream` is undefined for extended data of an unknown type, which is dropped and its window credit
-   * returned.
-   */
+  /** Handles data from the peer. `stream` is undefined for an unknown type: the data is dropped, and its window credit returned. */
   receiveData(what: string, data: Bytes, stream: number | undefined): void {
     const state = this.#heard(what);
     const { limits } = this.#context;

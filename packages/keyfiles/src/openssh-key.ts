@@ -5,7 +5,7 @@ import { bcryptPbkdf } from "./bcrypt-pbkdf.ts";
 import { type KeyFileLimits, overLimit } from "./limits.ts";
 import { FILE_CIPHERS, type FileCipher } from "./openssh-ciphers.ts";
 import { MAGIC, type OpensshContainer, readPrivateSection } from "./openssh-container.ts";
-import type { EncryptedKeyFile } from "./private-key-file.ts";
+import { type EncryptedKeyFile, passphraseBytes } from "./private-key-file.ts";
 
 /** Opens an encrypted container. Throws `file-malformed` or `key-unsupported`. */
 export function openOpensshKey(
@@ -45,10 +45,9 @@ export function openOpensshKey(
     format: "openssh",
     publicKey,
     *decrypt(passphrase) {
-      if (passphrase === "")
-        throw new SshError("passphrase-needed", "the private key is encrypted; pass its passphrase");
+      const bytes = passphraseBytes(passphrase);
       const { keyLength, ivLength } = cipher;
-      const secret = yield* bcryptPbkdf(utf8Encode(passphrase), salt, rounds, keyLength + ivLength);
+      const secret = yield* bcryptPbkdf(bytes, salt, rounds, keyLength + ivLength);
       const plain = cipher.decrypt(secret.slice(0, keyLength), secret.slice(keyLength), privateKeys, tag);
       secret.fill(0);
       if (plain === undefined || !equalBytes(plain.subarray(0, 4), plain.subarray(4, 8)))

@@ -98,6 +98,6 @@ export { Process } from "./users/session/process.ts";
 export { encodeBreak, encodeCommand, encodeSignal, encodeSize, encodeSubsystem } from "./users/session/requests.ts";
 export { Session } from "./users/session/session.ts";
 export { type ProcessMaker, webProcess } from "./users/session/spawn.ts";
-export { encodeTerminalModes } from "./users/session/terminal-modes.ts";
+export { encodeTerminalModes, TERMINAL_MODES } from "./users/session/terminal-modes.ts";
 export { withDescriptions } from "./watchers.ts";
 export { withCaller } from "./with-caller.ts";

@@ -19,6 +19,7 @@ export type {
   ServerLoginOptions,
   ServerMethod,
 } from "@nacre/auth";
+export type { ChannelFlow } from "@nacre/connection";
 export type { KeyLogPort, Limits, ProtocolTrace, TracePort, TraceRecord } from "@nacre/protocol";
 export type {
   Culprit,

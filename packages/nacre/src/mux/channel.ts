@@ -1,4 +1,4 @@
-import type { Connection, ConnectionEvent } from "@nacre/connection";
+import type { ChannelFlow, Connection, ConnectionEvent } from "@nacre/connection";
 import { bearsEarlyMessages } from "@nacre/protocol";
 import { type Bytes, SshError } from "@nacre/wire";
 import { afterEnd } from "./after-end.ts";
@@ -106,6 +106,11 @@ export class Channel {
   /** The peer's identification string, such as `"SSH-2.0-OpenSSH_10.0"`. Escape it before display. */
   get peerVersion(): string | undefined {
     return this.#host.machine.peerVersion;
+  }
+
+  /** The peer's number and the windows in bytes; `undefined` after `close` and after the end. */
+  get flow(): ChannelFlow | undefined {
+    return this.#end === undefined ? this.#host.machine.connection.channelFlow(this.id) : undefined;
   }
 
   /** Resolves when the channel is closed. Never rejects. */
