@@ -51,6 +51,7 @@ const SERVE: Accepted = {
   acceptEnv: FUNCTION,
   acceptAgent: BOOLEAN,
   rawSessions: FUNCTION,
+  noMoreSessions: FUNCTION,
   unrestricted: ["boolean"],
   loginGraceTime: ["number"],
   announceHostKeys: BOOLEAN,

@@ -119,6 +119,7 @@ const LISTEN: Accepted = {
   acceptEnv: FUNCTION,
   acceptAgent: BOOLEAN,
   rawSessions: FUNCTION,
+  noMoreSessions: FUNCTION,
   unrestricted: ["boolean"],
   loginGraceTime: ["number"],
   announceHostKeys: BOOLEAN,
