@@ -5,6 +5,7 @@
  * @module
  */
 export { assertConfigCommand } from "./config/config.ts";
+export { accountHome } from "./keys/account.ts";
 export { createSecretFile } from "./keys/owned-file.ts";
 export { type ProgramCall, shellCommand } from "./windows/programs.ts";
 export {
