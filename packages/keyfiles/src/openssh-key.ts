@@ -1,6 +1,6 @@
 import { type PrivateKey, privateKeyFromFields } from "@nacre/keys";
 import { defaultKeyFormats, findKeyFormat } from "@nacre/keys/internal";
-import { equalBytes, type RandomSource, SshError, utf8Encode, Writer } from "@nacre/wire";
+import { equalBytes, type RandomSource, SshError, Writer } from "@nacre/wire";
 import { bcryptPbkdf } from "./bcrypt-pbkdf.ts";
 import { type KeyFileLimits, overLimit } from "./limits.ts";
 import { FILE_CIPHERS, type FileCipher } from "./openssh-ciphers.ts";
@@ -59,7 +59,7 @@ export function openOpensshKey(
 
 /** How the private section is encrypted. */
 export interface OpensshEncryption {
-  readonly passphrase: string;
+  readonly passphrase: Uint8Array;
   /** bcrypt-pbkdf rounds. */
   readonly rounds: number;
   readonly cipher: string;
@@ -89,7 +89,7 @@ export function* writeOpensshKey(
     return writer.string("none").string("none").string("").uint32(1).string(key.publicKey.blob).string(plain).finish();
   const salt = random(16);
   const { keyLength, ivLength } = cipher;
-  const secret = yield* bcryptPbkdf(utf8Encode(encryption.passphrase), salt, encryption.rounds, keyLength + ivLength);
+  const secret = yield* bcryptPbkdf(encryption.passphrase, salt, encryption.rounds, keyLength + ivLength);
   const sealed = cipher.encrypt(secret.slice(0, keyLength), secret.slice(keyLength), plain);
   secret.fill(0);
   plain.fill(0);
