@@ -34,10 +34,12 @@ export interface OpenState {
   readonly replies: ReplyQueue<boolean>;
 }
 
-/** We sent SSH_MSG_CHANNEL_CLOSE, the peer has not. Its remaining messages are checked, then dropped. */
+/** We sent SSH_MSG_CHANNEL_CLOSE, the peer has not. Its remaining messages are checked, then dropped unless `hears`. */
 export interface ClosingState {
   readonly kind: "closing";
+  readonly hears: boolean;
   incoming: ReceiveDirection;
+  readonly discarded: readonly number[];
   /** Our requests without a reply yet. Replies may still arrive. */
   readonly requests: PendingRequest[];
 }
@@ -64,6 +66,11 @@ export type ChannelState =
   | ClosingState
   /** Both sides sent SSH_MSG_CHANNEL_CLOSE, or the open was refused. The number becomes free when the application receives the event. */
   | { readonly kind: "closed" };
+
+/** Returns whether the peer's data and requests are dropped. */
+export function isDeaf(state: OpenState | ClosingState): boolean {
+  return state.kind === "closing" && !state.hears;
+}
 
 /** Returns the numbers of an open channel; `undefined` in every other state. */
 export function flowOf(state: ChannelState): ChannelFlow | undefined {

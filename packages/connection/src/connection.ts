@@ -173,10 +173,11 @@ export class Connection {
 
   /**
    * Closes the channel in both directions. Data that still arrives is dropped; "channel-closed" follows when the peer has closed too. A
-   * channel that is still opening is closed as soon as the peer answers.
+   * channel that is still opening is closed as soon as the peer answers. With `hears`, data, EOF and requests of the peer are events until
+   * it has closed, without window credit and replies.
    */
-  close(channel: number): void {
-    this.#find(channel)?.close();
+  close(channel: number, { hears = false }: { readonly hears?: boolean } = {}): void {
+    this.#find(channel)?.close(hears);
   }
 
   /**

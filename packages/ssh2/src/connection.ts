@@ -21,8 +21,8 @@ export interface Connection extends EventEmitter {
 }
 
 interface KeptCall {
-  run(mux: ConnectionMux): void;
-  lost(error: Error): void;
+  readonly run: (mux: ConnectionMux) => void;
+  readonly lost: (error: Error) => void;
 }
 
 /** Calls that wait for an event of the connection. */

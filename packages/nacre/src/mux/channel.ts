@@ -157,6 +157,16 @@ export class Channel {
     this.#host.touch();
   }
 
+  /**
+   * Closes the channel as `close` does, but passes on the data and requests that the peer sends before its own CLOSE: a server may still
+   * report the exit of a command. Nothing may be written afterwards.
+   */
+  leave(): void {
+    if (this.#end !== undefined) return;
+    this.#host.machine.connection.close(this.id, { hears: true });
+    this.#host.touch();
+  }
+
   /** Returns window credit for `bytes` bytes, so that the peer may send as many more. */
   consumed(bytes: number): void {
     if (this.#end !== undefined) return;
