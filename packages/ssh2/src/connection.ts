@@ -1,0 +1,103 @@
+import type { EventEmitter } from "node:events";
+import type { Duplex } from "node:stream";
+import type { ClientMux } from "nacre/extend";
+import { ssh2Error } from "./errors.ts";
+
+/** Key of the channels and global requests of a connection. */
+export const MUX: unique symbol = Symbol("mux");
+
+/** Key of the function that gets the lines of the option `debug`. */
+export const DEBUG: unique symbol = Symbol("debug");
+
+/** The channels and global requests of one connection, for either side. */
+export type ConnectionMux = Pick<ClientMux, "open" | "globalRequest" | "accept" | "onGlobalRequest">;
+
+/** What both roles are to channels, SFTP and the private fields. */
+export interface Connection extends EventEmitter {
+  /** Channels and global requests of this connection; `undefined` before the login and after the end. */
+  readonly [MUX]: ConnectionMux | undefined;
+  readonly [DEBUG]: ((line: string) => void) | undefined;
+  _sock: Duplex | undefined;
+}
+
+interface KeptCall {
+  readonly run: (mux: ConnectionMux) => void;
+  readonly lost: (error: Error) => void;
+}
+
+/** Calls that wait for an event of the connection. */
+interface Waiting {
+  /** Calls until the login is over. */
+  kept: KeptCall[];
+  /** Calls until "close" was emitted, those of global requests first. `undefined` afterwards: then they run at once. */
+  afterClose: Readonly<Record<"requests" | "channels", (() => void)[]>> | undefined;
+}
+
+const waiting = new WeakMap<Connection, Waiting>();
+
+/** Says that a connection begins. The client calls this in `connect`, the server when a socket connects. */
+export function connectionBegins(connection: Connection): void {
+  waiting.set(connection, { kept: [], afterClose: { requests: [], channels: [] } });
+}
+
+/** Runs the calls that waited for the login. The client calls this after it has emitted "ready". */
+export function connectionReady(connection: Connection): void {
+  const { [MUX]: mux } = connection;
+  if (mux === undefined) return;
+  for (const { run } of waiting.get(connection)?.kept.splice(0) ?? []) run(mux);
+}
+
+/** Ends what waits for the connection. Both roles call this after they have emitted "close". */
+export function connectionClosed(connection: Connection): void {
+  const own = waiting.get(connection);
+  if (own === undefined) return;
+  const { kept, afterClose } = own;
+  own.afterClose = undefined;
+  for (const { lost } of kept.splice(0)) lost(noResponse());
+  for (const call of [...(afterClose?.requests ?? []), ...(afterClose?.channels ?? [])]) call();
+}
+
+/**
+ * Calls `call` after the event "close" of the connection: now, if it was emitted. ssh2 ends global requests only then, and channels after
+ * them.
+ */
+export function afterClose(connection: Connection, call: () => void, what: "requests" | "channels" = "channels"): void {
+  const calls = waiting.get(connection)?.afterClose?.[what];
+  if (calls === undefined) call();
+  else calls.push(call);
+}
+
+/**
+ * Calls `run` when the connection can open channels: now, or after a login under way. If the login fails, calls `lost` instead. Throws "Not
+ * connected" without a socket that can be written to.
+ */
+export function whenReady(
+  connection: Connection,
+  run: (mux: ConnectionMux) => void,
+  lost: (error: Error) => void,
+): void {
+  if (!isWritable(connection._sock)) throw ssh2Error("Not connected");
+  const { [MUX]: mux } = connection;
+  if (mux !== undefined) {
+    run(mux);
+    return;
+  }
+  const own = waiting.get(connection);
+  if (own === undefined) throw ssh2Error("Not connected");
+  own.kept.push({ run, lost });
+}
+
+/** Returns the error of callbacks whose connection ended before the answer. */
+export function noResponse(): Error {
+  return ssh2Error("No response from server");
+}
+
+/** Returns whether the socket can still be written to, and its peer has not ended. Streams of another kind have no `readableEnded`. */
+export function isWritable(socket: Duplex | undefined): boolean {
+  return socket !== undefined && socket.writable && !hasEnded(socket);
+}
+
+/** Returns whether the peer's end was received, also while data before it is still unread. */
+function hasEnded(socket: Duplex): boolean {
+  return (socket as { readonly _readableState?: { readonly ended?: boolean } })._readableState?.ended !== false;
+}
