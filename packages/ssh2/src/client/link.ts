@@ -95,7 +95,11 @@ export class Link {
     }
     (sock as Partial<Socket>).setNoDelay?.(true);
     this.#startTimer();
-    if (sock.destroyed) process.nextTick(() => this.#closed());
+    if (sock.destroyed)
+      process.nextTick(() => {
+        this.#isConnected = true;
+        this.#closed();
+      });
     else if (!isConnecting(sock)) this.#connected();
   }
 

@@ -67,14 +67,22 @@ function targetOf({ port }: AddressInfo): Target {
   return { host: "127.0.0.1", port, username: "alice", hostVerifier: () => true };
 }
 
-/** Makes a client that is destroyed after the test, and a list of its events with their first value. */
-export function newClient(): { readonly client: Client; readonly events: [event: string, value: unknown][] } {
+/** A client, its events with their first value, and its "close". */
+export interface TestClient {
+  readonly client: Client;
+  readonly events: [event: string, value: unknown][];
+  readonly closed: Promise<void>;
+}
+
+/** Makes a client that is destroyed after the test. */
+export function newClient(): TestClient {
   const client = new Client();
   const events: [string, unknown][] = [];
   for (const event of ["connect", "greeting", "handshake", "banner", "ready", "hostkeys", "error", "end", "close"])
     client.on(event, (value: unknown) => void events.push([event, value]));
   onTestFinished(() => void client.destroy());
-  return { client, events };
+  const closed = new Promise<void>((resolve) => void client.on("close", () => resolve()));
+  return { client, events, closed };
 }
 
 /** Resolves with the errors of a client of either implementation once it has closed. */
