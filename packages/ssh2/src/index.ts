@@ -4,3 +4,4 @@
  * @module
  */
 export type { Ssh2Error } from "./errors.ts";
+export { type ClientInfo, type ConnectionListener, Server } from "./server/server.ts";
