@@ -45,7 +45,7 @@ export function agentError(thrown: unknown): Ssh2Error {
 function called<T>(call: (callback: (error?: unknown, value?: T) => void) => void): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     call((error, value) => {
-      if (error) reject(error as Error);
+      if (error) reject(error);
       else resolve(value);
     });
   });

@@ -1,6 +1,7 @@
 import { EventEmitter } from "node:events";
 import type { Duplex } from "node:stream";
 import type { BaseAgent } from "../agent/agents.ts";
+import type { Channel } from "../channel/channel.ts";
 import {
   type Connection,
   type ConnectionMux,
@@ -13,8 +14,17 @@ import {
 import { type ChannelManager, channelsOf, protocolOf } from "../private.ts";
 import { uncaught } from "../uncaught.ts";
 import { watchHostKeys } from "./announced-keys.ts";
+import type { ClientConnection } from "./client-connection.ts";
+import * as forwards from "./forwards.ts";
 import { Link } from "./link.ts";
 import { type ClientConfig, type ConnectConfig, type ConnectSettings, emptyConfig, readOptions } from "./options.ts";
+import type { ClientCallback, ExecOptions, ShellOptions } from "./sessions.ts";
+import * as sessions from "./sessions.ts";
+import { type SftpCallback, sftp } from "./sftp.ts";
+
+type Done = (error?: Error) => void;
+type ShellWindow = Parameters<typeof sessions.shell>[1];
+type SftpEnv = Parameters<typeof sftp>[1];
 
 /** Software versions that get OpenSSH's requests under `strictVendor`. ssh2 accepts any with two digits in a row. */
 const OPENSSH = /^OpenSSH_[5-9]|\d\d/;
@@ -26,7 +36,7 @@ const ConnectionEmitter: new () => EventEmitter & {
 } = EventEmitter as never;
 
 /** A connection to an SSH server, with the API of ssh2's `Client`. */
-export class Client extends ConnectionEmitter implements Connection {
+export class Client extends ConnectionEmitter implements ClientConnection {
   config: ClientConfig = emptyConfig();
   /** Socket or stream of the latest connection. */
   _sock: Duplex | undefined = undefined;
@@ -76,6 +86,78 @@ export class Client extends ConnectionEmitter implements Connection {
   destroy(): this {
     this.#next = undefined;
     this.#link?.destroy();
+    return this;
+  }
+
+  /** Runs a command. */
+  exec(command: string, options: ExecOptions | ClientCallback | undefined, callback?: ClientCallback): this {
+    sessions.exec(this, command, options, callback);
+    return this;
+  }
+
+  /** Starts a shell, with a terminal unless `window` is false. */
+  shell(window: ShellWindow, options?: ShellOptions | ClientCallback | null, callback?: ClientCallback): this {
+    sessions.shell(this, window, options, callback);
+    return this;
+  }
+
+  /** Starts a subsystem. */
+  subsys(name: string, callback: ClientCallback): this {
+    sessions.subsys(this, name, callback);
+    return this;
+  }
+
+  /** Starts SFTP. */
+  sftp(env: SftpEnv, callback?: SftpCallback): this {
+    sftp(this, env, callback);
+    return this;
+  }
+
+  /** Opens a TCP connection from the server. */
+  forwardOut(
+    sourceAddress: string,
+    sourcePort: number,
+    address: string,
+    port: number,
+    callback?: (error: Error | undefined, channel: Channel) => void,
+  ): this {
+    forwards.forwardOut(this, sourceAddress, sourcePort, address, port, callback);
+    return this;
+  }
+
+  /** Listens for TCP connections on the server. Each is an event "tcp connection". */
+  forwardIn(address: string, port: number, callback?: (error: Error | undefined, port: number) => void): this {
+    forwards.forwardIn(this, address, port, callback);
+    return this;
+  }
+
+  /** Stops listening for TCP connections on the server. */
+  unforwardIn(address: string, port: number, callback?: Done): this {
+    forwards.unforwardIn(this, address, port, callback);
+    return this;
+  }
+
+  /** Opens a connection to a Unix socket of the server (OpenSSH PROTOCOL §2.4). */
+  openssh_forwardOutStreamLocal(path: string, callback?: (error: Error | undefined, channel: Channel) => void): this {
+    forwards.forwardOutPath(this, path, callback);
+    return this;
+  }
+
+  /** Listens on a Unix socket of the server (OpenSSH PROTOCOL §2.4). Each connection is an event "unix connection". */
+  openssh_forwardInStreamLocal(path: string, callback?: Done): this {
+    forwards.forwardInPath(this, path, callback);
+    return this;
+  }
+
+  /** Stops listening on a Unix socket of the server. */
+  openssh_unforwardInStreamLocal(path: string, callback?: Done): this {
+    forwards.unforwardInPath(this, path, callback);
+    return this;
+  }
+
+  /** Tells the server to refuse further sessions (OpenSSH PROTOCOL §2.2). */
+  openssh_noMoreSessions(callback?: Done): this {
+    forwards.noMoreSessions(this, callback);
     return this;
   }
 

@@ -24,6 +24,9 @@ export function debugEvent(debug: Debug, event: ConnectEvent, negotiated: Ssh2Ne
       return;
     case "failed":
       debug(`Connection failed: ${event.error.message}`);
+      return;
+    case "banner":
+    case "instruction":
   }
 }
 

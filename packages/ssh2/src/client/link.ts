@@ -291,6 +291,9 @@ export class Link {
         // A lost connection is reported by the socket's events, as in ssh2.
         if (!this.#isEnded && !this.#isClosed && event.error.code !== "connection-lost")
           this.#fail(connectionError(event.error));
+        return;
+      case "debug":
+      case "instruction":
     }
   }
 

@@ -1,4 +1,4 @@
-import type { LoginAttempt } from "nacre/extend";
+import { escapeText, type LoginAttempt } from "nacre/extend";
 import { type BaseAgent, createAgent, isAgent } from "../agent/agents.ts";
 import { type ParsedKey, parseKey, privateKeyOf } from "../keys/parse-key.ts";
 import { clientHostbased } from "./hostbased.ts";
@@ -52,11 +52,10 @@ export function allowedMethods(defaults: LoginDefaults): readonly string[] {
 /** Returns the step for an answer of `authHandler`, or a line for `debug` that says why it is skipped. */
 export function stepOf(answer: unknown, defaults: LoginDefaults): Step | string {
   if (typeof answer === "string") return namedStep(answer, defaults);
-  if (typeof answer !== "object" || answer === null)
-    return `Skipping invalid authentication attempt: ${String(answer)}`;
+  if (typeof answer !== "object" || answer === null) return `Skipping invalid authentication attempt: ${shown(answer)}`;
   const given = answer as Readonly<Record<string, unknown>>;
   const { type, username, prompt } = given;
-  if (typeof username !== "string") return `Skipping invalid authentication attempt: ${String(answer)}`;
+  if (typeof username !== "string") return `Skipping invalid authentication attempt: ${shown(answer)}`;
   switch (type) {
     case "none":
       return { type, attempt: { method: "none", user: username } };
@@ -71,14 +70,14 @@ export function stepOf(answer: unknown, defaults: LoginDefaults): Step | string 
       return hostStep(username, given);
     case "agent": {
       const agent = typeof given.agent === "string" && given.agent.length > 0 ? createAgent(given.agent) : given.agent;
-      if (!isAgent(agent)) return `Skipping invalid agent: ${String(given.agent)}`;
+      if (!isAgent(agent)) return `Skipping invalid agent: ${shown(given.agent)}`;
       return { type, username, agent };
     }
     case "keyboard-interactive":
       if (typeof prompt !== "function") return "Skipping invalid keyboard-interactive auth attempt";
       return promptsStep(username, () => prompt as PromptHandler);
     default:
-      return `Skipping unsupported authentication method: ${String(answer)}`;
+      return `Skipping unsupported authentication method: ${shown(type)}`;
   }
 }
 
@@ -113,7 +112,7 @@ function passwordStep(user: string, password: string, { changePassword }: LoginD
         const change = changePassword();
         if (change === undefined) return undefined;
         return new Promise((resolve) => {
-          change(prompt, (given) => resolve({ oldPassword: password, newPassword: String(given ?? "") }));
+          change(prompt, (given) => resolve({ oldPassword: password, newPassword: textOf(given) }));
         });
       },
     },
@@ -151,7 +150,7 @@ function promptsStep(user: string, handler: () => PromptHandler | undefined): St
         return new Promise((resolve) => {
           prompt(name, instruction, "", prompts, (answers) => {
             const given = Array.isArray(answers) ? answers : [];
-            resolve(prompts.map((_, index) => String(given[index] ?? "")));
+            resolve(prompts.map((_, index) => textOf(given[index])));
           });
         });
       },
@@ -163,4 +162,18 @@ function oneKey(key: unknown, passphrase: unknown): ParsedKey | undefined {
   const parsed = parseKey(key as ParsedKey, passphrase as string | Buffer | undefined);
   const one = Array.isArray(parsed) ? parsed[0] : parsed;
   return one instanceof Error ? undefined : one;
+}
+
+/** Returns an answer of the program as text: that of a number, too. */
+function textOf(value: unknown): string {
+  return typeof value === "string" || typeof value === "number"
+    ? `${value}`
+    : Buffer.isBuffer(value)
+      ? value.toString()
+      : "";
+}
+
+/** Shows an invalid answer in a line for `debug`. Objects may hold secrets. */
+function shown(value: unknown): string {
+  return typeof value === "string" ? escapeText(value.slice(0, 40)) : typeof value;
 }

@@ -52,11 +52,7 @@ export function generateKeyPairSync(type: string, options?: KeyPairOptions): Key
 /**
  * Makes a key like {@link generateKeyPairSync}, without blocking. Throws for an invalid type or size; other errors are the callback's.
  */
-export function generateKeyPair(
-  type: string,
-  options?: KeyPairOptions | PairCallback,
-  callback: PairCallback | undefined = undefined,
-): void {
+export function generateKeyPair(type: string, options?: KeyPairOptions | PairCallback, callback?: PairCallback): void {
   const done = typeof options === "function" ? options : typeof callback === "function" ? callback : () => {};
   const given = typeof options === "function" ? undefined : options;
   const { kind, settings } = readType(type, given);

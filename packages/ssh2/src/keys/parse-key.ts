@@ -1,6 +1,6 @@
 import type { PrivateKey, PublicKey } from "@nacre/keys/internal";
 import { ParsedKey } from "./parsed-key.ts";
-import { readKey } from "./read-key.ts";
+import { readBlob, readKey } from "./read-key.ts";
 
 export { ParsedKey } from "./parsed-key.ts";
 
@@ -21,6 +21,12 @@ export function parseKey(
 export function parseOneKey(data: unknown, passphrase?: unknown): ParsedKey | Error {
   if (isParsedKey(data)) return data;
   const content = readKey(data, passphrase);
+  return content instanceof Error ? content : new ParsedKey(content);
+}
+
+/** Parses a public key blob (RFC 4253 §6.6), such as those of an agent. */
+export function parseBlobKey(blob: Uint8Array): ParsedKey | Error {
+  const content = readBlob(blob);
   return content instanceof Error ? content : new ParsedKey(content);
 }
 

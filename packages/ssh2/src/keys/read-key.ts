@@ -16,6 +16,8 @@ export interface KeyContent {
   readonly comment: string;
 }
 
+const UNSUPPORTED = "Unsupported key format";
+
 /** Reads a key like `parseKey`. */
 export function readKey(data: unknown, passphrase?: unknown): KeyContent | Error {
   if (typeof data !== "string" && !Buffer.isBuffer(data)) return new Error("Key data must be a Buffer or string");
@@ -26,7 +28,7 @@ export function readKey(data: unknown, passphrase?: unknown): KeyContent | Error
       passphrase: passphrase == null ? undefined : new Uint8Array(Buffer.from(passphrase as Buffer)),
       limits: { minRsaBits: minRsaBits() },
     };
-    const found = find(data, options) ?? new Error("Unsupported key format");
+    const found = find(data, options) ?? new Error(UNSUPPORTED);
     if (found instanceof Error || !("privateKey" in found)) return found;
     // Signs with node:crypto.
     const privateKey = nodePrivateKey(found.privateKey.fields, options.limits);
@@ -35,6 +37,11 @@ export function readKey(data: unknown, passphrase?: unknown): KeyContent | Error
   } catch (error) {
     return error as Error;
   }
+}
+
+/** Reads a public key blob. */
+export function readBlob(blob: Uint8Array): KeyContent | Error {
+  return parseBlob(blob, { passphrase: undefined, limits: { minRsaBits: minRsaBits() } }) ?? new Error(UNSUPPORTED);
 }
 
 function find(data: string | Buffer, options: KeyFileOptions): UnlockedKey | CommentedPublicKey | Error | undefined {
