@@ -59,7 +59,10 @@ export type SftpReplyEvent<Waiter> =
 export type SftpClientEvent<Waiter = void> =
   /** The server speaks version 3. Requests can be sent. */
   | { readonly type: "ready" }
-  /** The server stated its limits; `serverLimits` has them too. Follows "ready" only if the server has limits@openssh.com. */
+  /**
+   * The server stated its limits, or refused to: then they are as before. `serverLimits` has them too. Follows "ready" only if the server
+   * has limits@openssh.com.
+   */
   | { readonly type: "limits"; readonly limits: SftpLimits }
   | SftpReplyEvent<Waiter>
   /** SFTP ended: by `end`, or because the server violated the protocol. Last event; close the channel. */

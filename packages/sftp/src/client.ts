@@ -6,6 +6,7 @@ import { isKnownToKeepOrder } from "./known-servers.ts";
 import { type LimitsRequest, SFTP_EXTENSIONS, type SftpExtension } from "./messages/extensions.ts";
 import { version } from "./messages/handshake.ts";
 import { SFTP_CLIENT_LIMITS, type SftpClientLimits } from "./messages/limits.ts";
+import type { LimitsReply } from "./messages/replies.ts";
 import { type PendingRequest, PendingRequests } from "./pending-requests.ts";
 import { assertFits } from "./reply-check.ts";
 import { replyEvent } from "./reply-event.ts";
@@ -334,8 +335,8 @@ export class SftpClient<Waiter = void> {
     const isShared = isAgain || /* rule: sftp-shared-reply */ this.#isShared(request);
     if (type === "close") this.#handles.remove(request.handle!);
     this.#requests.remove(request);
-    if (reply.type === "limits") {
-      this.#serverLimits = limitsFrom(reply.limits, this.#limits.maxPacketLength);
+    if (type === "limits") {
+      if (reply.type === "limits") this.#serverLimits = limitsFrom(reply.limits, this.#limits.maxPacketLength);
       return { type: "limits", limits: this.#serverLimits };
     }
     if (isAbandoned) {
@@ -344,7 +345,7 @@ export class SftpClient<Waiter = void> {
       return undefined;
     }
     if (isShared) return { type: "unanswered", request: id, waiter, error: sharedHandle() };
-    return replyEvent(reply, type!, id, waiter);
+    return replyEvent(reply as Exclude<SftpReply, LimitsReply>, type!, id, waiter);
   }
 
   #close(error: SshError): void {

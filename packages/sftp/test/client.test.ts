@@ -135,9 +135,10 @@ describe("the server's limits", () => {
     });
   });
 
-  it("stay the safe ones if the server refuses the request, without an event", () => {
+  it("stay the safe ones if the server refuses the request", () => {
     const server = new ScriptedServer().ready([SFTP_EXTENSIONS.limits]);
-    expect(server.status(server.requests[0]!.id, SSH_FX.OP_UNSUPPORTED)).toEqual([]);
+    const limits = server.client.serverLimits;
+    expect(server.status(server.requests[0]!.id, SSH_FX.OP_UNSUPPORTED)).toEqual([{ type: "limits", limits }]);
     expect(server.client.serverLimits.maxReadLength).toBe(32_768);
     expect(server.client.requestCount).toBe(0);
   });

@@ -7,6 +7,7 @@ export type ErrorLevel =
   | "client-ssh"
   | "handshake"
   | "protocol"
+  | "sftp-protocol"
   | "agent";
 
 /** An error with the fields that users of ssh2 read. */

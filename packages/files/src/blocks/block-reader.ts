@@ -1,8 +1,8 @@
 import { type SftpReplyEvent, SSH_FX } from "@nacre/sftp";
 import type { Bytes, SshError } from "@nacre/wire";
 import { failureOf } from "../channel/call.ts";
-import type { OpenFile, Sender, SftpChannel, Waiter } from "../channel/sftp-channel.ts";
-import { Depth, MOST_BLOCKS, type TimedBlock } from "./depth.ts";
+import type { OpenFile, Sender, SftpDriver, Waiter } from "../channel/sftp-driver.ts";
+import { type BlockLimits, Depth, MOST_BLOCKS, type TimedBlock } from "./depth.ts";
 
 /** Takes the bytes of a file. After `end` or `failed`, no other call follows. */
 export interface BlockSink {
@@ -39,10 +39,12 @@ type BlockState = "unsent" | "sent" | "complete";
  * Memory is bounded: at most 16 MiB are in flight, or received and not consumed (`Depth`).
  */
 export class BlockReader implements Sender {
-  readonly #channel: SftpChannel;
+  readonly #channel: SftpDriver;
   readonly #file: OpenFile;
   readonly #sink: BlockSink;
   readonly #depth = new Depth();
+  readonly #mostBlocks: number;
+  readonly #mostLength: number;
   /** Blocks in the order of the file. The first begins at `#position`. */
   readonly #blocks: Block[] = [];
   readonly #free: Block[] = [];
@@ -64,10 +66,18 @@ export class BlockReader implements Sender {
   #asksSize = false;
   #isOver = false;
 
-  constructor(channel: SftpChannel, file: OpenFile, sink: BlockSink, range: ReadRange = {}) {
+  constructor(
+    channel: SftpDriver,
+    file: OpenFile,
+    sink: BlockSink,
+    range: ReadRange = {},
+    { maxBlocks = MOST_BLOCKS, maxBlockLength = Number.POSITIVE_INFINITY }: BlockLimits = {},
+  ) {
     this.#channel = channel;
     this.#file = file;
     this.#sink = sink;
+    this.#mostBlocks = maxBlocks;
+    this.#mostLength = maxBlockLength;
     const { start = 0, end = Number.MAX_SAFE_INTEGER, size } = range;
     this.#position = start;
     this.#next = start;
@@ -213,13 +223,13 @@ export class BlockReader implements Sender {
     return (
       this.#next < this.#end &&
       this.#next <= this.#expected &&
-      this.#blocks.length < MOST_BLOCKS &&
+      this.#blocks.length < this.#mostBlocks &&
       (this.#held === 0 || this.#held + this.#blockLength <= most)
     );
   }
 
   get #blockLength(): number {
-    return Math.min(this.#channel.machine.serverLimits.maxReadLength, this.#end - this.#next);
+    return Math.min(this.#channel.machine.serverLimits.maxReadLength, this.#mostLength, this.#end - this.#next);
   }
 
   #addBlock(): Block {

@@ -1,8 +1,8 @@
 import { type SftpReplyEvent, SSH_FX } from "@nacre/sftp";
 import type { Bytes, SshError } from "@nacre/wire";
 import { failureOf } from "../channel/call.ts";
-import type { OpenFile, Sender, SftpChannel, Waiter } from "../channel/sftp-channel.ts";
-import { Depth, MOST_BLOCKS, type TimedBlock } from "./depth.ts";
+import type { OpenFile, Sender, SftpDriver, Waiter } from "../channel/sftp-driver.ts";
+import { type BlockLimits, Depth, MOST_BLOCKS, type TimedBlock } from "./depth.ts";
 
 /** Provides the bytes of a `BlockWriter`. */
 export interface BlockSource {
@@ -10,6 +10,8 @@ export interface BlockSource {
   room(): void;
   /** Called when a write failed. No other call follows. */
   failed(error: SshError): void;
+  /** Called when `BlockWriter.written` has grown. */
+  written?(): void;
 }
 
 type State =
@@ -34,12 +36,13 @@ const DIRECT_LENGTH = 32 * 1024;
  * are in flight (`Depth`), and no more than the channel's window takes. Short writes are combined.
  */
 export class BlockWriter implements Sender {
-  readonly #channel: SftpChannel;
+  readonly #channel: SftpDriver;
   readonly #file: OpenFile;
   readonly #source: BlockSource;
   readonly #depth = new Depth();
   /** Maximum number of requests in flight. */
   readonly #mostBlocks: number;
+  readonly #mostLength: number;
   readonly #free: Block[] = [];
   /** Requests in flight. */
   readonly #sent = new Set<Block>();
@@ -55,17 +58,31 @@ export class BlockWriter implements Sender {
    * Writes from `position` on. With `isAppend` the server ignores positions, so one request is in flight at a time: a server may carry
    * out several in any order.
    */
-  constructor(channel: SftpChannel, file: OpenFile, source: BlockSource, position = 0, isAppend = false) {
+  constructor(
+    channel: SftpDriver,
+    file: OpenFile,
+    source: BlockSource,
+    position = 0,
+    isAppend = false,
+    { maxBlocks = MOST_BLOCKS, maxBlockLength = Number.POSITIVE_INFINITY }: BlockLimits = {},
+  ) {
     this.#channel = channel;
     this.#file = file;
     this.#source = source;
     this.#position = position;
-    this.#mostBlocks = isAppend ? 1 : MOST_BLOCKS;
+    this.#mostBlocks = isAppend ? 1 : maxBlocks;
+    this.#mostLength = maxBlockLength;
   }
 
   /** Position after the last byte taken. */
   get position(): number {
     return this.#position + this.#pendingLength;
+  }
+
+  /** Position up to which the server has written everything. */
+  get written(): number {
+    for (const { position } of this.#sent) return position;
+    return this.#position;
   }
 
   /**
@@ -130,6 +147,7 @@ export class BlockWriter implements Sender {
     this.#inFlight -= block.length;
     this.#sent.delete(block);
     this.#free.push(block);
+    this.#source.written?.();
     this.#goOn();
   }
 
@@ -197,11 +215,12 @@ export class BlockWriter implements Sender {
   }
 
   get #blockLength(): number {
-    return this.#channel.machine.serverLimits.maxWriteLength;
+    return Math.min(this.#channel.machine.serverLimits.maxWriteLength, this.#mostLength);
   }
 
   #send(bytes: Uint8Array): void {
     const block = this.#free.pop() ?? new Block(this);
+    block.position = this.#position;
     block.length = bytes.length;
     this.#depth.sent(block);
     block.id = this.#channel.machine.write(this.#file.handle, this.#position, bytes, block);
@@ -225,6 +244,7 @@ export class BlockWriter implements Sender {
 class Block implements Waiter, TimedBlock {
   /** Id of the request in flight. */
   id = 0;
+  position = 0;
   length = 0;
   sentAt = 0;
   deliveredBefore = 0;

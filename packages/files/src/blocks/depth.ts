@@ -7,6 +7,14 @@ export const MOST_BYTES: number = 16 * 1024 * 1024;
 /** Maximum number of requests in flight for one transfer. */
 export const MOST_BLOCKS = 512;
 
+/** Limits of one transfer, below those of the server and of `Depth`. */
+export interface BlockLimits {
+  /** Maximum number of blocks in flight, or received and not delivered; default 512. */
+  readonly maxBlocks?: number | undefined;
+  /** Maximum length of a block in bytes; default that of the server. */
+  readonly maxBlockLength?: number | undefined;
+}
+
 /** A block of a file in flight. */
 export interface TimedBlock {
   /** Time when it was sent, in milliseconds. */

@@ -1,0 +1,74 @@
+import { SftpDriver } from "@nacre/files/blocks";
+import { SFTP_EXTENSIONS, SftpError, type SftpLimits } from "@nacre/sftp";
+import type { SshError } from "@nacre/wire";
+import { type Channel, leaveUncaught } from "nacre/extend";
+
+/** Learns what happens to SFTP as a whole. */
+export interface DriverOwner {
+  /** Called when requests can be sent. */
+  ready(): void;
+  /** Called when SFTP has ended, before the callbacks of its requests. */
+  ended(error: SshError): void;
+}
+
+/** Runs the SFTP machine. Callbacks of requests without an answer wait until the owner knows of the end, as in ssh2. */
+export class Driver extends SftpDriver {
+  /** Whether the server has stated its limits. */
+  hasLimits = false;
+  readonly #owner: DriverOwner;
+  /** Limits before the server states its own. */
+  #assumed: SftpLimits | undefined;
+  /** Callbacks of requests that get no answer. */
+  #unanswered: (() => void)[] = [];
+  #isEnding = false;
+
+  constructor(channel: Channel, owner: DriverOwner) {
+    // The machine does not know the server's version, so that `symlink` decides the order of its paths alone.
+    super(channel, undefined);
+    this.#owner = owner;
+  }
+
+  /** Sends SSH_FXP_INIT. */
+  start(): void {
+    this.write();
+  }
+
+  /** Calls `callback` with the outcome of a failed request: now if the server has answered, otherwise as `atEnd` does. */
+  settle(error: SshError, callback: () => void): void {
+    if (error instanceof SftpError || error.code === "sftp-handle-reused" || error.code === "usage") callback();
+    else this.atEnd(callback);
+  }
+
+  /** Calls `callback` of a request that gets no answer: when SFTP ends, or later if it has ended. */
+  atEnd(callback: () => void): void {
+    if (this.over === undefined || this.#isEnding) this.#unanswered.push(callback);
+    // Not in this turn: a program that tries again at once must not keep others from running.
+    else setImmediate(callback);
+  }
+
+  protected override onReady(): void {
+    this.#assumed = this.machine.serverLimits;
+    if (!this.machine.supports(SFTP_EXTENSIONS.limits)) this.#owner.ready();
+  }
+
+  protected override onLimits(): void {
+    // A server that refuses the request leaves them as they are.
+    this.hasLimits = this.machine.serverLimits !== this.#assumed;
+    this.#owner.ready();
+  }
+
+  protected override onClosed(error: SshError): void {
+    this.#isEnding = true;
+    this.#owner.ended(error);
+    this.#isEnding = false;
+    const unanswered = this.#unanswered;
+    this.#unanswered = [];
+    for (const callback of unanswered) {
+      try {
+        callback();
+      } catch (thrown) {
+        leaveUncaught(thrown);
+      }
+    }
+  }
+}

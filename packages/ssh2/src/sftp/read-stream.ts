@@ -1,0 +1,207 @@
+import { Readable, type ReadableOptions } from "node:stream";
+import { BlockReader } from "@nacre/files/blocks";
+import type { Bytes } from "@nacre/wire";
+import { bufferOf } from "./call.ts";
+import type { SFTP } from "./sftp.ts";
+import { requestError } from "./status.ts";
+import { checkPosition, NEW_MODE, outOfRange, type StreamOptions, streamOptions } from "./stream-options.ts";
+
+/** Options of `createReadStream`. */
+export interface ReadStreamOptions extends StreamOptions {
+  /** Position of the last byte; default the end of the file. */
+  readonly end?: number | undefined;
+}
+
+/** Bytes that Node's stream holds by default. */
+const HIGH_WATER_MARK = 64 * 1024;
+
+/**
+ * A stream of a file's bytes. Reads ahead, bounded by what the program takes. Emits "open", "ready", the data, "end", and "close" when the
+ * server has closed the file. A failure emits "error", then "close" if the file is closed by itself.
+ */
+export class ReadStream extends Readable {
+  path: string;
+  flags: string;
+  mode: number | string;
+  start: number | undefined;
+  end: number;
+  autoClose: boolean;
+  /** Position of the next byte. */
+  pos = 0;
+  bytesRead = 0;
+  isClosed = false;
+  /** Handle of the open file; null before and afterwards. */
+  handle: Buffer | null;
+  sftp: SFTP;
+  #reader: BlockReader | undefined;
+  /** Bytes that the program has not asked for yet. */
+  readonly #pieces: Bytes[] = [];
+  #isWanted = false;
+  #isRead = false;
+  #isOpening = false;
+  #failure: Error | undefined;
+  #hasFailed = false;
+  /** Goes on to destroy the stream when the file is open, or could not be opened. */
+  #whenOpened: (() => void) | undefined;
+
+  constructor(sftp: SFTP, path: string, given?: ReadStreamOptions | string) {
+    const options = streamOptions(given);
+    super({ ...readableOptions(options as ReadableOptions), highWaterMark: options.highWaterMark ?? HIGH_WATER_MARK });
+    this.path = path;
+    this.flags = options.flags ?? "r";
+    this.mode = options.mode ?? NEW_MODE;
+    this.start = options.start;
+    this.end = options.end ?? Number.POSITIVE_INFINITY;
+    this.autoClose = options.autoClose ?? true;
+    this.handle = options.handle ?? null;
+    this.sftp = sftp;
+    const { start, end } = this;
+    if (start !== undefined) {
+      checkPosition(start, "start");
+      this.pos = start;
+    }
+    if (end !== Number.POSITIVE_INFINITY) {
+      checkPosition(end, "end");
+      if (start !== undefined && start > end) throw outOfRange("start", `<= "end" (here: ${end})`, start);
+    }
+    this.on("end", () => {
+      if (this.autoClose) this.destroy();
+    });
+    if (!Buffer.isBuffer(this.handle)) this.open();
+  }
+
+  /** Whether the file is not open. */
+  get pending(): boolean {
+    return this.handle === null;
+  }
+
+  /** Opens the file. The constructor calls it unless it gets a handle. */
+  open(): void {
+    if (this.#isOpening) return;
+    this.#isOpening = true;
+    this.sftp.open(this.path, this.flags, this.mode, (error, handle) => {
+      this.#isOpening = false;
+      if (error !== undefined) {
+        this.#emitFailure(error);
+        this.#whenOpened?.();
+        return;
+      }
+      this.handle = handle!;
+      this.emit("open", handle);
+      this.emit("ready");
+      this.#whenOpened?.();
+      // Starts reading ahead.
+      if (!this.destroyed) this.read(0);
+    });
+  }
+
+  override _read(): void {
+    if (!Buffer.isBuffer(this.handle)) {
+      this.once("open", () => this._read());
+      return;
+    }
+    if (this.destroyed) return;
+    this.#isWanted = true;
+    this.#reader ??= this.#startReader(this.handle);
+    this.#pass();
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#reader?.stop();
+    const close = (): void => this.#close(error, callback);
+    if (this.#isOpening && !Buffer.isBuffer(this.handle)) this.#whenOpened = close;
+    else close();
+  }
+
+  /** Closes the file. */
+  close(callback?: (error?: Error | null) => void): void {
+    const destroy = this.destroy as (error: Error | null, callback?: (error?: Error | null) => void) => this;
+    destroy.call(this, null, callback);
+  }
+
+  #startReader(handle: Buffer): BlockReader {
+    const driver = this.sftp._driver;
+    const finish = (): void => {
+      this.#isRead = true;
+      this.#pass();
+    };
+    const sink = {
+      block: (pieces: readonly Bytes[]) => {
+        for (const piece of pieces) this.#pieces.push(piece);
+        this.#pass();
+      },
+      end: finish,
+      failed: (error: Parameters<typeof requestError>[0]) =>
+        driver.settle(error, () => {
+          this.#failure = requestError(error);
+          this.#pass();
+        }),
+    };
+    const end = Math.min(this.end + 1, Number.MAX_SAFE_INTEGER);
+    const range = { start: this.pos, end };
+    const reader = new BlockReader(driver, { handle: Uint8Array.from(handle), path: this.path }, sink, range);
+    // Not in this call: the reader may call back at once, and must be known then.
+    queueMicrotask(() => {
+      if (!this.destroyed) reader.start();
+    });
+    return reader;
+  }
+
+  /** Passes bytes on while the program takes them, then the end or the failure. */
+  #pass(): void {
+    while (this.#pieces.length > 0 && this.#isWanted && !this.destroyed) this.#push(this.#pieces.shift()!);
+    if (this.#pieces.length > 0 || this.destroyed) return;
+    if (this.#failure !== undefined) {
+      const failure = this.#failure;
+      this.#failure = undefined;
+      this.#emitFailure(failure);
+    } else if (this.#isRead) {
+      this.#isRead = false;
+      this.push(null);
+    }
+  }
+
+  /** Passes a piece on, in chunks of at most the length that the program chose. */
+  #push(piece: Bytes): void {
+    const { length } = piece;
+    this.bytesRead += length;
+    this.pos += length;
+    const most = this.readableObjectMode ? length : Math.max(this.readableHighWaterMark, 1);
+    let isWanted = true;
+    for (let at = 0; at < length; at += most) isWanted = this.push(bufferOf(piece.subarray(at, at + most)));
+    this.#isWanted = isWanted;
+    this.#reader!.consumed(length);
+  }
+
+  #emitFailure(error: Error): void {
+    this.#hasFailed = true;
+    this.emit("error", error);
+    if (this.autoClose) this.destroy();
+  }
+
+  #close(error: Error | null, callback: (error?: Error | null) => void): void {
+    const { handle } = this;
+    this.handle = null;
+    const finish = (closing?: Error): void => {
+      // One error is enough.
+      const failure = (this.#hasFailed ? undefined : closing) ?? error;
+      callback(failure);
+      this.isClosed = true;
+      if (!failure) this.emit("close");
+    };
+    if (Buffer.isBuffer(handle)) this.sftp.close(handle, finish);
+    else finish();
+  }
+}
+
+/** Returns the options that Node's constructor knows. Its functions, such as `read`, would replace the methods of this class. */
+function readableOptions(options: ReadableOptions): ReadableOptions {
+  const { encoding, objectMode, signal } = options;
+  return {
+    emitClose: false,
+    autoDestroy: false,
+    ...(encoding && { encoding }),
+    ...(objectMode !== undefined && { objectMode }),
+    ...(signal && { signal }),
+  };
+}

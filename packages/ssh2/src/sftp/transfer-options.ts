@@ -1,0 +1,84 @@
+import type { BlockLimits } from "@nacre/files/blocks";
+import { leaveUncaught } from "nacre/extend";
+import { modeNumber } from "./attributes.ts";
+import type { Callback } from "./call.ts";
+
+/** Options of `fastGet` and `fastPut`. */
+export interface TransferOptions {
+  /** Number of requests in flight. Without it and `chunkSize`, as many as keep the path busy, up to 16 MiB. */
+  readonly concurrency?: number | undefined;
+  /** Length of a request in bytes. Without it and `concurrency`, as long as the server takes. `step` is called for each 32 KiB then. */
+  readonly chunkSize?: number | undefined;
+  /** Size of the file in bytes; default what the source says. */
+  readonly fileSize?: number | undefined;
+  /** Called with the bytes moved so far, those of this step, and the size of the file. */
+  readonly step?: ((total: number, chunk: number, size: number) => void) | undefined;
+  /** Mode of the new file. */
+  readonly mode?: number | string | undefined;
+}
+
+/** Checked options of a transfer. */
+export interface Transfer {
+  readonly limits: BlockLimits;
+  readonly fileSize: number | undefined;
+  readonly mode: number | undefined;
+  readonly steps: (size: number) => Steps;
+  readonly callback: Callback;
+}
+
+/** Length of a chunk and number of chunks in flight in ssh2. */
+const CHUNK_SIZE = 32 * 1024;
+const CONCURRENCY = 64;
+
+/** Reads the last two arguments of `fastGet` and `fastPut`. Throws for a mode that is not a number. */
+export function readTransfer(given: unknown, last: unknown): Transfer {
+  const callback = (typeof given === "function" ? given : last) as Callback | undefined;
+  const options = (typeof given === "object" && given !== null ? given : {}) as TransferOptions;
+  const concurrency = positive(options.concurrency);
+  const chunkSize = positive(options.chunkSize);
+  const isLimited = concurrency !== undefined || chunkSize !== undefined;
+  const { step, mode } = options;
+  return {
+    limits: isLimited
+      ? { maxBlocks: Math.ceil(concurrency ?? CONCURRENCY), maxBlockLength: Math.ceil(chunkSize ?? CHUNK_SIZE) }
+      : {},
+    fileSize: positive(options.fileSize),
+    mode: typeof mode === "string" || typeof mode === "number" ? modeNumber(mode) : undefined,
+    steps: (size) => new Steps(typeof step === "function" ? step : undefined, chunkSize ?? CHUNK_SIZE, size),
+    callback: typeof callback === "function" ? callback : () => {},
+  };
+}
+
+function positive(value: unknown): number | undefined {
+  return typeof value === "number" && value > 0 ? value : undefined;
+}
+
+/** Reports the progress of a transfer in chunks of one length, however long the requests are. */
+export class Steps {
+  readonly #step: TransferOptions["step"];
+  readonly #chunk: number;
+  readonly #size: number;
+  #total = 0;
+
+  constructor(step: TransferOptions["step"], chunk: number, size: number) {
+    this.#step = step;
+    this.#chunk = chunk;
+    this.#size = size;
+  }
+
+  /** Notes that all bytes up to this position are written. */
+  reached(position: number): void {
+    if (this.#step === undefined) return;
+    for (;;) {
+      const next = Math.min(this.#total + this.#chunk, this.#size);
+      if (next > position || next === this.#total) return;
+      const chunk = next - this.#total;
+      this.#total = next;
+      try {
+        this.#step(next, chunk, this.#size);
+      } catch (thrown) {
+        leaveUncaught(thrown);
+      }
+    }
+  }
+}
