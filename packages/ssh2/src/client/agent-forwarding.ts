@@ -1,6 +1,5 @@
 import { CHANNEL, type Channel } from "../channel/channel.ts";
 import { MUX } from "../connection.ts";
-import { uncaught } from "../uncaught.ts";
 import { acceptChannels, type ServerOpen } from "./channel-opens.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import { request } from "./request.ts";
@@ -39,7 +38,6 @@ function joinAgent(client: ClientConnection, { accept, reject }: ServerOpen): vo
     }
     const channel = accept();
     stream.on("error", () => channel.close());
-    channel.on("close", () => uncaught(() => stream.destroy()));
     channel.pipe(stream).pipe(channel);
   });
 }
