@@ -34,12 +34,26 @@ export interface OpenState {
   readonly replies: ReplyQueue<boolean>;
 }
 
-/** We sent SSH_MSG_CHANNEL_CLOSE, the peer has not. Its remaining messages are checked, then dropped. */
+/** We sent SSH_MSG_CHANNEL_CLOSE, the peer has not. Its remaining messages are checked, then dropped unless `hears`. */
 export interface ClosingState {
   readonly kind: "closing";
+  readonly hears: boolean;
   incoming: ReceiveDirection;
+  readonly discarded: readonly number[];
   /** Our requests without a reply yet. Replies may still arrive. */
   readonly requests: PendingRequest[];
+}
+
+/** Numbers of an open channel, for display. Sizes are in bytes. */
+export interface ChannelFlow {
+  /** The peer's number for the channel. */
+  readonly peer: number;
+  /** Bytes that we may still send; 0 after our EOF. */
+  readonly sendWindow: number;
+  /** Maximum data in one of our messages; 0 after our EOF. */
+  readonly maxSend: number;
+  /** Bytes that the peer may still send; 0 after its EOF. */
+  readonly receiveWindow: number;
 }
 
 /** Lifecycle of a channel. */
@@ -52,3 +66,16 @@ export type ChannelState =
   | ClosingState
   /** Both sides sent SSH_MSG_CHANNEL_CLOSE, or the open was refused. The number becomes free when the application receives the event. */
   | { readonly kind: "closed" };
+
+/** Returns whether the peer's data and requests are dropped. */
+export function isDeaf(state: OpenState | ClosingState): boolean {
+  return state.kind === "closing" && !state.hears;
+}
+
+/** Returns the numbers of an open channel; `undefined` in every other state. */
+export function flowOf(state: ChannelState): ChannelFlow | undefined {
+  if (state.kind !== "open") return undefined;
+  const { peer, outgoing, incoming } = state;
+  const { window: sendWindow, maximum: maxSend } = outgoing.kind === "flowing" ? outgoing : { window: 0, maximum: 0 };
+  return { peer, sendWindow, maxSend, receiveWindow: incoming.kind === "flowing" ? incoming.window.left : 0 };
+}

@@ -16,7 +16,7 @@ import {
   SSH_MSG_CHANNEL_WINDOW_ADJUST,
   SshError,
 } from "@nacre/wire";
-import type { ChannelState, ClosingState, OpenState } from "./channel-state.ts";
+import { type ChannelFlow, type ChannelState, type ClosingState, flowOf, isDeaf, type OpenState } from "./channel-state.ts";
 import type { ConnectionContext, WaitingChannel } from "./context.ts";
 import { sendData } from "./data-message.ts";
 import { type PendingRequest, takeUnimplemented } from "./pending-request.ts";
@@ -124,6 +124,11 @@ export class Channel implements WaitingChannel {
     return taken;
   }
 
+  /** The peer's number and the windows; `undefined` before the confirmation and after `close`. */
+  flow(): ChannelFlow | undefined {
+    return flowOf(this.#state);
+  }
+
   /** Emits "writable" if the last `write` was partial and more can be sent now. Emits it once per partial write. */
   wake(): void {
     const state = this.#state;
@@ -141,14 +146,15 @@ export class Channel implements WaitingChannel {
     this.#context.sink.write(SSH_MSG_CHANNEL_EOF.encode({ recipientChannel: state.peer }));
   }
 
-  close(): void {
+  /** `hears`: whether data and requests that the peer sends before its own CLOSE still become events. */
+  close(hears = false): void {
     const state = this.#state;
     if (state.kind === "opening") {
       this.#state = { kind: "abandoned", sent: state.sent };
     } else if (state.kind === "open") {
       this.#context.unwait(this);
       this.#context.sink.write(SSH_MSG_CHANNEL_CLOSE.encode({ recipientChannel: state.peer }));
-      this.#state = { kind: "closing", incoming: state.incoming, requests: state.requests };
+      this.#state = { ...state, kind: "closing", hears };
     }
   }
 
@@ -200,7 +206,7 @@ export class Channel implements WaitingChannel {
     const { unconsumed } = state.incoming.window;
     if (!(Number.isInteger(length) && length >= 0 && length <= unconsumed))
       throw new SshError("usage", `channel ${this.number}: cannot consume ${length} bytes of ${unconsumed}`);
-    return this.#returnCredit(state.peer, state.incoming.window, length);
+    return this.#returnCredit(state, state.incoming.window, length);
   }
 
   /** Discards the stream's bytes from now on. */
@@ -209,10 +215,7 @@ export class Channel implements WaitingChannel {
     if (state !== undefined && !state.discarded.includes(stream)) state.discarded.push(stream);
   }
 
-  /**
-   * Handles data from the peer. `stream` is undefined for extended data of an unknown type, which is dropped and its window credit
-   * returned.
-   */
+  /** Handles data from the peer. `stream` is undefined for an unknown type: the data is dropped, and its window credit returned. */
   receiveData(what: string, data: Bytes, stream: number | undefined): void {
     const state = this.#heard(what);
     const { limits } = this.#context;
@@ -231,10 +234,10 @@ export class Channel implements WaitingChannel {
         "window-exceeded",
         `${what} for channel ${this.number} has ${data.length} bytes of data, more than the window allows`,
       );
-    if (/* rule: data-after-close */ state.kind === "closing" || data.length === 0) return;
+    if (/* rule: data-after-close */ isDeaf(state) || data.length === 0) return;
     if (stream === undefined || state.discarded.includes(stream))
       // rule: dropped-data
-      this.#returnCredit(state.peer, window, data.length);
+      this.#returnCredit(state, window, data.length);
     // rule: credit-on-consumption
     else this.#context.emit({ type: "data", channel: this.number, stream, data });
   }
@@ -257,7 +260,7 @@ export class Channel implements WaitingChannel {
     const state = this.#heard(SSH_MSG_CHANNEL_EOF.name);
     if (state.incoming.kind === "ended") return;
     state.incoming = { kind: "ended" };
-    if (state.kind === "open") this.#context.emit({ type: "eof", channel: this.number });
+    if (!isDeaf(state)) this.#context.emit({ type: "eof", channel: this.number });
   }
 
   receiveClose(): void {
@@ -297,9 +300,9 @@ export class Channel implements WaitingChannel {
     // A peer that opened the channel usually sends its first request as soon as it receives the confirmation. So this request ends a round
     // trip, unless we sent a request meanwhile.
     if (!this.#openedByUs && state.requests.length === 0) this.#answered();
-    if (state.kind === "closing") return;
+    if (isDeaf(state)) return;
     const { requestType, data } = request;
-    const token = request.wantReply ? this.#ask(state, requestType) : undefined;
+    const token = request.wantReply && state.kind === "open" ? this.#ask(state, requestType) : undefined;
     // OpenSSH accepts any reply as a sign of life; its own client replies with a failure.
     if (requestType === "keepalive@openssh.com") {
       if (token !== undefined) this.answer(token, false);
@@ -353,10 +356,10 @@ export class Channel implements WaitingChannel {
   }
 
   /** Returns whether it sent a window adjustment. */
-  #returnCredit(peer: number, window: ReceiveWindow, length: number): boolean {
+  #returnCredit(state: OpenState | ClosingState, window: ReceiveWindow, length: number): boolean {
     const bytesToAdd = window.consume(length);
-    if (bytesToAdd === 0) return false;
-    this.#context.sink.write(SSH_MSG_CHANNEL_WINDOW_ADJUST.encode({ recipientChannel: peer, bytesToAdd }));
+    if (bytesToAdd === 0 || state.kind === "closing") return false;
+    this.#context.sink.write(SSH_MSG_CHANNEL_WINDOW_ADJUST.encode({ recipientChannel: state.peer, bytesToAdd }));
     return true;
   }
 

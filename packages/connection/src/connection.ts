@@ -25,6 +25,7 @@ import {
   staleAnswer,
 } from "@nacre/wire";
 import { Channel } from "./channel.ts";
+import type { ChannelFlow } from "./channel-state.ts";
 import { ChannelTable } from "./channel-table.ts";
 import { ConnectionContext } from "./context.ts";
 import { decodeData, decodeExtendedData } from "./data-message.ts";
@@ -77,6 +78,11 @@ export class Connection {
   /** Returns the type of the channel with this number, or `undefined` if no such channel is open. */
   channelType(channel: number): string | undefined {
     return this.#channels.get(channel)?.channelType;
+  }
+
+  /** Returns the peer's number and the windows of a channel; `undefined` before its confirmation and after `close`. */
+  channelFlow(channel: number): ChannelFlow | undefined {
+    return this.#channels.get(channel)?.flow();
   }
 
   /** Releases the memory of empty queues. Call it on an idle connection. */
@@ -167,10 +173,11 @@ export class Connection {
 
   /**
    * Closes the channel in both directions. Data that still arrives is dropped; "channel-closed" follows when the peer has closed too. A
-   * channel that is still opening is closed as soon as the peer answers.
+   * channel that is still opening is closed as soon as the peer answers. With `hears`, data, EOF and requests of the peer are events until
+   * it has closed, without window credit and replies.
    */
-  close(channel: number): void {
-    this.#find(channel)?.close();
+  close(channel: number, { hears = false }: { readonly hears?: boolean } = {}): void {
+    this.#find(channel)?.close(hears);
   }
 
   /**

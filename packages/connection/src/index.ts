@@ -1,3 +1,4 @@
+export type { ChannelFlow } from "./channel-state.ts";
 export type { ConnectionOptions } from "./connection.ts";
 export { Connection } from "./connection.ts";
 export type { ChannelEvent, ConnectionEvent } from "./events.ts";

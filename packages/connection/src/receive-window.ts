@@ -52,6 +52,11 @@ export class ReceiveWindow {
     return this.#size;
   }
 
+  /** Bytes the peer may still send. */
+  get left(): number {
+    return this.#left;
+  }
+
   /** Counts `length` received bytes. Returns false and counts nothing if they exceed the window. */
   take(length: number, roundTrip: RoundTrip): boolean {
     // rule: window-exceeded

@@ -26,6 +26,7 @@ export {
 export { certificateNote, type HostCertificates, hostCertificates } from "./login/client/host-certificates.ts";
 export { explicitHostKey, type HostKeyOption, pinnedHostKey } from "./login/client/host-keys.ts";
 export { decideByKnownHosts, type KnownHostDecision, type KnownHostKeys } from "./login/client/known-hosts.ts";
+export { Driver as LoginDriver } from "./login/client/driver.ts";
 export { logIn } from "./login/client/log-in.ts";
 export { checkLoginMethods } from "./login/client/method.ts";
 export {
@@ -98,6 +99,6 @@ export { Process } from "./users/session/process.ts";
 export { encodeBreak, encodeCommand, encodeSignal, encodeSize, encodeSubsystem } from "./users/session/requests.ts";
 export { Session } from "./users/session/session.ts";
 export { type ProcessMaker, webProcess } from "./users/session/spawn.ts";
-export { encodeTerminalModes } from "./users/session/terminal-modes.ts";
+export { encodeTerminalModes, TERMINAL_MODES } from "./users/session/terminal-modes.ts";
 export { withDescriptions } from "./watchers.ts";
 export { withCaller } from "./with-caller.ts";

@@ -19,6 +19,7 @@ export type {
   ServerLoginOptions,
   ServerMethod,
 } from "@nacre/auth";
+export type { ChannelFlow } from "@nacre/connection";
 export type { KeyLogPort, Limits, ProtocolTrace, TracePort, TraceRecord } from "@nacre/protocol";
 export type {
   Culprit,
@@ -57,6 +58,7 @@ export type {
   PublickeyLogin,
   RemoteHostKey,
   ServeOptions,
+  ServerConnectionEvent,
   ServerEvent,
   ServerLimits,
   SignedLogin,

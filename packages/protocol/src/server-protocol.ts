@@ -38,7 +38,7 @@ export type ServerProtocolEvent =
   | ({ readonly type: "authenticated" } & LoginSubject)
   /** Events of channels and global requests. */
   | Exclude<ConnectionEvent, { type: "closed" }>
-  | Extract<TransportEvent, { type: "debug" | "yield" }>
+  | Extract<TransportEvent, { type: "debug" | "disconnect" | "yield" }>
   /** Last event. */
   | { readonly type: "closed"; readonly error: SshError };
 
@@ -125,6 +125,7 @@ export class ServerProtocol extends ProtocolMachine<ServerAuth, PacketSink> {
         return event;
       case "identified":
       case "debug":
+      case "disconnect":
         return event;
       case "unimplemented":
         this.onUnimplemented(event);
@@ -134,7 +135,6 @@ export class ServerProtocol extends ProtocolMachine<ServerAuth, PacketSink> {
         return event;
       case "keys-complete":
       case "ext-info":
-      case "disconnect":
         return undefined;
       case "verify-host-key":
         throw new SshError("internal", "a server received a `verify-host-key` event, which is only for clients");

@@ -1,4 +1,4 @@
-import type { Connection, ConnectionEvent } from "@nacre/connection";
+import type { ChannelFlow, Connection, ConnectionEvent } from "@nacre/connection";
 import { bearsEarlyMessages } from "@nacre/protocol";
 import { type Bytes, SshError } from "@nacre/wire";
 import { afterEnd } from "./after-end.ts";
@@ -108,6 +108,11 @@ export class Channel {
     return this.#host.machine.peerVersion;
   }
 
+  /** The peer's number and the windows in bytes; `undefined` after `close` and after the end. */
+  get flow(): ChannelFlow | undefined {
+    return this.#end === undefined ? this.#host.machine.connection.channelFlow(this.id) : undefined;
+  }
+
   /** Resolves when the channel is closed. Never rejects. */
   get ended(): Promise<ChannelEnd> {
     if (this.#end !== undefined) return Promise.resolve(this.#end);
@@ -149,6 +154,16 @@ export class Channel {
     if (reason !== undefined) this.#closeTimer ??= setTimeout(() => this.onClosed(undefined), CLOSE_TIMEOUT);
     this.#reason ??= reason;
     this.#host.machine.connection.close(this.id);
+    this.#host.touch();
+  }
+
+  /**
+   * Closes the channel as `close` does, but passes on the data and requests that the peer sends before its own CLOSE: a server may still
+   * report the exit of a command. Nothing may be written afterwards.
+   */
+  leave(): void {
+    if (this.#end !== undefined) return;
+    this.#host.machine.connection.close(this.id, { hears: true });
     this.#host.touch();
   }
 

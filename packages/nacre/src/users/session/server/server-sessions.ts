@@ -1,4 +1,5 @@
 import { askToken, CHANNEL_OPEN_FAILURE_REASON } from "@nacre/wire";
+import { uncaught } from "../../../mux/application-handlers.ts";
 import { PeerOpen } from "../../../mux/peer-asks.ts";
 import type { ServerPart } from "../../server/server-user.ts";
 import type { SessionContext } from "./session-channel.ts";
@@ -40,9 +41,15 @@ export class ServerSessions implements ServerPart {
     return this.#places.some(({ session }) => session?.started);
   }
 
-  /** Refuses all further sessions. */
-  noMore(): void {
+  /** Refuses all further sessions. Returns the reply to the request for it. An exception of the application is rethrown as uncaught. */
+  noMore(): boolean {
     this.#noMore = true;
+    const { options, connection } = this.#context;
+    let success = false;
+    uncaught(() => {
+      success = options.noMoreSessions?.(connection) === true;
+    });
+    return success;
   }
 
   onOpen(open: PeerOpen): void {

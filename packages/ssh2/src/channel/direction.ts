@@ -1,0 +1,23 @@
+/** States of one direction of a channel, in ssh2's words. */
+export type DirectionState = "open" | "eof" | "closing" | "closed";
+
+/** One direction of a channel, as ssh2 shows it in `incoming` and `outgoing`. */
+export class Direction {
+  /** Number of the channel: ours in `incoming`, the peer's in `outgoing`. */
+  readonly id: number;
+  /** Maximum data of one message in bytes. */
+  readonly packetSize: number;
+  state: DirectionState = "open";
+  readonly #window: () => number;
+
+  constructor(id: number, packetSize: number, window: () => number) {
+    this.id = id;
+    this.packetSize = packetSize;
+    this.#window = window;
+  }
+
+  /** Bytes that may still be sent in this direction. */
+  get window(): number {
+    return this.#window();
+  }
+}

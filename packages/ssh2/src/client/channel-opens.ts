@@ -1,0 +1,77 @@
+import { leaveUncaught, Channel as MuxChannel, type PeerOpen } from "nacre/extend";
+import { Channel } from "../channel/channel.ts";
+import { type ConnectionMux, DEBUG } from "../connection.ts";
+import type { ClientConnection } from "./client-connection.ts";
+
+/** Reasons to refuse a channel (RFC 4254 §5.1). */
+const ADMINISTRATIVELY_PROHIBITED = 1;
+const CONNECT_FAILED = 2;
+
+/** The server's open of a channel, with the functions that listeners get. */
+export interface ServerOpen {
+  /** Opens the channel. Later calls return the same one. */
+  readonly accept: () => Channel;
+  /** Refuses the channel. No effect on an answered open. */
+  readonly reject: () => void;
+}
+
+/** Channel types that have a handler, by connection. */
+const accepted = new WeakMap<ConnectionMux, Set<string>>();
+
+/**
+ * Lets the server open channels of a type from now on. `take` gets the data of each open. It returns a function that tells the application,
+ * or `undefined` to refuse the channel because nothing asked for it. The function returns whether the application took it.
+ */
+export function acceptChannels(
+  client: ClientConnection,
+  mux: ConnectionMux,
+  type: string,
+  take: (data: Uint8Array) => ((open: ServerOpen) => boolean) | undefined,
+): void {
+  const types = accepted.get(mux) ?? new Set();
+  accepted.set(mux, types);
+  if (types.has(type)) return;
+  types.add(type);
+  mux.accept(type, (open) => {
+    const tell = take(open.data);
+    if (tell === undefined) {
+      client[DEBUG]?.(`Client: Automatic rejection of unexpected incoming channel open for: ${type}`);
+      open.reject(ADMINISTRATIVELY_PROHIBITED, "");
+      return;
+    }
+    const answers = answersOf(client, type, open);
+    try {
+      // ssh2 leaves an open without an answer if nobody listens.
+      if (!tell(answers)) answers.reject();
+    } catch (thrown) {
+      leaveUncaught(thrown);
+      answers.reject();
+    }
+  });
+}
+
+function answersOf(client: ClientConnection, type: string, open: PeerOpen): ServerOpen {
+  let channel: Channel | undefined;
+  return {
+    accept: () => {
+      channel ??= new Channel(client, (open.answered ? undefined : open.accept()) ?? closedChannel(), {
+        type,
+        server: false,
+      });
+      return channel;
+    },
+    reject: () => {
+      if (!open.answered) open.reject(CONNECT_FAILED, "");
+    },
+  };
+}
+
+/** Returns a channel that has ended, for an open that is refused or whose connection has ended. */
+function closedChannel(): MuxChannel {
+  const channel = new MuxChannel(NO_HOST, -1);
+  channel.onClosed(undefined);
+  return channel;
+}
+
+/** A channel that has ended uses its host no more. */
+const NO_HOST = {} as ConstructorParameters<typeof MuxChannel>[0];

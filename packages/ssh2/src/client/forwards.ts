@@ -1,0 +1,238 @@
+import {
+  directStreamlocal,
+  forwardedStreamlocal,
+  streamlocalForward,
+  tcpipChannel,
+  tcpipForward,
+  tcpipForwardReply,
+} from "@nacre/wire";
+import { type GlobalReply, SshError } from "nacre/extend";
+import type { Channel } from "../channel/channel.ts";
+import { afterClose, type ConnectionMux, noResponse, whenReady } from "../connection.ts";
+import { ssh2Error } from "../errors.ts";
+import { uncaught } from "../uncaught.ts";
+import { acceptChannels } from "./channel-opens.ts";
+import type { ClientConnection } from "./client-connection.ts";
+import { openStream } from "./open-channel.ts";
+import { toText } from "./text.ts";
+
+type Done = (error?: Error) => void;
+
+/** ssh2 takes what is no function for no callback. */
+function given<T>(callback: T | undefined): T | undefined {
+  return typeof callback === "function" ? callback : undefined;
+}
+
+/**
+ * Opens a connection from the server to an address. `callback` gets the channel in the turn of the answer. Throws "Not connected", and a
+ * `TypeError` for addresses that are not text.
+ */
+export function forwardOut(
+  client: ClientConnection,
+  sourceAddress: string,
+  sourcePort: number,
+  address: string,
+  port: number,
+  callback?: (error: Error | undefined, channel: Channel) => void,
+): void {
+  const data = tcpipChannel.encode({
+    address: toText(address, "dstIP"),
+    port: port >>> 0,
+    originatorAddress: toText(sourceAddress, "srcIP"),
+    originatorPort: sourcePort >>> 0,
+  });
+  openStream(client, "direct-tcpip", data, streamCallback(callback));
+}
+
+/**
+ * Lets the server listen on an address, and emits "tcp connection" for each connection. Only with a callback the server is asked to answer;
+ * without one its connections are refused, as in ssh2. Throws "Not connected", and a `TypeError` for an address that is not text.
+ */
+export function forwardIn(
+  client: ClientConnection,
+  address: string,
+  port: number,
+  callback?: (error: Error | undefined, port: number) => void,
+): void {
+  const data = tcpipForward.encode({ address: toText(address, "bindAddr"), port: port >>> 0 });
+  const back = given(callback);
+  ask(
+    client,
+    "tcpip-forward",
+    data,
+    `Unable to bind to ${address}:${port}`,
+    back &&
+      ((error, reply) => {
+        if (error !== undefined) return (back as Done)(error);
+        const bound = port === 0 && reply.length >= 4 ? tcpipForwardReply.decode(reply.subarray(0, 4)).port : port;
+        // OpenSSH 5 names port 0 in its connections.
+        const named = /^OpenSSH_5\.\d/.test(client._remoteVer ?? "") ? port : bound;
+        (client._forwarding ??= {})[`${address}:${named}`] = bound;
+        back(undefined, bound);
+      }),
+    (mux) => acceptConnections(client, mux),
+  );
+}
+
+/** Ends `forwardIn` of an address and port. */
+export function unforwardIn(client: ClientConnection, address: string, port: number, callback?: Done): void {
+  const data = tcpipForward.encode({ address: toText(address, "bindAddr"), port: port >>> 0 });
+  const back = given(callback);
+  ask(
+    client,
+    "cancel-tcpip-forward",
+    data,
+    `Unable to unbind from ${address}:${port}`,
+    back &&
+      ((error) => {
+        if (error !== undefined) return back(error);
+        delete client._forwarding?.[`${address}:${port}`];
+        back();
+      }),
+  );
+}
+
+/** Opens a connection from the server to a Unix socket there. */
+export function forwardOutPath(
+  client: ClientConnection,
+  path: string,
+  callback?: (error: Error | undefined, channel: Channel) => void,
+): void {
+  const reserved = new Uint8Array(0);
+  const data = directStreamlocal.encode({ path: toText(path, "socketPath"), reserved, reservedNumber: 0 });
+  const failed = given(callback) as Done | undefined;
+  ifOpenSsh(client, failed, () => openStream(client, "direct-streamlocal@openssh.com", data, streamCallback(callback)));
+}
+
+/** Lets the server listen on a Unix socket, and emits "unix connection" for each connection. */
+export function forwardInPath(client: ClientConnection, path: string, callback?: Done): void {
+  const data = streamlocalForward.encode({ path: toText(path, "socketPath") });
+  const granted = (): void => {
+    (client._forwardingUnix ??= {})[path] = true;
+  };
+  askOpenSsh(client, "streamlocal-forward@openssh.com", data, `Unable to bind to ${path}`, callback, granted, (mux) =>
+    acceptPathConnections(client, mux),
+  );
+}
+
+/** Ends `forwardInPath` of a path. */
+export function unforwardInPath(client: ClientConnection, path: string, callback?: Done): void {
+  const data = streamlocalForward.encode({ path: toText(path, "socketPath") });
+  const granted = (): void => {
+    delete client._forwardingUnix?.[path];
+  };
+  const refusal = `Unable to unbind from ${path}`;
+  askOpenSsh(client, "cancel-streamlocal-forward@openssh.com", data, refusal, callback, granted);
+}
+
+/** Tells the server that no more sessions follow. */
+export function noMoreSessions(client: ClientConnection, callback?: Done): void {
+  const data = new Uint8Array(0);
+  askOpenSsh(client, "no-more-sessions@openssh.com", data, "Unable to disable future sessions", callback);
+}
+
+/** Returns the own property of this name. The server chooses the name, so inherited properties must not be found. */
+function own<T>(record: Readonly<Record<string, T>> | undefined, name: string): T | undefined {
+  return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
+}
+
+/** Emits "tcp connection" for connections to addresses that were requested, and refuses others. */
+function acceptConnections(client: ClientConnection, mux: ConnectionMux): void {
+  acceptChannels(client, mux, "forwarded-tcpip", (data) => {
+    const { address, port, originatorAddress, originatorPort } = tcpipChannel.decode(data);
+    const bound = own(client._forwarding, `${address}:${port}`);
+    if (bound === undefined) return undefined;
+    const destPort = port === 0 ? bound : port;
+    const info = { destIP: address, destPort, srcIP: originatorAddress, srcPort: originatorPort };
+    return ({ accept, reject }) => client.emit("tcp connection", info, accept, reject);
+  });
+}
+
+function acceptPathConnections(client: ClientConnection, mux: ConnectionMux): void {
+  acceptChannels(client, mux, "forwarded-streamlocal@openssh.com", (data) => {
+    const { path } = forwardedStreamlocal.decode(data);
+    if (own(client._forwardingUnix, path) === undefined) return undefined;
+    return ({ accept, reject }) => client.emit("unix connection", { socketPath: path }, accept, reject);
+  });
+}
+
+/**
+ * Sends a global request when the connection can, and wants a reply if there is a callback. `refusal` is the message if the server refuses.
+ * `before` runs first: connections may follow the reply in the same packet.
+ */
+function ask(
+  client: ClientConnection,
+  name: string,
+  data: Uint8Array,
+  refusal: string,
+  callback: ((error: Error | undefined, data: Uint8Array) => void) | undefined,
+  before?: (mux: ConnectionMux) => void,
+): void {
+  const fail = (error: Error): void => uncaught(() => callback?.(error, data));
+  const replied = (reply: GlobalReply): void => {
+    if (reply.success) callback?.(undefined, reply.data);
+    else if (reply.error === undefined) fail(ssh2Error(refusal));
+    else afterClose(client, () => fail(noResponse()), "requests");
+  };
+  whenReady(
+    client,
+    (mux) => {
+      before?.(mux);
+      try {
+        mux.globalRequest(name, data, callback && replied);
+      } catch (error) {
+        if (!(error instanceof SshError)) throw error;
+        if (error.code === "request-limit" || error.code === "usage") fail(ssh2Error(refusal, { cause: error }));
+        else afterClose(client, () => fail(noResponse()), "requests");
+      }
+    },
+    fail,
+  );
+}
+
+/** Sends a request of OpenSSH as `ask` does. `granted` runs before the callback of a request that the server grants. */
+function askOpenSsh(
+  client: ClientConnection,
+  name: string,
+  data: Uint8Array,
+  refusal: string,
+  callback: Done | undefined,
+  granted?: () => void,
+  before?: (mux: ConnectionMux) => void,
+): void {
+  const back = given(callback);
+  const done =
+    back &&
+    ((error: Error | undefined) => {
+      if (error !== undefined) return back(error);
+      granted?.();
+      back();
+    });
+  ifOpenSsh(client, back, () => ask(client, name, data, refusal, done, before));
+}
+
+/**
+ * Calls `run` if the server may get requests of OpenSSH. With `strictVendor` others are not sent any: the callback gets an error then.
+ */
+function ifOpenSsh(client: ClientConnection, callback: Done | undefined, run: () => void): void {
+  whenReady(
+    client,
+    () => {
+      if (client.config.strictVendor !== true || isOpenSsh(client._remoteVer)) run();
+      else if (callback !== undefined) process.nextTick(callback, ssh2Error(NOT_OPENSSH));
+    },
+    (error) => uncaught(() => callback?.(error)),
+  );
+}
+
+const NOT_OPENSSH = "strictVendor enabled and server is not OpenSSH or compatible version";
+
+/** Returns whether ssh2 takes a version for OpenSSH 5 or later: also each with a number of two digits, such as "dropbear_2022.83". */
+function isOpenSsh(version = ""): boolean {
+  return /^OpenSSH_[5-9]|\d\d/.test(version);
+}
+
+/** Returns a callback for `openStream`. Without one of the application, nothing is told. */
+function streamCallback(callback: unknown): (error: Error | undefined, channel?: Channel) => void {
+  return typeof callback === "function" ? (error, channel) => callback(error, channel) : () => {};
+}

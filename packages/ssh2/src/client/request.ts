@@ -1,0 +1,36 @@
+import { SshError } from "@nacre/wire";
+import type { Channel as MuxChannel } from "nacre/extend";
+import { afterClose, type Connection } from "../connection.ts";
+import { ssh2Error } from "../errors.ts";
+
+/** A request on a session. */
+export interface SessionRequest {
+  readonly type: string;
+  readonly data: Uint8Array;
+  /** Message of the error if the server refuses it. */
+  readonly refusal: string;
+}
+
+/**
+ * Sends a request of a session. Calls `done` in the turn of the reply: with the error of the request if the server refuses it, or if the
+ * channel or the connection ends before.
+ */
+export function request(
+  connection: Connection,
+  channel: MuxChannel,
+  { type, data, refusal }: SessionRequest,
+  done: (error?: Error) => void,
+): void {
+  try {
+    channel.request(type, data, (success) => {
+      if (success) return done();
+      const fail = (): void => done(ssh2Error(refusal));
+      // A channel that is already closed has lost its connection.
+      if (channel.closed) afterClose(connection, fail);
+      else fail();
+    });
+  } catch (error) {
+    if (!(error instanceof SshError)) throw error;
+    done(ssh2Error("Channel is not open", { cause: error }));
+  }
+}

@@ -1,0 +1,166 @@
+import { CHANNEL, type Channel } from "../channel/channel.ts";
+import { forwardAgent } from "./agent-forwarding.ts";
+import type { ClientConnection } from "./client-connection.ts";
+import { openStream } from "./open-channel.ts";
+import { request, type SessionRequest } from "./request.ts";
+import {
+  commandRequest,
+  displayRequest,
+  envRequests,
+  type PseudoTtyOptions,
+  shellRequest,
+  subsystemOf,
+  terminalRequest,
+  type X11Options,
+} from "./session-requests.ts";
+import { toFunction } from "./text.ts";
+import { acceptDisplay } from "./x11.ts";
+
+/** Gets a session whose command, shell or subsystem has started, or the error. */
+export type ClientCallback = (error: Error | undefined, channel: Channel) => void;
+
+/** Options of a shell. */
+export interface ShellOptions {
+  env?: Readonly<Record<string, unknown>> | null | undefined;
+  x11?: boolean | number | X11Options | null | undefined;
+  /** Whether to forward the agent of `connect`. */
+  agentForward?: boolean | undefined;
+}
+
+/** Options of a command. */
+export interface ExecOptions extends ShellOptions {
+  pty?: boolean | PseudoTtyOptions | null | undefined;
+  /** Whether the channel stays open for reading after `end()`; default true. */
+  allowHalfOpen?: boolean | undefined;
+}
+
+/** A step before a session starts. Calls `done` once. */
+type Step = (channel: Channel, done: (error?: Error) => void) => void;
+
+/**
+ * Runs a command. Calls `callback` in the turn of the server's answer, before any event of the channel. Throws "Not connected", and a
+ * `TypeError` for arguments of a wrong type.
+ */
+export function exec(
+  client: ClientConnection,
+  command: string | Uint8Array,
+  options: ExecOptions | ClientCallback | undefined,
+  callback?: ClientCallback,
+): void {
+  const given = typeof options === "function" ? {} : (options ?? {});
+  const back = toFunction(typeof options === "function" ? options : callback, "callback");
+  const { env, pty, x11, allowHalfOpen } = given;
+  const last = commandRequest(command);
+  const steps = [
+    ...notes(env),
+    ...agentSteps(client, given),
+    ...(pty === true || (typeof pty === "object" && pty !== null) ? [asks(terminalRequest(pty))] : []),
+    ...displaySteps(client, x11),
+  ];
+  begin(client, steps, last, "exec", back, allowHalfOpen !== false);
+}
+
+/**
+ * Starts a shell. `window` are the options of its terminal; `false` requests none. Options with `env` or `x11` may be in its place. Throws
+ * as `exec` does.
+ */
+export function shell(
+  client: ClientConnection,
+  window: PseudoTtyOptions | ShellOptions | ClientCallback | false | null | undefined,
+  options?: ShellOptions | ClientCallback | null,
+  callback?: ClientCallback,
+): void {
+  const back = toFunction([window, options, callback].find(isCallback), "callback");
+  const first = typeof window === "function" || window === null ? undefined : window;
+  const isOptions = first && ("x11" in first || "env" in first) && (first.x11 !== undefined || first.env !== undefined);
+  const second = typeof options === "function" || options === null ? undefined : options;
+  const { env, x11, agentForward } = (isOptions ? first : second) ?? {};
+  const terminal = isOptions ? undefined : first;
+  const steps = [
+    ...notes(env),
+    ...agentSteps(client, { agentForward }),
+    ...(terminal === false ? [] : [asks(terminalRequest(terminal as PseudoTtyOptions | undefined))]),
+    ...displaySteps(client, x11),
+  ];
+  begin(client, steps, shellRequest(), "shell", back);
+}
+
+/** Starts a subsystem. Throws as `exec` does. */
+export function subsys(client: ClientConnection, name: string, callback: ClientCallback): void {
+  begin(client, [], subsystemOf(name), "subsystem", toFunction(callback, "callback"));
+}
+
+/** Opens a session and calls `callback` with it once each step is done and the server has granted `last`. */
+function begin(
+  client: ClientConnection,
+  steps: readonly Step[],
+  last: SessionRequest,
+  subtype: string,
+  callback: ClientCallback,
+  allowHalfOpen = true,
+): void {
+  const fail = (error: Error | undefined): void => (callback as (error: Error | undefined) => void)(error);
+  openStream(client, "session", undefined, (failure, channel) => {
+    if (channel === undefined) return fail(failure);
+    const next = (index: number, error?: Error): void => {
+      if (error !== undefined) {
+        channel.close();
+        return fail(error);
+      }
+      const step = steps[index];
+      if (step !== undefined) return step(channel, (reason) => next(index + 1, reason));
+      request(client, channel[CHANNEL], last, (reason) => {
+        if (reason !== undefined) return next(index, reason);
+        channel.subtype = subtype;
+        channel.allowHalfOpen = allowHalfOpen;
+        callback(undefined, channel);
+      });
+    };
+    next(0);
+  });
+}
+
+/** Returns a step that sends a request and waits for its reply. */
+function asks(sent: SessionRequest): Step {
+  return (channel, done) => request(channel._client, channel[CHANNEL], sent, done);
+}
+
+/** Returns a step that sends environment variables, which servers need not answer. */
+function notes(env: ShellOptions["env"]): readonly Step[] {
+  const requests = envRequests(env);
+  return [
+    (channel, done) => {
+      for (const { type, data } of requests) channel[CHANNEL].notify(type, data);
+      done();
+    },
+  ];
+}
+
+function agentSteps(client: ClientConnection, { agentForward }: Pick<ShellOptions, "agentForward">): readonly Step[] {
+  return [
+    (channel, done) => {
+      const isWanted = client.config.allowAgentFwd === true || (agentForward === true && client._agent !== undefined);
+      if (isWanted) forwardAgent(client, channel, done);
+      else done();
+    },
+  ];
+}
+
+/** A number requests nothing, as in ssh2. */
+function displaySteps(client: ClientConnection, x11: ShellOptions["x11"]): readonly Step[] {
+  if (x11 !== true && (typeof x11 !== "object" || x11 === null)) return [];
+  const sent = displayRequest(x11);
+  return [
+    (channel, done) => {
+      const accepted = acceptDisplay(client, channel);
+      request(client, channel[CHANNEL], sent, (error) => {
+        accepted(error === undefined);
+        done(error);
+      });
+    },
+  ];
+}
+
+function isCallback(value: unknown): value is ClientCallback {
+  return typeof value === "function";
+}

@@ -1,0 +1,83 @@
+import type { Channel as MuxChannel } from "nacre/extend";
+import { channelsOf } from "../channel/channel-manager.ts";
+import { DEBUG } from "../connection.ts";
+import { ssh2Error } from "../errors.ts";
+import { SFTP } from "../sftp/sftp.ts";
+import type { ClientConnection } from "./client-connection.ts";
+import { openWhenReady } from "./open-channel.ts";
+import { request, type SessionRequest } from "./request.ts";
+import { envRequests, subsystemOf } from "./session-requests.ts";
+import { toFunction } from "./text.ts";
+
+type SftpCallback = (error: Error | undefined, sftp: SFTP) => void;
+
+/**
+ * Starts SFTP. `env` are variables that the server must accept. Calls `callback` once the server has told its version. Throws "Not connected",
+ * and a `TypeError` for arguments of a wrong type.
+ */
+export function sftp(
+  client: ClientConnection,
+  env: Readonly<Record<string, unknown>> | SftpCallback | null | undefined,
+  callback?: SftpCallback,
+): void {
+  const back = toFunction(typeof env === "function" ? env : callback, "callback");
+  const requests = [...envRequests(typeof env === "function" ? undefined : env), subsystemOf("sftp")];
+  const fail = (error: Error | undefined): void => (back as (error: Error | undefined) => void)(error);
+  openWhenReady(client, "session", undefined, (failure, channel) => {
+    if (channel === undefined) return fail(failure);
+    askInTurn(client, channel, requests, (error) => {
+      if (error === undefined) return begin(client, channel, back);
+      channel.close();
+      fail(error);
+    });
+  });
+}
+
+/** Sends each request when the one before is granted. */
+function askInTurn(
+  client: ClientConnection,
+  channel: MuxChannel,
+  [first, ...others]: readonly SessionRequest[],
+  done: (error?: Error) => void,
+): void {
+  if (first === undefined) return done();
+  request(client, channel, first, (error) => {
+    if (error === undefined) askInTurn(client, channel, others, done);
+    else done(error);
+  });
+}
+
+/** Waits until the server is ready, or ends. */
+function begin(client: ClientConnection, channel: MuxChannel, callback: SftpCallback): void {
+  const made = new SFTP(client, channel, client[DEBUG]);
+  const manager = channelsOf(client);
+  manager.add(channel.id, made);
+  void channel.ended.then(() => manager.remove(channel.id, made));
+  const fail = (error: Error): void => (callback as (error: Error) => void)(error);
+  const settled = (): void => {
+    made
+      .removeListener("ready", ready)
+      .removeListener("error", failed)
+      .removeListener("exit", ended)
+      .removeListener("close", ended);
+  };
+  const ready = (): void => {
+    settled();
+    callback(undefined, made);
+  };
+  const failed = (error: Error): void => {
+    settled();
+    fail(error);
+  };
+  const ended = (code?: number | null, signal?: string): void => {
+    settled();
+    fail(Object.assign(ssh2Error(endText(code, signal)), { code, signal }));
+  };
+  made.on("ready", ready).on("error", failed).on("exit", ended).on("close", ended);
+}
+
+function endText(code: number | null | undefined, signal: string | undefined): string {
+  if (typeof code === "number") return `Received exit code ${code} while establishing SFTP session`;
+  if (signal !== undefined) return `Received signal ${signal} while establishing SFTP session`;
+  return "Received unexpected SFTP session termination";
+}
