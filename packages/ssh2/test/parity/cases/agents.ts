@@ -251,7 +251,7 @@ export const cases: readonly Case[] = [
   ),
   protocolCase("requests that a server refuses by itself", false, (protocol, record) => {
     protocol.on("sign", () => record("sign"));
-    write(protocol, "0000000111", message(27, Buffer.from("query")), "00000001ff");
+    write(protocol, "0000000111", "00000001ff");
     // The last one: ssh2 reads nothing after it.
     write(protocol, message(13, Buffer.from("no key"), DATA, 0));
   }),
