@@ -50,8 +50,8 @@ export function knownAlgorithms(role: "client" | "server"): AlgorithmTable {
 export const compressionNames: readonly string[] = COMPRESSION.map(({ name }) => name);
 
 /**
- * Returns the algorithms that ssh2's option `algorithms` names, and without it Nacre's defaults: ML-KEM first, nothing with SHA-1. Each list
- * is an array of names, or an object with `append`, `prepend` and `remove`. Warns and throws as `chooseAlgorithms` says.
+ * Returns the algorithms that ssh2's option `algorithms` names, and without it Nacre's defaults: ML-KEM first, nothing with SHA-1. Each
+ * list is an array of names, or an object with `append`, `prepend` and `remove`. Warns and throws like `chooseAlgorithms`.
  */
 export function readAlgorithms(given: Ssh2Algorithms | undefined, role: "client" | "server"): ReadAlgorithms {
   const lists: Ssh2Algorithms = typeof given === "object" && given !== null ? given : {};

@@ -5,7 +5,7 @@ import { atOnce, inWords, type KeyFileOptions, KeyTextError, looseBase64, pemOf 
 
 const FILE = /^-----BEGIN OPENSSH PRIVATE KEY-----\r?\n([\s\S]+)\r?\n-----END OPENSSH PRIVATE KEY-----$/;
 const MAGIC = "openssh-key-v1\0";
-/** Length of the magic string and of four empty fields. A shorter file is malformed, whatever it begins with. */
+/** Length of the magic string and of four empty fields, in bytes. A shorter file is malformed. */
 const LEAST_LENGTH = 31;
 const MALFORMED = "Malformed OpenSSH private key";
 
@@ -56,7 +56,7 @@ interface Head {
   readonly type: string;
 }
 
-/** Reads what is not encrypted, and checks it in ssh2's order. Throws ssh2's texts, or `SshError` for a file that ends too early. */
+/** Reads the part that is never encrypted, and checks it in ssh2's order. Throws ssh2's texts, or `SshError` for a file that ends too early. */
 function readHead(body: Uint8Array, passphrase: Uint8Array | undefined): Head {
   if (body.length < LEAST_LENGTH) throw new KeyTextError(MALFORMED);
   const magic = utf8DecodeLossy(body.subarray(0, MAGIC.length));

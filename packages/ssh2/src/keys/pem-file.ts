@@ -13,7 +13,7 @@ const CIPHERS: Readonly<Record<string, { readonly keyLength: number; readonly iv
   "aes-128-cbc": { keyLength: 16, ivLength: 16 },
   "aes-192-cbc": { keyLength: 24, ivLength: 16 },
   "aes-256-cbc": { keyLength: 32, ivLength: 16 },
-  // In files of OpenSSH before 5.6. Reading the file of another's weak cipher protects nobody less.
+  // In files of OpenSSH before 5.6. Reading such a file makes no key weaker.
   "des-ede3-cbc": { keyLength: 24, ivLength: 8 },
 };
 

@@ -21,6 +21,15 @@ function blobs(key: KeyPair, parse: (text: string, passphrase?: string) => unkno
   });
 }
 
+/** Returns the result, or name and text of the error. */
+function outcome(run: () => unknown): unknown {
+  try {
+    return run();
+  } catch (error) {
+    return [(error as Error).name, (error as Error).message];
+  }
+}
+
 describe("generateKeyPairSync", () => {
   test.each(KINDS)("%s %o: ssh2 reads its keys, and it reads ssh2's", (type, options) => {
     // Now and then an integer begins with a zero.
@@ -61,13 +70,6 @@ describe("generateKeyPairSync", () => {
       ["ed25519", { passphrase: "x", cipher: "aes256-ctr", rounds: 1.5 }],
       ["ed25519", { format: "old" }],
     ];
-    const outcome = (run: () => unknown): unknown => {
-      try {
-        return run();
-      } catch (error) {
-        return [(error as Error).name, (error as Error).message];
-      }
-    };
     for (const args of calls) {
       const theirs = outcome(() => ssh2.utils.generateKeyPairSync(...(args as ["ed25519"])));
       expect(outcome(() => generateKeyPairSync(...(args as [string])))).toEqual(theirs);
