@@ -16,7 +16,14 @@ import {
   SSH_MSG_CHANNEL_WINDOW_ADJUST,
   SshError,
 } from "@nacre/wire";
-import { type ChannelFlow, type ChannelState, type ClosingState, flowOf, isDeaf, type OpenState } from "./channel-state.ts";
+import {
+  type ChannelFlow,
+  type ChannelState,
+  type ClosingState,
+  flowOf,
+  isDeaf,
+  type OpenState,
+} from "./channel-state.ts";
 import type { ConnectionContext, WaitingChannel } from "./context.ts";
 import { sendData } from "./data-message.ts";
 import { type PendingRequest, takeUnimplemented } from "./pending-request.ts";
