@@ -1,13 +1,14 @@
 // Writes the JavaScript of each package: one file for each entry, next to the declarations from `tsc`. Bundling shortens the start:
 // Node needs half a millisecond to open, resolve and link a module, and a client has about 150. Imports from other packages stay
-// imports, so that a program with several packages has one class `SshError`; the command alone contains all it needs. Builds only packages
-// whose sources have changed.
+// imports, so that a program with several packages has one class `SshError`. Only the command and `@nacre/ssh2` contain all they need.
+// Builds only packages whose sources have changed.
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { type BuildOptions, build, type Metafile, type OutputFile, type Plugin } from "esbuild";
 import { chacha20Poly1305Program } from "../packages/ciphers-wasm/src/program.ts";
 import { bundleCommand } from "./build/command.ts";
-import { COMMAND, fingerprint, fingerprintFile, isBuilt, packageFolders } from "./build/fingerprint.mjs";
+import { COMMAND, fingerprint, fingerprintFile, isBuilt, packageFolders, SSH2 } from "./build/fingerprint.mjs";
+import { bundleSsh2 } from "./build/ssh2.ts";
 import { stripComments } from "./build/strip-comments.ts";
 
 interface Manifest {
@@ -36,8 +37,7 @@ await Promise.all(
 async function make(folder: string): Promise<void> {
   const { exports = {} } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8")) as Manifest;
   const print = fingerprint(folder);
-  const files: Map<string, string | Uint8Array> =
-    folder === COMMAND ? (await bundleCommand()).files : await bundle(folder, exports);
+  const files: Map<string, string | Uint8Array> = await filesOf(folder, exports);
   // A file for platforms that do not allow compiling WebAssembly from bytes.
   if (folder === "packages/ciphers-wasm") files.set(`${folder}/dist/chacha20-poly1305.wasm`, chacha20Poly1305Program());
   for (const [file, contents] of files) {
@@ -48,11 +48,20 @@ async function make(folder: string): Promise<void> {
     renameSync(`${file}.new`, file);
   }
   for (const name of readdirSync(`${folder}/dist`, { recursive: true, encoding: "utf8" }))
-    if (name.endsWith(".js") && !files.has(`${folder}/dist/${name}`)) rmSync(`${folder}/dist/${name}`);
+    if (/\.c?js$/.test(name) && !files.has(`${folder}/dist/${name}`)) rmSync(`${folder}/dist/${name}`);
   writeFileSync(fingerprintFile(folder), print);
 }
 
 /** Returns the contents of a package's JavaScript files, by path. */
+async function filesOf(
+  folder: string,
+  exports: NonNullable<Manifest["exports"]>,
+): Promise<Map<string, string | Uint8Array>> {
+  if (folder === COMMAND) return (await bundleCommand()).files;
+  if (folder === SSH2) return (await bundleSsh2()).files;
+  return bundle(folder, exports);
+}
+
 async function bundle(
   folder: string,
   exports: NonNullable<Manifest["exports"]>,
