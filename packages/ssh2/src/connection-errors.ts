@@ -17,7 +17,6 @@ const OTHER: ConnectionErrorRow = { level: "protocol" };
  * "protocol" and the `SshError`'s message: ssh2 has texts of its own for them that depend on its parser.
  */
 export const CONNECTION_ERRORS: Readonly<Partial<Record<SshErrorCode, ConnectionErrorRow>>> = {
-  "not-ssh": { level: "protocol", message: "Invalid identification string" },
   "banner-limit": { level: "protocol", message: greetingMessage },
   "protocol-version": { level: "protocol", message: "Invalid identification string" },
   "packet-length": { level: "protocol", message: "Bad packet length" },
@@ -36,7 +35,6 @@ export const CONNECTION_ERRORS: Readonly<Partial<Record<SshErrorCode, Connection
   "auth-cancelled": { level: "client-authentication", message: causeMessage },
   "auth-limit": { level: "client-authentication" },
   "service-unavailable": { level: "client-authentication" },
-  "connect-timeout": LATE,
   "keepalive-timeout": { level: "client-timeout", message: "Keepalive timeout" },
 };
 

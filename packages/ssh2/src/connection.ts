@@ -29,15 +29,15 @@ interface KeptCall {
 interface Waiting {
   /** Calls until the login is over. */
   kept: KeptCall[];
-  /** Calls until "close" was emitted. `undefined` afterwards: then they run at once. */
-  afterClose: (() => void)[] | undefined;
+  /** Calls until "close" was emitted, those of global requests first. `undefined` afterwards: then they run at once. */
+  afterClose: Readonly<Record<"requests" | "channels", (() => void)[]>> | undefined;
 }
 
 const waiting = new WeakMap<Connection, Waiting>();
 
 /** Says that a connection begins. The client calls this in `connect`, the server when a socket connects. */
 export function connectionBegins(connection: Connection): void {
-  waiting.set(connection, { kept: [], afterClose: [] });
+  waiting.set(connection, { kept: [], afterClose: { requests: [], channels: [] } });
 }
 
 /** Runs the calls that waited for the login. The client calls this after it has emitted "ready". */
@@ -51,15 +51,18 @@ export function connectionReady(connection: Connection): void {
 export function connectionClosed(connection: Connection): void {
   const own = waiting.get(connection);
   if (own === undefined) return;
-  const { kept, afterClose = [] } = own;
+  const { kept, afterClose } = own;
   own.afterClose = undefined;
   for (const { lost } of kept.splice(0)) lost(noResponse());
-  for (const call of afterClose) call();
+  for (const call of [...(afterClose?.requests ?? []), ...(afterClose?.channels ?? [])]) call();
 }
 
-/** Calls `call` after the event "close" of the connection: now, if it was emitted. ssh2 ends channels and callbacks only then. */
-export function afterClose(connection: Connection, call: () => void): void {
-  const calls = waiting.get(connection)?.afterClose;
+/**
+ * Calls `call` after the event "close" of the connection: now, if it was emitted. ssh2 ends global requests only then, and channels after
+ * them.
+ */
+export function afterClose(connection: Connection, call: () => void, what: "requests" | "channels" = "channels"): void {
+  const calls = waiting.get(connection)?.afterClose?.[what];
   if (calls === undefined) call();
   else calls.push(call);
 }

@@ -44,8 +44,8 @@ interface ExitFields {
 }
 
 /**
- * A channel as a stream, for both roles. It is its own `stdin` and `stdout`. Events come in ssh2's order: "exit" in the turn of the request,
- * "close" after "end", with the values of "exit". As in ssh2, "close" waits until the data is read, and `destroy` ends without an error.
+ * A channel as a stream, for both roles. It is its own `stdin` and `stdout`. Events come in ssh2's order: "exit" in the turn of the
+ * request, "close" after "end", with the values of "exit". As in ssh2, "close" waits until the data is read, and `destroy` ends without an error.
  */
 export class Channel extends ChannelStream {
   readonly server: boolean;
@@ -63,7 +63,7 @@ export class Channel extends ChannelStream {
   readonly #outflow: Outflow;
   readonly #onRequest: ChannelInfo["onRequest"];
   /** Set while the end of the stream waits for error output. */
-  #finish: (() => void) | undefined;
+  #sent: (() => void) | undefined;
 
   constructor(connection: Connection, channel: MuxChannel, info: ChannelInfo) {
     const { type, subtype, server, allowHalfOpen = true, onRequest } = info;
@@ -92,6 +92,7 @@ export class Channel extends ChannelStream {
       this.#errors = stderr.inflow = new Inflow(stderr, consumed);
       this.stderr = stderr;
     }
+    this.once("prefinish", () => this.#finished());
     channelsOf(connection).add(channel.id, this);
     // Set last: it replays what arrived earlier.
     channel.handler = this.#handler();
@@ -153,13 +154,15 @@ export class Channel extends ChannelStream {
     this.#outflow.writeAll(0, chunks, callback);
   }
 
-  override _final(callback: (error?: Error | null) => void): void {
-    this.#finish = () => {
-      this.eof();
-      if (this.server || !this.allowHalfOpen) this.close();
-      callback();
-    };
-    this.#finishIfSent();
+  /** Ends writing. A server's error output that waits for the window is sent first. */
+  override end(...values: unknown[]): this {
+    // `_final` delays "finish", and ssh2 has none. So it is set only when something waits.
+    if (!this.#outflow.isIdle)
+      this._final = (callback) => {
+        this.#sent = callback;
+        this.#tellIfSent();
+      };
+    return super.end(...(values as []));
   }
 
   /** Whether requests about a command may be sent. */
@@ -173,12 +176,16 @@ export class Channel extends ChannelStream {
     throw ssh2Error(`${role}-only method called in ${mode} mode`);
   }
 
-  /** Finishes once a server's error output is sent, too. */
-  #finishIfSent(): void {
+  #tellIfSent(): void {
     if (!this.#outflow.isIdle) return;
-    const finish = this.#finish;
-    this.#finish = undefined;
-    finish?.();
+    const sent = this.#sent;
+    this.#sent = undefined;
+    sent?.();
+  }
+
+  #finished(): void {
+    this.eof();
+    if (this.server || !this.allowHalfOpen) this.close();
   }
 
   #handler(): ChannelHandler {
@@ -190,7 +197,7 @@ export class Channel extends ChannelStream {
       },
       writable: () => {
         this.#outflow.flush();
-        this.#finishIfSent();
+        this.#tellIfSent();
       },
       eof: () => {
         if (this.incoming.state !== "open") return;
@@ -245,7 +252,7 @@ export class Channel extends ChannelStream {
     this.outgoing.state = "closed";
     uncaught(() => this.#endReading());
     this.#outflow.end();
-    this.#finishIfSent();
+    this.#tellIfSent();
     const { stderr } = this;
     if (!(stderr instanceof Readable) && stderr.writable) stderr.end();
     if (!broken && !this.writableEnded) this.end();

@@ -1,14 +1,13 @@
 import { CHANNEL, type Channel } from "../channel/channel.ts";
 import { MUX } from "../connection.ts";
-import { uncaught } from "../uncaught.ts";
 import { acceptChannels, type ServerOpen } from "./channel-opens.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import { request } from "./request.ts";
 import { agentRequest } from "./session-requests.ts";
 
 /**
- * Requests agent forwarding on a session, once for each connection: the server then forwards for all sessions. Its connections are joined to
- * `getStream` of the agent.
+ * Requests agent forwarding on a session, once for each connection: the server then forwards for all sessions. Its connections are joined
+ * to `getStream` of the agent.
  */
 export function forwardAgent(client: ClientConnection, channel: Channel, done: (error?: Error) => void): void {
   const mux = client[MUX];
@@ -39,7 +38,6 @@ function joinAgent(client: ClientConnection, { accept, reject }: ServerOpen): vo
     }
     const channel = accept();
     stream.on("error", () => channel.close());
-    channel.on("close", () => uncaught(() => stream.destroy()));
     channel.pipe(stream).pipe(channel);
   });
 }

@@ -2,15 +2,7 @@ import { EventEmitter } from "node:events";
 import type { Duplex } from "node:stream";
 import type { BaseAgent } from "../agent/agents.ts";
 import type { Channel } from "../channel/channel.ts";
-import {
-  type Connection,
-  type ConnectionMux,
-  connectionBegins,
-  connectionClosed,
-  connectionReady,
-  DEBUG,
-  MUX,
-} from "../connection.ts";
+import { type ConnectionMux, connectionBegins, connectionClosed, connectionReady, DEBUG, MUX } from "../connection.ts";
 import { type ChannelManager, channelsOf, protocolOf } from "../private.ts";
 import { uncaught } from "../uncaught.ts";
 import { watchHostKeys } from "./announced-keys.ts";
@@ -20,11 +12,12 @@ import { Link } from "./link.ts";
 import { type ClientConfig, type ConnectConfig, type ConnectSettings, emptyConfig, readOptions } from "./options.ts";
 import type { ClientCallback, ExecOptions, ShellOptions } from "./sessions.ts";
 import * as sessions from "./sessions.ts";
-import { type SftpCallback, sftp } from "./sftp.ts";
+import { sftp } from "./sftp.ts";
 
 type Done = (error?: Error) => void;
 type ShellWindow = Parameters<typeof sessions.shell>[1];
 type SftpEnv = Parameters<typeof sftp>[1];
+type SftpCallback = Parameters<typeof sftp>[2];
 
 /** Software versions that get OpenSSH's requests under `strictVendor`. ssh2 accepts any with two digits in a row. */
 const OPENSSH = /^OpenSSH_[5-9]|\d\d/;

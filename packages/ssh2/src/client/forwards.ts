@@ -18,7 +18,7 @@ import { toText } from "./text.ts";
 
 type Done = (error?: Error) => void;
 
-/** ssh2 takes what is no function for no callback. */
+/** Returns the callback. Like ssh2, takes any value that is not a function as none. */
 function given<T>(callback: T | undefined): T | undefined {
   return typeof callback === "function" ? callback : undefined;
 }
@@ -100,8 +100,8 @@ export function forwardOutPath(
 ): void {
   const reserved = new Uint8Array(0);
   const data = directStreamlocal.encode({ path: toText(path, "socketPath"), reserved, reservedNumber: 0 });
-  const back = streamCallback(callback);
-  ifOpenSsh(client, back, () => openStream(client, "direct-streamlocal@openssh.com", data, back));
+  const failed = given(callback) as Done | undefined;
+  ifOpenSsh(client, failed, () => openStream(client, "direct-streamlocal@openssh.com", data, streamCallback(callback)));
 }
 
 /** Lets the server listen on a Unix socket, and emits "unix connection" for each connection. */
@@ -172,7 +172,7 @@ function ask(
   const replied = (reply: GlobalReply): void => {
     if (reply.success) callback?.(undefined, reply.data);
     else if (reply.error === undefined) fail(ssh2Error(refusal));
-    else afterClose(client, () => fail(noResponse()));
+    else afterClose(client, () => fail(noResponse()), "requests");
   };
   whenReady(
     client,
@@ -183,7 +183,7 @@ function ask(
       } catch (error) {
         if (!(error instanceof SshError)) throw error;
         if (error.code === "request-limit" || error.code === "usage") fail(ssh2Error(refusal, { cause: error }));
-        else afterClose(client, () => fail(noResponse()));
+        else afterClose(client, () => fail(noResponse()), "requests");
       }
     },
     fail,
@@ -232,7 +232,7 @@ function isOpenSsh(version = ""): boolean {
   return /^OpenSSH_[5-9]|\d\d/.test(version);
 }
 
-/** Returns a callback for `openStream`. Without one of the application, nothing is told. */
+/** Returns a callback for `openStream`: it calls the one of the application, if there is one. */
 function streamCallback(callback: unknown): (error: Error | undefined, channel?: Channel) => void {
   return typeof callback === "function" ? (error, channel) => callback(error, channel) : () => {};
 }

@@ -95,7 +95,11 @@ export class Link {
     }
     (sock as Partial<Socket>).setNoDelay?.(true);
     this.#startTimer();
-    if (sock.destroyed) process.nextTick(() => this.#closed());
+    if (sock.destroyed)
+      process.nextTick(() => {
+        this.#isConnected = true;
+        this.#closed();
+      });
     else if (!isConnecting(sock)) this.#connected();
   }
 
@@ -110,7 +114,6 @@ export class Link {
       return;
     }
     socket.end();
-    if (driver === undefined) socket.resume();
   }
 
   destroy(): void {
@@ -172,10 +175,7 @@ export class Link {
 
   #begin(hostKeys: HostKeyCheck): void {
     const { socket } = this;
-    if (!isWritable(socket)) {
-      socket.resume();
-      return;
-    }
+    if (socket.destroyed) return;
     const { config, algorithms, limits, softwareVersion, minRsaBits } = this.#settings;
     const { duplex, over } = heldDuplex(socket, () => this.#isLeaving);
     this.#over = over;
@@ -201,6 +201,8 @@ export class Link {
     if (typeof stderr?.resume === "function") stderr.resume();
     // The event "failed" has reported a rejection.
     driver.start().catch(() => {});
+    // `end` was called already. What the server says is read until its FIN, so that its greeting is an event.
+    if (this.#isLeaving) void driver.end();
   }
 
   #loginDefaults(): LoginDefaults {
@@ -343,7 +345,7 @@ export class Link {
   #release(): void {
     clearTimeout(this.#readyTimer);
     this.#keepalive?.stop();
-    if (this.#isConnected && !this.#isIdentified && !this.#isLeaving)
+    if (this.#isConnected && !this.#isIdentified)
       this.#fail(Object.assign(ssh2Error("Connection lost before handshake", { level: "protocol" }), { fatal: true }));
     this.#client.broken();
   }

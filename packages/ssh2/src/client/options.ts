@@ -45,8 +45,8 @@ export interface ClientConfig {
   username: string | undefined;
   password: string | undefined;
   privateKey: string | Buffer | undefined;
-  localHostname: string | undefined;
-  localUsername: string | undefined;
+  localHostname?: string | undefined;
+  localUsername?: string | undefined;
   tryKeyboard: boolean | undefined;
   agent: BaseAgent | undefined;
   allowAgentFwd: boolean | undefined;
@@ -101,8 +101,6 @@ export function emptyConfig(): ClientConfig {
     username: undefined,
     password: undefined,
     privateKey: undefined,
-    localHostname: undefined,
-    localUsername: undefined,
     tryKeyboard: undefined,
     agent: undefined,
     allowAgentFwd: undefined,
