@@ -1,4 +1,5 @@
 import { openPrivateKeyWith, type UnlockedKey } from "@nacre/keyfiles";
+import { nodePrivateKey } from "@nacre/node";
 import { escapeText, Reader, utf8DecodeLossy } from "@nacre/wire";
 import type { Ssh2Error } from "../errors.ts";
 import { atOnce, inWords, type KeyFileOptions, KeyTextError, looseBase64, pemOf } from "./key-text.ts";
@@ -34,7 +35,7 @@ export function openOpensshFile(text: string, options: KeyFileOptions): Unlocked
   return inWords(
     () => {
       head = readHead(body, options.passphrase);
-      const file = openPrivateKeyWith([], pemOf("OPENSSH PRIVATE KEY", body), options.limits);
+      const file = openPrivateKeyWith([], pemOf("OPENSSH PRIVATE KEY", body), options.limits, nodePrivateKey);
       return file.encrypted ? atOnce(file.decrypt(options.passphrase!)) : file;
     },
     (code) => {
