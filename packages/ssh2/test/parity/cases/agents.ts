@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import ssh2, { type AgentInboundRequest, type ParsedKey } from "ssh2";
 import type { Case, Peers, Recorder, Ssh2 } from "../case.ts";
+import { ed25519Pair } from "../made-keys.ts";
 
 const section = "agents and http";
 
-const ED25519 = ssh2.utils.generateKeyPairSync("ed25519", { comment: "ed" });
+const ED25519 = ed25519Pair({ comment: "ed" });
 const RSA = ssh2.utils.generateKeyPairSync("rsa", { bits: 2048, comment: "rsa" });
 const ECDSA = ssh2.utils.generateKeyPairSync("ecdsa", { bits: 256 });
 const FAILURE = "0000000105";

@@ -2,6 +2,7 @@ import { createPrivateKey, createPublicKey, sign, verify } from "node:crypto";
 import { PASSPHRASE, ppkVectors, textOf, vectors } from "@nacre/testing/keyfiles";
 import ssh2, { type ParsedKey } from "ssh2";
 import type { Case, Recorder, Ssh2 } from "../case.ts";
+import { ed25519Pair } from "../made-keys.ts";
 
 const section = "keys";
 
@@ -51,7 +52,9 @@ const KINDS: readonly (readonly ["ed25519" | "ecdsa" | "rsa", object])[] = [
 function generated(record: Recorder, maker: Ssh2, reader: Ssh2): void {
   for (let i = 0; i < 24; i++) {
     const [type, options] = KINDS[i % KINDS.length]!;
-    const pair = maker.utils.generateKeyPairSync(type as "ecdsa", { ...options, comment: `key ${i}` } as never);
+    const given = { ...options, comment: `key ${i}` };
+    const pair =
+      type === "ed25519" ? ed25519Pair(given, maker) : maker.utils.generateKeyPairSync(type as "ecdsa", given as never);
     const inPrivate = reader.utils.parseKey(pair.private) as ParsedKey;
     const inPublic = reader.utils.parseKey(pair.public) as ParsedKey;
     if (inPrivate instanceof Error || inPublic instanceof Error) record("error", inPrivate, inPublic);
@@ -77,7 +80,7 @@ function outcome(run: () => unknown): unknown {
 }
 
 const RSA = ssh2.utils.generateKeyPairSync("rsa", { bits: 2048 });
-const ED25519 = ssh2.utils.generateKeyPairSync("ed25519", { comment: "ed" });
+const ED25519 = ed25519Pair({ comment: "ed" });
 const ECDSA = ssh2.utils.generateKeyPairSync("ecdsa", { bits: 384 });
 
 function ppkText(name: string): string {
