@@ -148,7 +148,11 @@ describe("readAlgorithms", () => {
 
   test("takes certificates of host keys by name", () => {
     const name = "ssh-ed25519-cert-v01@openssh.com";
-    expect(read({ serverHostKey: { prepend: name } }).names.serverHostKey[0]).toBe(name);
+    const named = read({ serverHostKey: { prepend: name } });
+    expect([named.names.serverHostKey[0], named.hostCertificates]).toEqual([name, []]);
+    const { algorithms, hostCertificates } = read({});
+    expect(hostCertificates.map((one) => one.name)).toContain(name);
+    expect(algorithms.hostKeys.filter((one) => hostCertificates.includes(one))).toEqual([]);
   });
 });
 
