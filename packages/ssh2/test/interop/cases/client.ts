@@ -49,10 +49,10 @@ export const cases: readonly OpenSshCase[] = [
     const answers: unknown[] = ["none", { type: "password", username: "alice", password: "wrong" }, "password"];
     return {
       password,
-      authHandler: ((left: unknown, partial: unknown) => {
+      authHandler: (left: unknown, partial: unknown) => {
         record(left, partial);
         return answers.shift();
-      }) as never,
+      },
     };
   }),
   login("an RSA host key", ({ privateKey }) => ({ privateKey, algorithms: { serverHostKey: ["rsa-sha2-512"] } })),
