@@ -23,8 +23,9 @@ export class Driver extends SftpDriver {
   #isEnding = false;
 
   constructor(channel: Channel, owner: DriverOwner) {
-    // The machine does not know the server's version, so that `symlink` decides the order of its paths alone.
-    super(channel, undefined);
+    // The machine does not know the server's version, so that `symlink` decides the order of its paths alone. Handles are ssh2's: servers
+    // that programs write for their tests often have one for all files.
+    super(channel, { allowsReusedHandles: true });
     this.#owner = owner;
   }
 

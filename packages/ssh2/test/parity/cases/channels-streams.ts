@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import type { ClientChannel, ServerChannel } from "ssh2";
 import type { Case } from "../case.ts";
-import { exec, later, logIn, opened, readAll, runs, watch, watchClient, watched } from "../sessions.ts";
+import { exec, later, logIn, opened, readAll, runs, watch, watchClient } from "../sessions.ts";
 
 const section = "channels";
 
