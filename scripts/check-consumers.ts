@@ -4,6 +4,7 @@
 import { spawnSync } from "node:child_process";
 import {
   copyFileSync,
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -25,9 +26,12 @@ const MODULES = [
   { module: "nodenext", moduleResolution: "nodenext" },
   { module: "esnext", moduleResolution: "bundler" },
 ];
+/** Programs that use the packages. `ssh2.ts` and `same-types.ts` import ssh2, in whose place is `@nacre/ssh2`. */
 const PROGRAMS = [
   { file: "web.ts", landmark: "nacre/dist/index.d.ts", settings: { lib: ["es2022", "dom"], types: [] } },
   { file: "node.ts", landmark: "@nacre/node/dist/index.d.ts", settings: { lib: ["es2022"], types: ["node"] } },
+  { file: "ssh2.ts", landmark: "ssh2/types/client.d.ts", settings: { lib: ["es2022"], types: ["node"] } },
+  { file: "same-types.ts", landmark: "ssh2/types/client.d.ts", settings: { lib: ["es2022"], types: ["node"] } },
 ];
 /** Folders in the workspace of the packages that ours depend on. */
 const OTHERS = [
@@ -37,6 +41,11 @@ const OTHERS = [
   "packages/kex/node_modules/@noble/post-quantum",
   "./node_modules/@types/node",
 ];
+
+/** Types that contain the name of a key exchange method, as ML-KEM is in ours. */
+const WITH_KEX = new Set(["Algorithms", "ConnectConfig", "KexAlgorithm", "NegotiatedAlgorithms", "ServerConfig"]);
+
+const TYPES_OF_SSH2 = "node_modules/@types/ssh2/index.d.ts";
 
 let compiled = 0;
 try {
@@ -84,8 +93,38 @@ function install(): void {
     mkdirSync(dirname(join(modules, name)), { recursive: true });
     symlinkSync(realpathSync(dependency), join(modules, name));
   }
+  cpSync(join(modules, "@nacre/ssh2"), join(modules, "ssh2"), { recursive: true });
+  // A copy, which gets the types of Node from here.
+  mkdirSync(join(modules, "types-of-ssh2"));
+  copyFileSync(TYPES_OF_SSH2, join(modules, "types-of-ssh2", "index.d.ts"));
+  writeFileSync(join(folder, "same-types.ts"), typeComparison());
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "consumer", type: "module" }));
   for (const file of readdirSync("scripts/consumer")) copyFileSync(`scripts/consumer/${file}`, join(folder, file));
+}
+
+/**
+ * Returns a module that compiles if each type and class of `@types/ssh2` can be used in place of that of `@nacre/ssh2`, and the other way
+ * round. Only the names of key exchange methods may be more in ours.
+ */
+function typeComparison(): string {
+  const text = readFileSync(TYPES_OF_SSH2, "utf8");
+  const declared = [...text.matchAll(/^export (?:abstract )?(type|interface|class) (\w+)(<T>)?/gm)];
+  if (declared.length < 100) throw new Error(`@types/ssh2 declares only ${declared.length} types; look at the pattern`);
+  const lines = declared.flatMap(([, kind, name, generic]) => {
+    const type = `${name}${generic === undefined ? "" : "<string>"}`;
+    return [
+      `export const ours${name} = (theirs: Theirs.${type}): Ours.${type} => theirs;`,
+      ...(WITH_KEX.has(name!) ? [] : [`export const theirs${name} = (ours: Ours.${type}): Theirs.${type} => ours;`]),
+      ...(kind === "class" ? [`export const class${name}: typeof Theirs.${name} = Ours.${name};`] : []),
+    ];
+  });
+  return `import type * as Theirs from "types-of-ssh2";
+import * as Ours from "ssh2";
+export const functions: Pick<typeof Theirs, "createAgent"> = Ours;
+export const { parseKey, generateKeyPair, generateKeyPairSync }: Omit<typeof Theirs.utils, "sftp"> = Ours.utils;
+export const { flagsToString }: Pick<typeof Theirs.utils.sftp, "flagsToString"> = Ours.utils.sftp;
+${lines.join("\n")}
+`;
 }
 
 /** Runs the CommonJS program, and checks what it prints. */

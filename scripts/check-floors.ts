@@ -17,6 +17,7 @@ interface Manifest {
   readonly exports?: Readonly<Record<string, string | { readonly "@nacre/source"?: string }>>;
   readonly private?: boolean;
   readonly dependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
 }
@@ -30,8 +31,12 @@ let imports = 0;
 for (const [name, floor] of Object.entries(FLOORS)) {
   const folder = `packages/${name}`;
   const manifest = JSON.parse(readFileSync(`${folder}/package.json`, "utf8")) as Manifest;
-  const { dependencies, optionalDependencies, peerDependencies } = manifest;
-  const declared = new Set(Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies }));
+  const { dependencies, devDependencies, optionalDependencies, peerDependencies } = manifest;
+  // The bundle of ssh2 contains the packages that it uses (`scripts/build/ssh2.ts`), so its users install none.
+  const contained = name === "ssh2" ? devDependencies : {};
+  const declared = new Set(
+    Object.keys({ ...dependencies, ...contained, ...optionalDependencies, ...peerDependencies }),
+  );
   const project = JSON.parse(readFileSync(`${folder}/tsconfig.json`, "utf8")) as Project;
   const referenced = new Set((project.references ?? []).map(({ path }) => path.replace("../", "")));
   const used = new Set<string>();

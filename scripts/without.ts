@@ -173,6 +173,15 @@ function remove({ files, lines, texts = {} }: Part, folder: string): void {
   }
 }
 
+/** Removes the package with the API of ssh2, which needs every part. */
+function removeSsh2(folder: string): void {
+  rmSync(join(folder, "packages/ssh2"), { recursive: true });
+  const file = join(folder, "packages/tsconfig.json");
+  const [before, after, ...more] = readFileSync(file, "utf8").split(/,?\s*\{\s*"path":\s*"\.\/ssh2"\s*\}/);
+  if (after === undefined || more.length > 0) throw new Error(`${file} does not reference ssh2 once`);
+  writeFileSync(file, `${before}${after}`);
+}
+
 /**
  * Files with lines that may name a part: sources, tests and READMEs of the packages. Options and keywords of OpenSSH stay known without the
  * part that they are about, so `config` and `cli` are left out.
@@ -220,6 +229,7 @@ for (const part of PARTS.filter(({ name }) => name.includes(only))) {
   }
   const folder = copySources("without", SOURCES);
   try {
+    removeSsh2(folder);
     remove(part, folder);
     // Tests of the part in files with others need not compile.
     const compiles =

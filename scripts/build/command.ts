@@ -3,6 +3,7 @@ import { relative, resolve } from "node:path";
 import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
 import { clientAlgorithms, nodeUserKeys, plainAlgorithms } from "../../packages/node/src/crypto/algorithms.ts";
 import type { CryptoLibrary } from "../../packages/node/src/crypto/runtime.ts";
+import { hashingWithNode } from "./hashing-with-node.ts";
 import { stripComments } from "./strip-comments.ts";
 
 const FOLDER = "packages/cli";
@@ -233,13 +234,3 @@ function namesWith(library: CryptoLibrary) {
 function namesOf(list: readonly { readonly name: string }[]): readonly { readonly name: string }[] {
   return list.map(({ name }) => ({ name }));
 }
-
-/** Gives noble's ML-KEM the hash functions of node:crypto (`sha3.ts`). */
-const hashingWithNode: Plugin = {
-  name: "hashing with Node",
-  setup(bundler) {
-    bundler.onResolve({ filter: /^@noble\/hashes\/sha3\.js$/ }, ({ importer }) =>
-      importer.includes("/@noble/post-quantum/") ? { path: resolve("scripts/build/sha3.ts") } : undefined,
-    );
-  },
-};

@@ -8,13 +8,18 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const TOOLS = [
   "scripts/bundle-packages.ts",
   "scripts/build/command.ts",
+  "scripts/build/hashing-with-node.ts",
+  "scripts/build/lazily.ts",
   "scripts/build/sha3.ts",
+  "scripts/build/ssh2.ts",
   "scripts/build/strip-comments.ts",
   "pnpm-lock.yaml",
 ];
 
 /** Package of the `nacre` command. Its JavaScript contains the other packages. */
 export const COMMAND = "packages/cli";
+/** Package with the API of ssh2, a bundle of the other packages as well. */
+export const SSH2 = "packages/ssh2";
 
 /**
  * Returns the folders of the packages that are published, relative to the project's root.
@@ -40,7 +45,9 @@ function isPrivate(folder) {
  */
 export function fingerprint(folder) {
   const hash = createHash("sha256");
-  for (const file of [...TOOLS, ...(folder === COMMAND ? packageFolders() : [folder]).flatMap(filesOf)]) {
+  const isBundle = folder === COMMAND || folder === SSH2;
+  const contained = isBundle ? packageFolders().filter((other) => other !== COMMAND && other !== SSH2) : [];
+  for (const file of [...TOOLS, ...[folder, ...contained].flatMap(filesOf)]) {
     const { size, mtimeMs } = statSync(root + file);
     hash.update(`${file} ${size} ${mtimeMs}\n`);
   }

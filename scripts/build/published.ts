@@ -5,12 +5,17 @@ const ADDRESS: string | undefined = undefined;
 
 interface Manifest {
   readonly name: string;
+  /** Packages by their versions, which pnpm has written in place of "workspace:*". */
+  readonly devDependencies?: Readonly<Record<string, string>>;
   readonly exports?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
+/** Package whose bundle contains the others. Its version follows ssh2's, so a field of its own names Nacre's. */
+const BUNDLE = "@nacre/ssh2";
+
 /** Returns a package's manifest without the sources, which are not published, and with the project's address. */
 export function publishedManifest(text: string, address: string | undefined = ADDRESS): string {
-  const { exports = {}, ...manifest } = JSON.parse(text) as Manifest;
+  const { exports = {}, devDependencies = {}, ...manifest } = JSON.parse(text) as Manifest;
   const entries = Object.entries(exports).map(([path, conditions]) => [
     path,
     Object.fromEntries(Object.entries(conditions).filter(([condition]) => condition !== "@nacre/source")),
@@ -23,7 +28,13 @@ export function publishedManifest(text: string, address: string | undefined = AD
           homepage: `${address}/blob/main/${directory}/README.md`,
           repository: { type: "git", url: address, directory },
         };
-  const changed = { ...manifest, ...where, ...(entries.length > 0 && { exports: Object.fromEntries(entries) }) };
+  const inside = manifest.name === BUNDLE ? { nacre: devDependencies["nacre"] } : {};
+  const changed = {
+    ...manifest,
+    ...inside,
+    ...where,
+    ...(entries.length > 0 && { exports: Object.fromEntries(entries) }),
+  };
   return `${JSON.stringify(changed, undefined, 2)}\n`;
 }
 

@@ -90,8 +90,9 @@ function drawFloors(root: string): string {
 
 function dependenciesOf(root: string, name: string): string[] {
   const text = readFileSync(join(root, "packages", name, "package.json"), "utf8");
-  const { dependencies = {} } = JSON.parse(text) as { readonly dependencies?: Readonly<Record<string, string>> };
-  return Object.keys(dependencies)
+  const manifest = JSON.parse(text) as Readonly<Record<string, Readonly<Record<string, string>> | undefined>>;
+  // A bundle has its packages among those that only a clone needs.
+  return Object.keys(manifest["dependencies"] ?? manifest["devDependencies"] ?? {})
     .map((dependency) => dependency.replace("@nacre/", ""))
     .filter((dependency) => dependency in FLOORS);
 }

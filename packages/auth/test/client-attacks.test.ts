@@ -188,7 +188,16 @@ describe("SSH_MSG_USERAUTH_PK_OK", () => {
     const rig = new ClientRig({ identities: [identity] });
     rig.start();
     rig.client.receive(pkOk(identity, "ssh-rsa"));
-    expectFatal(rig, "unexpected-message", /query about rsa-sha2-512 with the algorithm ssh-rsa$/);
+    // ssh2's server names the format of the key. The signature is made with the algorithm of the query.
+    expect(rig.event("sign").algorithm).toBe("rsa-sha2-512");
+  });
+
+  test("does not accept another algorithm of the same RSA key", () => {
+    const identity = { publicKey: rsaLike(1).publicKey };
+    const rig = new ClientRig({ identities: [identity] });
+    rig.start();
+    rig.client.receive(pkOk(identity, "rsa-sha2-256"));
+    expectFatal(rig, "unexpected-message", /query about rsa-sha2-512 with the algorithm rsa-sha2-256$/);
   });
 });
 

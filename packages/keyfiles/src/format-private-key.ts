@@ -1,11 +1,11 @@
 import type { PrivateKey } from "@nacre/keys";
-import { type RandomSource, SshError, utf8Encode } from "@nacre/wire";
+import { type RandomSource, SshError } from "@nacre/wire";
 import { writeDekInfo } from "./dek-info.ts";
 import { writePkcs8, writeTraditional } from "./key-der.ts";
 import { writeOpensshKey } from "./openssh-key.ts";
 import { writePbes2 } from "./pbes2.ts";
 import { formatPem } from "./pem.ts";
-import type { PrivateKeyFormat } from "./private-key-file.ts";
+import { type PrivateKeyFormat, passphraseBytes } from "./private-key-file.ts";
 
 /** Options of {@link formatPrivateKey}. */
 export interface FormatPrivateKeyOptions {
@@ -17,8 +17,8 @@ export interface FormatPrivateKeyOptions {
    * For PuTTY's format there is `formatPpk`.
    */
   readonly format: Exclude<PrivateKeyFormat, "ppk">;
-  /** Passphrase to encrypt the key with. `""` means no encryption, like `ssh-keygen -N ""`. */
-  readonly passphrase?: string | undefined;
+  /** Passphrase to encrypt the key with; a text counts as its UTF-8 bytes. `""` means no encryption, like `ssh-keygen -N ""`. */
+  readonly passphrase?: string | Uint8Array | undefined;
   /** Comment, at most 1,024 characters. For `"openssh"` only. */
   readonly comment?: string | undefined;
   /**
@@ -51,7 +51,7 @@ export function* formatPrivateKey(key: PrivateKey, options: FormatPrivateKeyOpti
     throw new SshError("usage", `\`comment\` has ${comment.length} characters, but the maximum is 1024`);
   if (comment !== "" && format !== "openssh")
     throw new SshError("usage", `format ${format} does not support a comment; use format openssh or omit \`comment\``);
-  const encryption = passphrase === "" ? undefined : { passphrase, rounds };
+  const encryption = passphrase.length === 0 ? undefined : { passphrase: passphraseBytes(passphrase), rounds };
   switch (format) {
     case "openssh": {
       const body = yield* writeOpensshKey(key, comment, random, encryption && { ...encryption, cipher });
@@ -60,7 +60,7 @@ export function* formatPrivateKey(key: PrivateKey, options: FormatPrivateKeyOpti
     case "pkcs8": {
       const body = writePkcs8(key.fields);
       if (encryption === undefined) return formatPem("PRIVATE KEY", body, 64);
-      const sealed = yield* writePbes2(body, utf8Encode(passphrase), rounds, random);
+      const sealed = yield* writePbes2(body, encryption.passphrase, rounds, random);
       return formatPem("ENCRYPTED PRIVATE KEY", sealed, 64);
     }
     case "pem": {
@@ -68,7 +68,7 @@ export function* formatPrivateKey(key: PrivateKey, options: FormatPrivateKeyOpti
       if (traditional === undefined)
         throw new SshError("usage", "format pem does not support Ed25519 keys; use format openssh or pkcs8");
       if (encryption === undefined) return formatPem(traditional.label, traditional.body, 64);
-      const { headers, body } = writeDekInfo(traditional.body, utf8Encode(passphrase), random);
+      const { headers, body } = writeDekInfo(traditional.body, encryption.passphrase, random);
       return formatPem(traditional.label, body, 64, headers);
     }
     default:

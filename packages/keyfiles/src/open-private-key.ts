@@ -1,5 +1,5 @@
 import { type PrivateKey, privateKeyFromFields } from "@nacre/keys";
-import { completeLimits, type Overrides, SshError, utf8Encode } from "@nacre/wire";
+import { completeLimits, type Overrides, SshError } from "@nacre/wire";
 import { readDekInfo } from "./dek-info.ts";
 import { looksLikeSequence } from "./der.ts";
 import { readPkcs1, readPkcs8, readSec1 } from "./key-der.ts";
@@ -10,7 +10,14 @@ import { readPbes2, type Unlock } from "./pbes2.ts";
 import type { PemBlock } from "./pem.ts";
 import { findPrivateKey, keyFileText, openPlainBlock } from "./plain-private-key.ts";
 import { ppkFiles } from "./ppk.ts";
-import type { EncryptedKeyFile, KeyFileForm, MakeKey, PrivateKeyFile, PrivateKeyFormat } from "./private-key-file.ts";
+import {
+  type EncryptedKeyFile,
+  type KeyFileForm,
+  type MakeKey,
+  type PrivateKeyFile,
+  type PrivateKeyFormat,
+  passphraseBytes,
+} from "./private-key-file.ts";
 
 /**
  * Opens a private key file: OpenSSH's format (PROTOCOL.key), PKCS#8 (RFC 5958), PKCS#1 (RFC 8017) or SEC1 (RFC 5915) in PEM, or PuTTY's
@@ -60,9 +67,7 @@ function encrypted(
     format,
     publicKey: undefined,
     *decrypt(passphrase) {
-      if (passphrase === "")
-        throw new SshError("passphrase-needed", "the private key is encrypted; pass its passphrase");
-      const body = yield* unlock(utf8Encode(passphrase));
+      const body = yield* unlock(passphraseBytes(passphrase));
       // These formats have no integrity check. A wrong passphrase passes both tests about once in 2^30.
       if (body === undefined || !looksLikeSequence(body))
         throw new SshError("passphrase-wrong", "wrong passphrase, or the private key file is damaged");

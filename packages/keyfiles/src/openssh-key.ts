@@ -1,11 +1,11 @@
 import { type PrivateKey, privateKeyFromFields } from "@nacre/keys";
 import { defaultKeyFormats, findKeyFormat } from "@nacre/keys/internal";
-import { equalBytes, type RandomSource, SshError, utf8Encode, Writer } from "@nacre/wire";
+import { equalBytes, type RandomSource, SshError, Writer } from "@nacre/wire";
 import { bcryptPbkdf } from "./bcrypt-pbkdf.ts";
 import { type KeyFileLimits, overLimit } from "./limits.ts";
 import { FILE_CIPHERS, type FileCipher } from "./openssh-ciphers.ts";
 import { MAGIC, type OpensshContainer, readPrivateSection } from "./openssh-container.ts";
-import type { EncryptedKeyFile } from "./private-key-file.ts";
+import { type EncryptedKeyFile, passphraseBytes } from "./private-key-file.ts";
 
 /** Opens an encrypted container. Throws `file-malformed` or `key-unsupported`. */
 export function openOpensshKey(
@@ -45,10 +45,9 @@ export function openOpensshKey(
     format: "openssh",
     publicKey,
     *decrypt(passphrase) {
-      if (passphrase === "")
-        throw new SshError("passphrase-needed", "the private key is encrypted; pass its passphrase");
+      const bytes = passphraseBytes(passphrase);
       const { keyLength, ivLength } = cipher;
-      const secret = yield* bcryptPbkdf(utf8Encode(passphrase), salt, rounds, keyLength + ivLength);
+      const secret = yield* bcryptPbkdf(bytes, salt, rounds, keyLength + ivLength);
       const plain = cipher.decrypt(secret.slice(0, keyLength), secret.slice(keyLength), privateKeys, tag);
       secret.fill(0);
       if (plain === undefined || !equalBytes(plain.subarray(0, 4), plain.subarray(4, 8)))
@@ -60,7 +59,7 @@ export function openOpensshKey(
 
 /** How the private section is encrypted. */
 export interface OpensshEncryption {
-  readonly passphrase: string;
+  readonly passphrase: Uint8Array;
   /** bcrypt-pbkdf rounds. */
   readonly rounds: number;
   readonly cipher: string;
@@ -90,7 +89,7 @@ export function* writeOpensshKey(
     return writer.string("none").string("none").string("").uint32(1).string(key.publicKey.blob).string(plain).finish();
   const salt = random(16);
   const { keyLength, ivLength } = cipher;
-  const secret = yield* bcryptPbkdf(utf8Encode(encryption.passphrase), salt, encryption.rounds, keyLength + ivLength);
+  const secret = yield* bcryptPbkdf(encryption.passphrase, salt, encryption.rounds, keyLength + ivLength);
   const sealed = cipher.encrypt(secret.slice(0, keyLength), secret.slice(keyLength), plain);
   secret.fill(0);
   plain.fill(0);

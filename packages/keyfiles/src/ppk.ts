@@ -19,7 +19,7 @@ import { type KeyFileLimits, overLimit } from "./limits.ts";
 import { isPpk } from "./plain-private-key.ts";
 import { type PpkForm, ppkForms } from "./ppk-forms.ts";
 import { cipherOf, type PpkEncryption, type PpkText, parsePpk, printPpk } from "./ppk-text.ts";
-import type { KeyFileForm, PrivateKeyFile, UnlockedKey } from "./private-key-file.ts";
+import { type KeyFileForm, type PrivateKeyFile, passphraseBytes, type UnlockedKey } from "./private-key-file.ts";
 import { unsupportedKey } from "./unsupported.ts";
 
 const BLOCK = 16;
@@ -56,9 +56,7 @@ function openPpk(text: string, limits: KeyFileLimits): PrivateKeyFile {
     format: "ppk",
     publicKey: publicKeyIn(file, limits),
     *decrypt(passphrase) {
-      if (passphrase === "")
-        throw new SshError("passphrase-needed", "the private key is encrypted; pass its passphrase");
-      const { cipherKey, iv, macKey } = yield* deriveKeys(file, utf8Encode(passphrase));
+      const { cipherKey, iv, macKey } = yield* deriveKeys(file, passphraseBytes(passphrase));
       const plain = cbc(cipherKey, iv, { disablePadding: true }).decrypt(file.privatePart.slice());
       return keyIn(file, form, plain, macKey, limits);
     },

@@ -1,4 +1,5 @@
 import type { KeyBounds, PrivateKey, PrivateKeyFields, PrivateKeyValues, PublicKey } from "@nacre/keys/internal";
+import { SshError, utf8Encode } from "@nacre/wire";
 import type { KeyFileLimits } from "./limits.ts";
 
 /** Private key read from a file. */
@@ -30,10 +31,18 @@ export interface EncryptedKeyFile {
   /** Public key. Only `"openssh"` and `"ppk"` files store it unencrypted. `decrypt` verifies that the private key matches it. */
   readonly publicKey: PublicKey | undefined;
   /**
-   * Decrypts the key. Yields every few milliseconds. May be called again after a wrong passphrase. Throws `passphrase-needed` for an empty
-   * passphrase, `passphrase-wrong`, and for invalid content `file-malformed`, `key-malformed`, `key-weak` or `key-unsupported`.
+   * Decrypts the key. Yields every few milliseconds. May be called again after a wrong passphrase. A text counts as its UTF-8 bytes. Throws
+   * `passphrase-needed` for an empty passphrase, `passphrase-wrong`, and for invalid content `file-malformed`, `key-malformed`, `key-weak`
+   * or `key-unsupported`.
    */
-  decrypt(passphrase: string): Generator<void, UnlockedKey>;
+  decrypt(passphrase: string | Uint8Array): Generator<void, UnlockedKey>;
+}
+
+/** Returns the bytes of a passphrase for a private key that is encrypted. Throws `passphrase-needed` if it is empty. */
+export function passphraseBytes(passphrase: string | Uint8Array): Uint8Array {
+  if (passphrase.length === 0)
+    throw new SshError("passphrase-needed", "the private key is encrypted; pass its passphrase");
+  return typeof passphrase === "string" ? utf8Encode(passphrase) : passphrase;
 }
 
 /** A form of private key files other than PEM: a value, so that a bundle carries only the forms that it names. */

@@ -37,7 +37,8 @@ describe("a file of puttygen", () => {
     expect([file.format, formatPublicKeyLine(file.publicKey!)]).toEqual(["ppk", publicKey]);
     expectError("passphrase-wrong", () => finish(file.decrypt("Correct horse")));
     expectError("passphrase-needed", () => finish(file.decrypt("")));
-    expect(formatPublicKeyLine(finish(file.decrypt(PASSPHRASE)).privateKey.publicKey)).toBe(publicKey);
+    for (const passphrase of [PASSPHRASE, utf8Encode(PASSPHRASE)])
+      expect(formatPublicKeyLine(finish(file.decrypt(passphrase)).privateKey.publicKey)).toBe(publicKey);
   });
 
   test.each(ppkVectors.filter(({ passphrase }) => passphrase === undefined))(

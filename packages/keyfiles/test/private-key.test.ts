@@ -64,6 +64,14 @@ describe("passphrases", () => {
       expect(formatPublicKeyLine(privateKey.publicKey)).toBe(publicKey);
     },
   );
+
+  test.each(encrypted)("$name: takes the passphrase as bytes", ({ text, passphrase, publicKey }) => {
+    const file = openPrivateKey(text);
+    if (!file.encrypted) throw new Error("is encrypted");
+    expectError("passphrase-needed", () => finish(file.decrypt(new Uint8Array())));
+    const { privateKey } = finish(file.decrypt(utf8Encode(passphrase!)));
+    expect(formatPublicKeyLine(privateKey.publicKey)).toBe(publicKey);
+  });
 });
 
 describe("unsupported and invalid files", () => {

@@ -3,7 +3,7 @@
 
 export { serverMethods } from "./login/methods/list.ts";
 export { SERVER_LIMITS } from "./login/server/limits.ts";
-export { checkServeOptions, serveDuplex } from "./login/server/server.ts";
+export { checkServeOptions, serveDuplex, serverMux } from "./login/server/server.ts";
 export { lossOf } from "./reconnect/lost.ts";
 export { type ConnectAgain, reconnecting } from "./reconnect/reconnecting.ts";
 export type { MasterAnswer, MasterForward, MasterPlace, MasterRequest } from "./shared/control-messages.ts";

@@ -58,6 +58,7 @@ export type {
   PublickeyLogin,
   RemoteHostKey,
   ServeOptions,
+  ServerConnectionEvent,
   ServerEvent,
   ServerLimits,
   SignedLogin,

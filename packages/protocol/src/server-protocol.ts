@@ -38,7 +38,7 @@ export type ServerProtocolEvent =
   | ({ readonly type: "authenticated" } & LoginSubject)
   /** Events of channels and global requests. */
   | Exclude<ConnectionEvent, { type: "closed" }>
-  | Extract<TransportEvent, { type: "debug" | "yield" }>
+  | Extract<TransportEvent, { type: "keys-complete" | "debug" | "disconnect" | "yield" }>
   /** Last event. */
   | { readonly type: "closed"; readonly error: SshError };
 
@@ -124,7 +124,9 @@ export class ServerProtocol extends ProtocolMachine<ServerAuth, PacketSink> {
         this.state = { kind: "closed" };
         return event;
       case "identified":
+      case "keys-complete":
       case "debug":
+      case "disconnect":
         return event;
       case "unimplemented":
         this.onUnimplemented(event);
@@ -132,9 +134,7 @@ export class ServerProtocol extends ProtocolMachine<ServerAuth, PacketSink> {
       case "yield":
         this.connection.flush();
         return event;
-      case "keys-complete":
       case "ext-info":
-      case "disconnect":
         return undefined;
       case "verify-host-key":
         throw new SshError("internal", "a server received a `verify-host-key` event, which is only for clients");

@@ -11,7 +11,13 @@ export type SftpServerEvent<Handle> =
    * A request of the client. Answer it once, with its token and one of the server's methods. Handles are replaced by the application's
    * values. Byte strings belong to the receiver, with their buffer, which holds only this request.
    */
-  | { readonly type: "request"; readonly token: AskToken; readonly request: SftpServerRequest<Handle> }
+  | {
+      readonly type: "request";
+      readonly token: AskToken;
+      /** Number that the client gave the request. A client may use a number again while the earlier request is pending. */
+      readonly id: number;
+      readonly request: SftpServerRequest<Handle>;
+    }
   /** SFTP ended with this handle open. Release it; no request uses it any more. */
   | { readonly type: "release"; readonly handle: Handle }
   /**

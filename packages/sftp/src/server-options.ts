@@ -1,6 +1,6 @@
 import { type Overrides, SshError } from "@nacre/wire";
 import { type HandleTable, MadeHandles } from "./handles.ts";
-import type { SftpExtension } from "./messages/extensions.ts";
+import { SFTP_EXTENSIONS, type SftpExtension } from "./messages/extensions.ts";
 import type { SftpServerLimits } from "./messages/limits.ts";
 import { RawHandles } from "./raw-handles.ts";
 import type { SymlinkOrder } from "./symlink-order.ts";
@@ -10,8 +10,10 @@ export interface SftpServerOptions<Handle = unknown> {
   /**
    * Extensions to announce: values of `SFTP_EXTENSIONS`, or the application's own, whose requests are "extended". Default none except
    * limits@openssh.com, which the server always announces and answers itself. Requests of other extensions are refused as unsupported.
+   *
+   * `"raw"` announces none, and passes every request of an extension to the application as "extended".
    */
-  readonly extensions?: readonly SftpExtension[] | undefined;
+  readonly extensions?: readonly SftpExtension[] | "raw" | undefined;
   /** Resource limits; missing ones have their defaults. */
   readonly limits?: Overrides<SftpServerLimits> | undefined;
   /** Order of the paths in the client's SSH_FXP_SYMLINK; default "target-first". `symlinkOrderOf` has that of a client. */
@@ -23,6 +25,15 @@ export interface SftpServerOptions<Handle = unknown> {
    * answers. Open handles get no "release": close them at "closed". Default: the server makes the handles, and does all of this.
    */
   readonly handles?: (Handle extends Uint8Array ? "raw" : never) | undefined;
+}
+
+/** Returns the extensions to announce, with limits@openssh.com. Throws `usage` if two have the same name. */
+export function announcedExtensions(extensions: readonly SftpExtension[]): readonly SftpExtension[] {
+  const own = SFTP_EXTENSIONS.limits;
+  const all = [...extensions.filter(({ name }) => name !== own.name), own];
+  if (new Set(all.map(({ name }) => name)).size < all.length)
+    throw new SshError("usage", "two SFTP extensions with the same name in `extensions`; list each once");
+  return all;
 }
 
 /** Returns an empty table for the option `handles`. Throws `usage` for another value. */

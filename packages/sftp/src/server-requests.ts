@@ -3,17 +3,23 @@ import { SSH_FX } from "./constants.ts";
 import type { OpenHandle } from "./handles.ts";
 import type { SftpServerRequest } from "./server-events.ts";
 import { exchangePaths, type SymlinkOrder } from "./symlink-order.ts";
-import { decodeRequest, extensionOf, type SftpRequest, SSH_FXP } from "./table.ts";
+import { decodeExtended, decodeRequest, extensionOf, type SftpRequest, SSH_FXP } from "./table.ts";
 
-/** Decodes a request, or returns the status that refuses it. `announced` has the names of the extensions that the client may use. */
+/**
+ * Decodes a request, or returns the status that refuses it. `announced` has the names of the extensions that the client may use;
+ * without it, each request of an extension is "extended".
+ */
 export function receivedRequest(
   packet: Bytes,
-  announced: ReadonlySet<string>,
+  announced: ReadonlySet<string> | undefined,
   symlinkOrder: SymlinkOrder,
 ): SftpRequest | number {
   try {
-    // rule: sftp-unannounced-extension
-    if (packet[0] === SSH_FXP.EXTENDED && !announced.has(extensionOf(packet))) return SSH_FX.OP_UNSUPPORTED;
+    if (packet[0] === SSH_FXP.EXTENDED) {
+      if (announced === undefined) return decodeExtended(packet);
+      // rule: sftp-unannounced-extension
+      if (!announced.has(extensionOf(packet))) return SSH_FX.OP_UNSUPPORTED;
+    }
     const request = decodeRequest(packet) ?? SSH_FX.OP_UNSUPPORTED;
     if (typeof request === "number" || request.type !== "symlink" || symlinkOrder === "target-first") return request;
     return exchangePaths(request);

@@ -3,14 +3,14 @@ import { SFTP_VERSION, SSH_FX, SSH_FXF } from "./constants.ts";
 import { FrameReader } from "./frame-reader.ts";
 import type { HandleTable, OpenHandle } from "./handles.ts";
 import type { Attributes } from "./messages/attributes.ts";
-import { SFTP_EXTENSIONS, type SftpExtension, type StatVfs, type UsersGroups } from "./messages/extensions.ts";
+import type { SftpExtension, StatVfs, UsersGroups } from "./messages/extensions.ts";
 import { init } from "./messages/handshake.ts";
 import { PACKET_OVERHEAD, SFTP_SERVER_LIMITS, type SftpServerLimits } from "./messages/limits.ts";
 import type { NameEntry } from "./messages/replies.ts";
 import { firstNames, ReplyOutput, statusMessage, statusReply } from "./reply-output.ts";
 import { type Access, accessOf, RequestOrder } from "./request-order.ts";
 import type { SftpServerEvent } from "./server-events.ts";
-import { handleTable, type SftpServerOptions } from "./server-options.ts";
+import { announcedExtensions, handleTable, type SftpServerOptions } from "./server-options.ts";
 import { handlesOf, longestPath, receivedRequest, suits, withValues } from "./server-requests.ts";
 import type { SymlinkOrder } from "./symlink-order.ts";
 import { REQUESTS, type SftpReply, type SftpRequest, SSH_FXP, type SuccessReply } from "./table.ts";
@@ -44,7 +44,8 @@ export class SftpServer<Handle = Uint8Array> {
   readonly #limits: SftpServerLimits;
   readonly #symlinkOrder: SymlinkOrder;
   readonly #extensions: readonly SftpExtension[];
-  readonly #announced: ReadonlySet<string>;
+  /** `undefined`: the application gets the requests of all extensions as they are. */
+  readonly #announced: ReadonlySet<string> | undefined;
   readonly #frames: FrameReader;
   readonly #output = new ReplyOutput();
   readonly #handles: HandleTable<Handle>;
@@ -65,11 +66,8 @@ export class SftpServer<Handle = Uint8Array> {
     this.#symlinkOrder = symlinkOrder;
     this.#handles = handleTable(handles);
     this.#limits = completeLimits(SFTP_SERVER_LIMITS, limits);
-    const own = SFTP_EXTENSIONS.limits;
-    this.#extensions = [...extensions.filter(({ name }) => name !== own.name), own];
-    this.#announced = new Set(this.#extensions.map(({ name }) => name));
-    if (this.#announced.size < this.#extensions.length)
-      throw new SshError("usage", "two SFTP extensions with the same name in `extensions`; list each once");
+    this.#extensions = extensions === "raw" ? [] : announcedExtensions(extensions);
+    this.#announced = extensions === "raw" ? undefined : new Set(this.#extensions.map(({ name }) => name));
     this.#frames = new FrameReader(this.#limits.maxPacketLength);
   }
 
@@ -236,6 +234,14 @@ export class SftpServer<Handle = Uint8Array> {
     this.#answer(ask, statusReply(status, message));
   }
 
+  /**
+   * Answers any request with any reply, for a program that chooses its replies itself. Only that the reply can be encoded is checked. A
+   * handle in it is not counted among the open ones.
+   */
+  reply(token: AskToken, reply: SftpReply): void {
+    this.#answer(this.#find(token), reply);
+  }
+
   get #isOver(): boolean {
     return this.#state.kind === "ending" || this.#state.kind === "over";
   }
@@ -300,9 +306,9 @@ export class SftpServer<Handle = Uint8Array> {
   }
 
   #start(ask: PendingRequest<Handle>): void {
-    const { token, request, handles } = ask;
+    const { id, token, request, handles } = ask;
     this.#asks.set(token, ask);
-    this.#events.push({ type: "request", token, request: withValues(request, handles) });
+    this.#events.push({ type: "request", token, id, request: withValues(request, handles) });
   }
 
   /** Returns the request of a token. Throws `usage` if it is answered, or if `reply` does not answer it. */

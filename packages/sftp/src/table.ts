@@ -180,6 +180,11 @@ export function decodeRequest(packet: Uint8Array): SftpRequest | undefined {
   return row.codec.decode(packet.subarray(HEADER_LENGTH + 4 + name.length));
 }
 
+/** Decodes any SSH_FXP_EXTENDED as "extended", also one of a known extension. Throws `malformed-message`. */
+export function decodeExtended(packet: Uint8Array): SftpRequest {
+  return REQUESTS.extended.codec.decode(packet.subarray(HEADER_LENGTH));
+}
+
 /** Encodes a reply as a packet without its length field. Throws `usage` if a value does not fit its field. */
 export function encodeReply(id: number, value: SftpReply): Bytes {
   const [number, fields] = encodeFields(value);

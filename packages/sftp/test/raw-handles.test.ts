@@ -1,7 +1,7 @@
 import { SshError } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
 import { encodePath, SftpServer, type SftpServerOptions, SSH_FX, SSH_FXF } from "../src/index.ts";
-import { ScriptedClient } from "./scripted-client.ts";
+import { initPacket, ScriptedClient } from "./scripted-client.ts";
 
 const PATH = encodePath("/file");
 const OPEN = { type: "open", path: PATH, flags: SSH_FXF.READ, attributes: {} } as const;
@@ -104,5 +104,49 @@ describe("the option `handles`", () => {
 
   it("is `usage` for another value", () => {
     expect(() => new SftpServer({ handles: "bytes" as "raw" })).toThrow(SshError);
+  });
+});
+
+describe("raw extensions", () => {
+  it("reach the application as they are, also known ones, with the client's number of the request", () => {
+    const client = rawClient({ extensions: "raw" });
+    const [rename, limits] = client.request(
+      { type: "posix-rename", oldPath: PATH, newPath: PATH },
+      { type: "limits" },
+      { type: "extended", name: "own@example.org", data: Uint8Array.of(1) },
+    );
+    const asks = client.asks();
+    expect(asks.map(({ id }) => id)).toEqual([rename, limits, limits! + 1]);
+    expect(asks.map(({ request }) => request)).toMatchObject([
+      { type: "extended", name: "posix-rename@openssh.com" },
+      { type: "extended", name: "limits@openssh.com", data: new Uint8Array(0) },
+      { type: "extended", name: "own@example.org", data: Uint8Array.of(1) },
+    ]);
+  });
+
+  it("are not announced", () => {
+    const server = new SftpServer({ handles: "raw", extensions: "raw" });
+    server.receive(initPacket(3));
+    server.nextEvent();
+    expect([...server.unsent]).toEqual([0, 0, 0, 5, 2, 0, 0, 0, 3]);
+  });
+});
+
+describe("a reply that the application chooses", () => {
+  it("is sent whatever the request", () => {
+    const client = rawClient();
+    client.server.reply(client.ask(OPEN), { type: "status", status: SSH_FX.OK, message: "", languageTag: "" });
+    const read = client.ask({ type: "read", handle: HANDLE, offset: 0, length: 1 });
+    client.server.reply(read, { type: "data", data: PATH });
+    expect(client.replies()).toMatchObject([{ reply: { status: SSH_FX.OK } }, { reply: { data: PATH } }]);
+    expect(client.server.requestCount).toBe(0);
+  });
+
+  it("answers its request once", () => {
+    const client = rawClient();
+    const token = client.ask(OPENDIR);
+    const reply = { type: "names", names: [] } as const;
+    client.server.reply(token, reply);
+    expect(() => client.server.reply(token, reply)).toThrow(expect.objectContaining({ code: "usage" }));
   });
 });

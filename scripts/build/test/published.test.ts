@@ -28,3 +28,10 @@ test("the manifest names no sources, and the project's address if there is one",
     repository: { type: "git", url: "https://example.org/ssh", directory: "packages/node" },
   });
 });
+
+test("the manifest of the bundle names the version of Nacre inside, and no packages that only a clone needs", () => {
+  const text = JSON.stringify({ name: "@nacre/ssh2", version: "1.17.0", devDependencies: { nacre: "0.1.0" } });
+  expect(JSON.parse(publishedManifest(text))).toEqual({ name: "@nacre/ssh2", version: "1.17.0", nacre: "0.1.0" });
+  const other = JSON.stringify({ name: "@nacre/web", devDependencies: { nacre: "0.1.0" } });
+  expect(JSON.parse(publishedManifest(other))).toEqual({ name: "@nacre/web" });
+});

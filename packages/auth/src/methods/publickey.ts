@@ -168,11 +168,14 @@ function query(login: ClientLogin, choice: KeyChoice): void {
   const { algorithm, key } = choice;
   const publicKey = key.identity.publicKey.blob;
   const attempt: ClientAttempt = {
-    /** The server accepts the key. It must name exactly the key and algorithm of the query. */
+    /**
+     * The server accepts the key. It must name exactly the key and algorithm of the query. ssh2's server names the format of an RSA key in
+     * place of the algorithm, and OpenSSH's client accepts that, too.
+     */
     receive(payload) {
       const ok = SSH_MSG_USERAUTH_PK_OK.decode(payload);
       // rule: pk-ok-algorithm
-      if (ok.algorithm !== algorithm.name)
+      if (ok.algorithm !== algorithm.name && ok.algorithm !== key.identity.publicKey.format)
         throw new SshError(
           "unexpected-message",
           `the server answered a query about ${algorithm.name} with the algorithm ${ok.algorithm.slice(0, 64)}`,

@@ -60,6 +60,15 @@ function pageant(names: readonly string[], user: string): string | undefined {
   return own.length === 1 ? PIPES + own[0]! : undefined;
 }
 
+/**
+ * Returns the path of Pageant's pipe, or else of that of OpenSSH's agent; `undefined` if neither runs, and on other systems than Windows.
+ */
+export function pageantPath({ platform, user, pipes }: AgentSystem = agentSystem()): string | undefined {
+  if (!isWindows({ platform })) return undefined;
+  const names = pipes();
+  return pageant(names, user()) ?? (names.includes(OPENSSH_PIPE) ? PIPES + OPENSSH_PIPE : undefined);
+}
+
 /** Returns the path of the agent that IdentityAgent of ssh_config(5) names; `undefined` for no agent. */
 export function agentPath(name: string, environment: Readonly<Record<string, string | undefined>>): string | undefined {
   if (name.toLowerCase() === "none") return undefined;

@@ -95,7 +95,8 @@ class Download {
         this.#isRead = true;
         this.#write();
       },
-      failed: (error: Parameters<typeof requestError>[0]) => sftp._driver.settle(error, () => this.#fail(requestError(error))),
+      failed: (error: Parameters<typeof requestError>[0]) =>
+        sftp._driver.settle(error, () => this.#fail(requestError(error))),
     };
     this.#reader = new BlockReader(sftp._driver, file, sink, Number.isFinite(size) ? { end: size, size } : {}, limits);
   }

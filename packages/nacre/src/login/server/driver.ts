@@ -8,6 +8,7 @@ import {
 import { type NegotiatedAlgorithms, transportSettings } from "@nacre/transport";
 import { completeLimits, SshError } from "@nacre/wire";
 import { checkOpen, usage } from "../../check.ts";
+import { uncaught } from "../../mux/application-handlers.ts";
 import type { Channel } from "../../mux/channel.ts";
 import type { Duplex } from "../../mux/duplex.ts";
 import { type Engine, reasonOf } from "../../mux/engine.ts";
@@ -31,6 +32,7 @@ import {
   LOGIN_GRACE_TIME,
   type RemoteHostKey,
   type ServeOptions,
+  type ServerConnectionEvent,
   type ServerEvent,
   type ServerLimits,
   type ServerProvider,
@@ -57,7 +59,8 @@ export class ServerDriver implements MuxSide<ServerProtocolEvent>, ServerConnect
   readonly #options: ServeOptions<BaseSession> & ServerProvider;
   readonly #limits: ServerLimits;
   readonly #machine: ServerProtocol;
-  readonly #mux: Mux<ServerProtocolEvent>;
+  /** Channels and global requests, with callbacks. */
+  readonly mux: Mux<ServerProtocolEvent>;
   readonly #makeSession: SessionMaker;
   #state: State;
   /** Set while the server closes the connection. `timer` runs while sessions have grace time to end. */
@@ -72,7 +75,7 @@ export class ServerDriver implements MuxSide<ServerProtocolEvent>, ServerConnect
     // Those of the option first, then others that a decision's `next` may name.
     const methods = [...chosenMethods(options.methods, options.loginMethods), ...options.loginMethods];
     this.#machine = new ServerProtocol(sessionOptions(options, methods, this.#limits));
-    this.#mux = new Mux<ServerProtocolEvent>(duplex, this.#machine, this);
+    this.mux = new Mux<ServerProtocolEvent>(duplex, this.#machine, this);
     const logins = new Logins({
       machine: this.#machine,
       engine: this.#engine,
@@ -126,7 +129,7 @@ export class ServerDriver implements MuxSide<ServerProtocolEvent>, ServerConnect
   async openChannel(channelType: string, data?: Uint8Array): Promise<Channel> {
     if (this.#state.kind === "login") throw usage("cannot open a channel before the client has logged in");
     checkOpen(channelType, data);
-    return openChannel(this.#mux, channelType, data);
+    return openChannel(this.mux, channelType, data);
   }
 
   rekey(): void {
@@ -148,7 +151,7 @@ export class ServerDriver implements MuxSide<ServerProtocolEvent>, ServerConnect
   }
 
   get #engine(): Engine<ServerProtocolEvent> {
-    return this.#mux.engine;
+    return this.mux.engine;
   }
 
   get #admitted(): Admitted | undefined {
@@ -187,9 +190,15 @@ export class ServerDriver implements MuxSide<ServerProtocolEvent>, ServerConnect
       case "authenticated":
         this.#onAuthenticated(event);
         return;
+      case "keys-complete":
+        this.#tell({ type: "kex", initial: event.initial, negotiated: this.#machine.negotiated! });
+        return;
+      case "debug":
+      case "disconnect":
+        this.#tell(event);
+        return;
       default:
         if ("method" in event && this.#state.kind === "login") this.#state.logins.onAsk(event);
-      // New keys and debug messages need no action.
     }
   }
 
@@ -225,7 +234,7 @@ export class ServerDriver implements MuxSide<ServerProtocolEvent>, ServerConnect
 
   /** Begins the work of all users that the options and permissions allow, and passes them the client's channels and requests. */
   #beginUsers(login: AdmittedLogin, permissions: GrantedPermissions): readonly ServerPart[] {
-    const mux = this.#mux;
+    const { mux } = this;
     const context: ServerContext = {
       options: this.#options,
       limits: this.#limits,
@@ -252,6 +261,10 @@ export class ServerDriver implements MuxSide<ServerProtocolEvent>, ServerConnect
         mux.onGlobalRequest(requestName, (request) => handle(request, part));
     }
     return parts;
+  }
+
+  #tell(event: ServerConnectionEvent): void {
+    uncaught(() => this.#options.events?.(event));
   }
 
   #log(event: ServerEvent): void {

@@ -30,6 +30,7 @@ import { USER_OPTIONS } from "../../users/server-users.ts";
 import type { BaseSession } from "../../users/session/base-session.ts";
 import type { SessionEvent } from "../../users/session/server/server.ts";
 import type { LoginMethod } from "../chosen-methods.ts";
+import type { ConnectEvent } from "../client/events.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 import type { ServerLoginMethod } from "./method.ts";
 
@@ -177,6 +178,12 @@ export type LoginDecision =
  */
 export type Authenticate = (login: Login) => LoginDecision | Promise<LoginDecision>;
 
+/**
+ * An event of a server's connection that is not for a log, with the members of `ConnectEvent`. Texts come from the client: escape them before
+ * display. "kex" comes when both sides use the new keys, so that `rekey` may begin another exchange.
+ */
+export type ServerConnectionEvent = Extract<ConnectEvent, { readonly type: "kex" | "debug" | "disconnect" }>;
+
 /** All limits of a server's connection. */
 export interface ServerLimits extends Limits, UserLimits {}
 
@@ -263,6 +270,11 @@ export interface ServeOptions<S> extends TransportSettings, UserServeOptions<S> 
   /** Called with each event. Its exceptions are ignored. Without it, nothing shows exceptions of `authenticate` and of session handlers. */
   readonly log?: ((event: ServerEvent) => void) | undefined;
   /**
+   * Called with each key exchange, and with what the client sends for people: debug messages and its disconnect. Called in the turn of the
+   * event. An exception is rethrown as an uncaught exception.
+   */
+  readonly events?: ((event: ServerConnectionEvent) => void) | undefined;
+  /**
    * Called with a description of each packet sent or received. Contains no secrets. `nacre/core`, whose bundles need not carry the
    * descriptions, takes the trace that `describedTrace` makes of such a function.
    */
@@ -308,6 +320,7 @@ export const SERVE_OPTIONS: OptionRows<ServeOptions<BaseSession>> = /* @__PURE__
   remoteAddress: "string",
   signal: { check: checkSignal },
   log: "function",
+  events: "function",
   trace: "object or function",
   keyLog: "function",
   random: { type: "function", check: checkRandom },

@@ -1,6 +1,8 @@
 import { RSA_BITS } from "@nacre/keys/internal";
+import type { ServerProtocolEvent } from "@nacre/protocol";
 import { checkHandlers, usage } from "../../check.ts";
 import type { Duplex } from "../../mux/duplex.ts";
+import type { Mux } from "../../mux/mux.ts";
 import { checkAlgorithms } from "../../options/algorithms.ts";
 import type { ServerConnection } from "../../users/server/server-connection.ts";
 import { SERVER_USERS } from "../../users/server-users.ts";
@@ -26,6 +28,15 @@ export function serveDuplex<S extends BaseSession>(
   );
   driver.start();
   return driver;
+}
+
+/**
+ * Returns the channels and global requests of a connection that {@link serveDuplex} made, with callbacks in the turn of the event. A program
+ * may open channels once the log has the event "login".
+ */
+export function serverMux(connection: ServerConnection): Mux<ServerProtocolEvent> {
+  if (connection instanceof ServerDriver) return connection.mux;
+  throw usage("`serverMux` takes a connection of `serveDuplex`");
 }
 
 /** Throws `usage` for `serve` options that do not fit together. Their names and values must have been checked against `SERVE_OPTIONS`. */

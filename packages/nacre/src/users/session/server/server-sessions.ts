@@ -1,4 +1,5 @@
 import { askToken, CHANNEL_OPEN_FAILURE_REASON } from "@nacre/wire";
+import { uncaught } from "../../../mux/application-handlers.ts";
 import { PeerOpen } from "../../../mux/peer-asks.ts";
 import type { ServerPart } from "../../server/server-user.ts";
 import type { SessionContext } from "./session-channel.ts";
@@ -40,9 +41,19 @@ export class ServerSessions implements ServerPart {
     return this.#places.some(({ session }) => session?.started);
   }
 
-  /** Refuses all further sessions. */
-  noMore(): void {
-    this.#noMore = true;
+  /**
+   * Refuses all further sessions, or lets the application do it. Returns the reply to the request for it. An exception of the application
+   * is rethrown as an uncaught one.
+   */
+  noMore(): boolean {
+    const { options, connection } = this.#context;
+    const { noMoreSessions } = options;
+    this.#noMore = noMoreSessions === undefined;
+    let success = false;
+    uncaught(() => {
+      success = noMoreSessions?.(connection) === true;
+    });
+    return success;
   }
 
   onOpen(open: PeerOpen): void {

@@ -36,6 +36,12 @@ export interface SessionServeOptions<S> {
    * `pty`, `environment`) gets none, because Nacre cannot enforce that here.
    */
   readonly rawSessions?: ((open: PeerOpen, connection: ServerConnection) => void) | undefined;
+  /**
+   * Called when the client gives up further sessions (OpenSSH PROTOCOL §2.2), for `rawSessions` that refuses them itself from then on. True
+   * answers the request with success, as any other result with failure. By default Nacre refuses further sessions, and answers as
+   * OpenSSH's server does: with failure.
+   */
+  readonly noMoreSessions?: ((connection: ServerConnection) => boolean) | undefined;
 }
 
 /** Permissions of a login's sessions. */
@@ -110,6 +116,7 @@ export const sessionServer: ServerUser<SessionTypes, ServerSessions> = {
     acceptPty: "boolean or function",
     acceptEnv: "function",
     rawSessions: "function",
+    noMoreSessions: "function",
   },
   permissions: {
     command: {
@@ -137,8 +144,7 @@ export const sessionServer: ServerUser<SessionTypes, ServerSessions> = {
   globalRequests: {
     // OpenSSH PROTOCOL §2.2: a client that does not share its connection gives up further sessions.
     "no-more-sessions@openssh.com"(request, sessions) {
-      sessions.noMore();
-      request.reply(false);
+      request.reply(sessions.noMore());
     },
   },
   sessionRequests: [],

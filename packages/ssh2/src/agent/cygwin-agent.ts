@@ -1,0 +1,82 @@
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs";
+import { Socket } from "node:net";
+import type { StreamCallback } from "./base-agent.ts";
+import { OpenSSHAgent, once } from "./openssh-agent.ts";
+
+/** Content of the file that stands for a Unix socket of Cygwin: a TCP port, and a secret of four words. */
+const SOCKET_FILE = /^!<socket >(\d+) s ([0-9A-Z]{8}-[0-9A-Z]{8}-[0-9A-Z]{8}-[0-9A-Z]{8})/;
+const SECRET_LENGTH = 16;
+/** Process, user and group, each in 32 bits, little-endian. */
+const CREDENTIALS_LENGTH = 12;
+
+/** An agent behind a Unix socket of Cygwin, which is a TCP port on loopback with a handshake of its own. */
+export class CygwinAgent extends OpenSSHAgent {
+  override getStream(callback: StreamCallback): void {
+    const done = once(callback);
+    readSocketFile(this.socketPath, (error, content) => {
+      if (content === undefined) return done(error);
+      const [, port, words] = SOCKET_FILE.exec(content) ?? [];
+      if (port === undefined || words === undefined) return done(new Error("Malformed cygwin unix socket file"));
+      const secret = secretOf(words);
+      const refused = (): void => done(new Error("Problem negotiating cygwin unix socket security"));
+      // The first connection only tells which user and group the agent has. It refuses those that it does not know.
+      introduce(Number(port), secret, Buffer.alloc(CREDENTIALS_LENGTH), refused, (first, credentials) => {
+        first.on("error", () => {});
+        first.destroy();
+        credentials.writeUInt32LE(process.pid >>> 0, 0);
+        introduce(Number(port), secret, credentials, refused, (socket) => done(null, socket));
+      });
+    });
+  }
+}
+
+/** Passes the content of the file, whose path may be one that only Cygwin understands. */
+function readSocketFile(path: string, callback: (error: Error | null, content?: string) => void): void {
+  const invalid = (): void => callback(new Error("Invalid cygwin unix socket path"));
+  readFile(path, "latin1", (error, content) => {
+    if (error === null) return callback(null, content);
+    execFile("cygpath", ["-w", path], (failure, output) => {
+      if (failure !== null || output.length === 0) return invalid();
+      readFile(output.replace(/[\r\n]/g, ""), "latin1", (again, text) => (again ? invalid() : callback(null, text)));
+    });
+  });
+}
+
+/** Returns the bytes of the secret, whose words are written big-endian and sent little-endian. */
+function secretOf(words: string): Buffer {
+  return Buffer.from(words.replaceAll("-", ""), "hex").swap32();
+}
+
+/** Connects, sends the secret and the credentials, and passes the socket and what the agent replied to the credentials. */
+function introduce(
+  port: number,
+  secret: Buffer,
+  credentials: Buffer,
+  refused: () => void,
+  accepted: (socket: Socket, reply: Buffer) => void,
+): void {
+  const socket = new Socket();
+  let received = Buffer.alloc(0);
+  let hasSentCredentials = false;
+  const connected = (): void => void socket.write(secret);
+  const fail = (): void => {
+    socket.destroy();
+    refused();
+  };
+  const data = (chunk: Buffer): void => {
+    received = Buffer.concat([received, chunk]);
+    if (!hasSentCredentials && received.length >= SECRET_LENGTH) {
+      // The agent repeats the secret.
+      received = received.subarray(SECRET_LENGTH);
+      hasSentCredentials = true;
+      socket.write(credentials);
+    }
+    if (!hasSentCredentials || received.length < CREDENTIALS_LENGTH) return;
+    socket.off("connect", connected).off("data", data).off("error", fail).off("end", fail).off("close", fail);
+    socket.pause();
+    accepted(socket, Buffer.from(received.subarray(0, CREDENTIALS_LENGTH)));
+  };
+  socket.on("connect", connected).on("data", data).on("error", fail).on("end", fail).on("close", fail);
+  socket.connect(port);
+}

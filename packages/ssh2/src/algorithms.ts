@@ -1,0 +1,109 @@
+import { isCertified } from "@nacre/keys/internal";
+import { nodeAlgorithms, nodeServerAlgorithms } from "@nacre/node";
+import type { NegotiatedAlgorithms, TransportAlgorithms } from "@nacre/transport";
+import { type AlgorithmTable, algorithmTable, type KnownAlgorithm } from "nacre/extend";
+import { type AlgorithmList, chooseAlgorithms } from "./algorithm-list.ts";
+import type { ListName } from "./algorithm-names.ts";
+
+/** ssh2's option `algorithms`. */
+export type Ssh2Algorithms = { readonly [Kind in ListName]?: AlgorithmList | undefined };
+
+/** Names of algorithms as in `config.algorithms` of a client. */
+export interface AlgorithmNames {
+  readonly kex: readonly string[];
+  readonly serverHostKey: readonly string[];
+  readonly cs: DirectionNames;
+  readonly sc: DirectionNames;
+}
+
+interface DirectionNames {
+  readonly cipher: readonly string[];
+  readonly mac: readonly string[];
+  readonly compress: readonly string[];
+}
+
+/** Algorithms that a connection offers. */
+export interface ReadAlgorithms {
+  /** All four lists of Nacre, preferred first. */
+  readonly algorithms: TransportAlgorithms;
+  /** Names of compression methods: `["none"]`. */
+  readonly compress: readonly string[];
+  readonly names: AlgorithmNames;
+}
+
+const COMPRESSION: readonly KnownAlgorithm<true>[] = [{ name: "none", standing: "default", algorithm: true }];
+
+const tables: Partial<Record<"client" | "server", AlgorithmTable>> = {};
+
+/** Returns the algorithms that the role knows. Host certificates have to be named: ssh2's callbacks expect plain host keys. */
+export function knownAlgorithms(role: "client" | "server"): AlgorithmTable {
+  const own = role === "client" ? nodeAlgorithms : nodeServerAlgorithms;
+  const defaults = {
+    ...own,
+    hostKeys: own.hostKeys.filter(({ name }) => !isCertified(name)),
+  };
+  tables[role] ??= algorithmTable(defaults, nodeAlgorithms);
+  return tables[role];
+}
+
+/** Names of compression methods that are supported. */
+export const compressionNames: readonly string[] = COMPRESSION.map(({ name }) => name);
+
+/**
+ * Returns the algorithms that ssh2's option `algorithms` names, and without it Nacre's defaults: ML-KEM first, nothing with SHA-1. Each list
+ * is an array of names, or an object with `append`, `prepend` and `remove`. Warns and throws as `chooseAlgorithms` says.
+ */
+export function readAlgorithms(given: Ssh2Algorithms | undefined, role: "client" | "server"): ReadAlgorithms {
+  const lists: Ssh2Algorithms = typeof given === "object" && given !== null ? given : {};
+  const table = knownAlgorithms(role);
+  const kex = chooseAlgorithms("kex", table.kex, lists.kex);
+  const hostKeys = chooseAlgorithms("serverHostKey", table.hostKeys, lists.serverHostKey);
+  const ciphers = chooseAlgorithms("cipher", table.ciphers, lists.cipher);
+  const macs = chooseAlgorithms("hmac", table.macs, lists.hmac);
+  const compress = namesOf(chooseAlgorithms("compress", COMPRESSION, lists.compress));
+  const direction = { cipher: namesOf(ciphers), mac: namesOf(macs), compress };
+  return {
+    algorithms: { kex: valuesOf(kex), hostKeys: valuesOf(hostKeys), ciphers: valuesOf(ciphers), macs: valuesOf(macs) },
+    compress,
+    names: { kex: namesOf(kex), serverHostKey: namesOf(hostKeys), cs: direction, sc: direction },
+  };
+}
+
+function valuesOf<T>(known: readonly KnownAlgorithm<T>[]): readonly T[] {
+  return known.flatMap(({ algorithm }) => (algorithm === undefined ? [] : [algorithm]));
+}
+
+function namesOf(known: readonly { readonly name: string }[]): readonly string[] {
+  return known.map(({ name }) => name);
+}
+
+/** Names of negotiated algorithms: the value of the event "handshake". */
+export interface Ssh2Negotiated {
+  readonly kex: string;
+  readonly serverHostKey: string;
+  readonly cs: NegotiatedNames;
+  readonly sc: NegotiatedNames;
+}
+
+interface NegotiatedNames {
+  readonly cipher: string;
+  /** `""` if the cipher authenticates. */
+  readonly mac: string;
+  readonly compress: string;
+  readonly lang: string;
+}
+
+/** Returns the value of the event "handshake". */
+export function negotiatedOf(negotiated: NegotiatedAlgorithms): Ssh2Negotiated {
+  const { kex, hostKey, clientToServer, serverToClient } = negotiated;
+  return {
+    kex: kex.name,
+    serverHostKey: hostKey.name,
+    cs: directionOf(clientToServer),
+    sc: directionOf(serverToClient),
+  };
+}
+
+function directionOf({ cipher, mac, compression }: NegotiatedAlgorithms["clientToServer"]): NegotiatedNames {
+  return { cipher: cipher.name, mac: mac?.name ?? "", compress: compression, lang: "" };
+}

@@ -1,0 +1,52 @@
+import { escapeText, Writer } from "@nacre/wire";
+import type { RemoteIdentity } from "nacre/extend";
+import type { BaseAgent } from "../agent/agents.ts";
+import { type Ssh2Error, ssh2Error } from "../errors.ts";
+import { type ParsedKey, parseKey, publicKeyOf } from "../keys/parse-key.ts";
+import { signatureBytes } from "./signature-bytes.ts";
+
+/** Resolves with the keys of an agent that can be parsed. Rejects with the agent's error. */
+export async function agentKeys(agent: BaseAgent): Promise<readonly ParsedKey[]> {
+  const keys = await called<unknown>((callback) => agent.getIdentities(callback));
+  if (!Array.isArray(keys)) throw ssh2Error("Agent implementation failed to provide keys");
+  return keys.flatMap((key) => {
+    const parsed = parseKey(key);
+    return parsed instanceof Error ? [] : parsed;
+  });
+}
+
+/** Returns a key of an agent to log in with. `failed` gets the agent's error, after which the key is skipped. */
+export function agentIdentity(agent: BaseAgent, key: ParsedKey, failed: (error: unknown) => void): RemoteIdentity {
+  return {
+    publicKey: publicKeyOf(key),
+    async sign(algorithm, data) {
+      const hash = /^rsa-sha2-(256|512)$/.exec(algorithm)?.[1];
+      try {
+        const made = await called<unknown>((callback) =>
+          agent.sign(key, Buffer.from(data), hash === undefined ? {} : { hash: `sha${hash}` as "sha256" }, callback),
+        );
+        if (!(made instanceof Uint8Array)) throw ssh2Error("Agent implementation failed to provide a signature");
+        return new Writer(512).string(algorithm).string(signatureBytes(made, key.type)).finish();
+      } catch (error) {
+        failed(error);
+        return undefined;
+      }
+    },
+  };
+}
+
+/** Returns an agent's error with ssh2's level. A thrown value that is no error becomes one. */
+export function agentError(thrown: unknown): Ssh2Error {
+  const error = thrown instanceof Error ? thrown : ssh2Error(escapeText(String(thrown)));
+  return Object.assign(error, { level: "agent" as const });
+}
+
+/** Resolves with the first result of a function with a callback. */
+function called<T>(call: (callback: (error?: unknown, value?: T) => void) => void): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    call((error, value) => {
+      if (error) reject(error);
+      else resolve(value);
+    });
+  });
+}

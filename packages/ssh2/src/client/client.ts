@@ -1,0 +1,210 @@
+import { EventEmitter } from "node:events";
+import type { Duplex } from "node:stream";
+import type { BaseAgent } from "../agent/agents.ts";
+import type { Channel } from "../channel/channel.ts";
+import { type ConnectionMux, connectionBegins, connectionClosed, connectionReady, DEBUG, MUX } from "../connection.ts";
+import { type ChannelManager, channelsOf, protocolOf } from "../private.ts";
+import { uncaught } from "../uncaught.ts";
+import { watchHostKeys } from "./announced-keys.ts";
+import type { ClientConnection } from "./client-connection.ts";
+import * as forwards from "./forwards.ts";
+import { Link } from "./link.ts";
+import { type ClientConfig, type ConnectConfig, type ConnectSettings, emptyConfig, readOptions } from "./options.ts";
+import type { ClientCallback, ExecOptions, ShellOptions } from "./sessions.ts";
+import * as sessions from "./sessions.ts";
+import { sftp } from "./sftp.ts";
+
+type Done = (error?: Error) => void;
+type ShellWindow = Parameters<typeof sessions.shell>[1];
+type SftpEnv = Parameters<typeof sftp>[1];
+type SftpCallback = Parameters<typeof sftp>[2];
+
+/** Software versions that get OpenSSH's requests under `strictVendor`. ssh2 accepts any with two digits in a row. */
+const OPENSSH = /^OpenSSH_[5-9]|\d\d/;
+
+/** An emitter with the members of `Connection` that symbols name: TypeScript cannot declare those in an exported class. */
+const ConnectionEmitter: new () => EventEmitter & {
+  [MUX]: ConnectionMux | undefined;
+  [DEBUG]: ((line: string) => void) | undefined;
+} = EventEmitter as never;
+
+/** A connection to an SSH server, with the API of ssh2's `Client`. */
+export class Client extends ConnectionEmitter implements ClientConnection {
+  config: ClientConfig = emptyConfig();
+  /** Socket or stream of the latest connection. */
+  _sock: Duplex | undefined = undefined;
+  /** Software version of the server, such as `"OpenSSH_10.0"`. */
+  _remoteVer: string | undefined = undefined;
+  _chanMgr: ChannelManager | undefined = undefined;
+  _protocol: object | undefined = undefined;
+  /** Ports that the server forwards to this client, by `"address:port"` of the request. */
+  _forwarding: Record<string, number> | undefined = undefined;
+  /** Socket paths that the server forwards to this client. */
+  _forwardingUnix: Record<string, true> | undefined = undefined;
+  /** Number of open channels whose X11 connections are accepted. */
+  _acceptX11: number | undefined = undefined;
+  _agentFwdEnabled: boolean | undefined = undefined;
+  _agent: BaseAgent | undefined = undefined;
+  #link: Link | undefined;
+  /** Options of `connect` that wait until the connection before has closed. */
+  #next: ConnectSettings | undefined;
+
+  /**
+   * Connects and logs in, then emits "ready". Throws errors in options. A client that is connected ends its connection first. Emits "error"
+   * before "end" and "close" if it fails.
+   */
+  connect(config: ConnectConfig): this {
+    const settings = readOptions(config);
+    const link = this.#link;
+    if (link === undefined || link.isClosed) {
+      // A listener of "close" may connect again at once. What waits for the connection before must not wait for the new one.
+      link?.finish();
+      if (link !== undefined) connectionClosed(this);
+      this.#start(settings);
+      return this;
+    }
+    this.#next = settings;
+    link.end();
+    return this;
+  }
+
+  /** Disconnects. Replies under way still arrive. */
+  end(): this {
+    this.#next = undefined;
+    this.#link?.end();
+    return this;
+  }
+
+  /** Closes the socket at once. */
+  destroy(): this {
+    this.#next = undefined;
+    this.#link?.destroy();
+    return this;
+  }
+
+  /** Runs a command. */
+  exec(command: string, options: ExecOptions | ClientCallback | undefined, callback?: ClientCallback): this {
+    sessions.exec(this, command, options, callback);
+    return this;
+  }
+
+  /** Starts a shell, with a terminal unless `window` is false. */
+  shell(window: ShellWindow, options?: ShellOptions | ClientCallback | null, callback?: ClientCallback): this {
+    sessions.shell(this, window, options, callback);
+    return this;
+  }
+
+  /** Starts a subsystem. */
+  subsys(name: string, callback: ClientCallback): this {
+    sessions.subsys(this, name, callback);
+    return this;
+  }
+
+  /** Starts SFTP. */
+  sftp(env: SftpEnv, callback?: SftpCallback): this {
+    sftp(this, env, callback);
+    return this;
+  }
+
+  /** Opens a TCP connection from the server. */
+  forwardOut(
+    sourceAddress: string,
+    sourcePort: number,
+    address: string,
+    port: number,
+    callback?: (error: Error | undefined, channel: Channel) => void,
+  ): this {
+    forwards.forwardOut(this, sourceAddress, sourcePort, address, port, callback);
+    return this;
+  }
+
+  /** Listens for TCP connections on the server. Each is an event "tcp connection". */
+  forwardIn(address: string, port: number, callback?: (error: Error | undefined, port: number) => void): this {
+    forwards.forwardIn(this, address, port, callback);
+    return this;
+  }
+
+  /** Stops listening for TCP connections on the server. */
+  unforwardIn(address: string, port: number, callback?: Done): this {
+    forwards.unforwardIn(this, address, port, callback);
+    return this;
+  }
+
+  /** Opens a connection to a Unix socket of the server (OpenSSH PROTOCOL §2.4). */
+  openssh_forwardOutStreamLocal(path: string, callback?: (error: Error | undefined, channel: Channel) => void): this {
+    forwards.forwardOutPath(this, path, callback);
+    return this;
+  }
+
+  /** Listens on a Unix socket of the server (OpenSSH PROTOCOL §2.4). Each connection is an event "unix connection". */
+  openssh_forwardInStreamLocal(path: string, callback?: Done): this {
+    forwards.forwardInPath(this, path, callback);
+    return this;
+  }
+
+  /** Stops listening on a Unix socket of the server. */
+  openssh_unforwardInStreamLocal(path: string, callback?: Done): this {
+    forwards.unforwardInPath(this, path, callback);
+    return this;
+  }
+
+  /** Tells the server to refuse further sessions (OpenSSH PROTOCOL §2.2). */
+  openssh_noMoreSessions(callback?: Done): this {
+    forwards.noMoreSessions(this, callback);
+    return this;
+  }
+
+  /** Switches Nagle's algorithm, which is off at first, on (false) or off (true). */
+  setNoDelay(noDelay?: boolean): this {
+    (this._sock as { setNoDelay?: (noDelay?: boolean) => unknown } | undefined)?.setNoDelay?.(noDelay);
+    return this;
+  }
+
+  #start(settings: ConnectSettings): void {
+    const { config } = settings;
+    this.config = config;
+    this[DEBUG] = config.debug;
+    this._chanMgr = channelsOf(this);
+    this._protocol = protocolOf(this, "client", () => void this.end());
+    this._forwarding = {};
+    this._forwardingUnix = {};
+    this._acceptX11 = 0;
+    this._agentFwdEnabled = false;
+    this._agent = config.agent;
+    this._remoteVer = undefined;
+    this[MUX] = undefined;
+    connectionBegins(this);
+    const link: Link = new Link(settings, {
+      emit: (event, ...values) => uncaught(() => void this.emit(event, ...values)),
+      hears: (event) => this.listenerCount(event) > 0,
+      identified: (softwareVersion) => {
+        this._remoteVer = softwareVersion;
+      },
+      ready: (mux, connection) => {
+        this[MUX] = mux;
+        watchHostKeys(
+          connection,
+          settings.algorithms.hostKeys,
+          () => config.strictVendor !== true || OPENSSH.test(this._remoteVer ?? ""),
+          (keys) => uncaught(() => void this.emit("hostkeys", keys)),
+        );
+        uncaught(() => void this.emit("ready"));
+        connectionReady(this);
+      },
+      broken: () => {
+        if (this.#link === link) this[MUX] = undefined;
+      },
+      closed: () => {
+        // A listener of "close" has begun the next connection.
+        if (this.#link !== link) return;
+        connectionClosed(this);
+        const next = this.#next;
+        this.#next = undefined;
+        if (next !== undefined) this.#start(next);
+      },
+    });
+    this.#link = link;
+    this._sock = link.socket;
+    link.start();
+  }
+}

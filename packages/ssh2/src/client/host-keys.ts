@@ -1,0 +1,148 @@
+import { createHash } from "node:crypto";
+import { addressScope } from "@nacre/keyfiles/internal";
+import { parsePublicKey } from "@nacre/keys";
+import { RSA_BITS, type SignatureAlgorithm } from "@nacre/keys/internal";
+import { fingerprint } from "@nacre/node";
+import { showPath } from "@nacre/node/extend";
+import {
+  decideByKnownHosts,
+  escapeText,
+  type HostKey,
+  type HostKeyVerifier,
+  hostCertificates,
+  type KnownHostDecision,
+  SshError,
+} from "nacre/extend";
+import { warnIfShort } from "../keys/rsa-size.ts";
+import { warn } from "../warnings.ts";
+import type { HostKeyMode } from "./host-key-mode.ts";
+import { knownHostsFiles, readKnownHostsFiles } from "./known-hosts.ts";
+import type { HostVerifier } from "./options.ts";
+
+/** What decides about the host key of one connection. */
+export interface HostKeyOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Whether the program passed the stream of the connection: the name of its peer is not known for sure. */
+  readonly isStream: boolean;
+  readonly mode: HostKeyMode;
+  readonly hostVerifier: HostVerifier | undefined;
+  readonly hostHash: string | undefined;
+  /** Signature algorithms that the program allows for host keys. */
+  readonly offered: readonly SignatureAlgorithm[];
+  /** Paths of known_hosts files; default those of the account and of the system. */
+  readonly files?: readonly string[] | undefined;
+}
+
+/** The check of a host key, and the algorithms to offer for it in order of preference. */
+export interface HostKeyCheck {
+  readonly verify: HostKeyVerifier;
+  readonly algorithms: readonly SignatureAlgorithm[];
+}
+
+/** Prepares the check of a host key: reads known_hosts if the mode needs it. Never rejects. */
+export async function hostKeyCheck(options: HostKeyOptions): Promise<HostKeyCheck> {
+  const { hostVerifier, mode, offered } = options;
+  const check =
+    hostVerifier === undefined ? await byMode(options) : { verify: byVerifier(options), algorithms: offered };
+  if (mode === "off" && hostVerifier === undefined) return check;
+  return {
+    ...check,
+    verify: (hostKey) => {
+      warnIfShort(parsePublicKey(hostKey.blob, { minRsaBits: RSA_BITS.least }), `host key of ${placeOf(options)}`);
+      return check.verify(hostKey);
+    },
+  };
+}
+
+function byVerifier({ hostVerifier, hostHash }: HostKeyOptions): HostKeyVerifier {
+  return ({ blob }) => {
+    const key = Buffer.from(blob);
+    const shown = hostHash === undefined ? key : createHash(hostHash).update(key).digest("hex");
+    return new Promise((resolve, reject) => {
+      // ssh2 accepts any truthy value, so a promise of false, too. Here it is awaited.
+      const decide = (verdict: unknown): void =>
+        void Promise.resolve(verdict).then((one) => resolve(Boolean(one)), reject);
+      const verdict = hostVerifier!(shown, decide);
+      if (verdict !== undefined) decide(verdict);
+    });
+  };
+}
+
+async function byMode(options: HostKeyOptions): Promise<HostKeyCheck> {
+  const { host, port, mode, isStream, offered } = options;
+  const isLocal = isStream || isLoopback(host);
+  if (mode === "off") return { verify: () => true, algorithms: offered };
+  if (mode === "warn" || (isLocal && mode === "known"))
+    return { verify: unverified(options, isLocal), algorithms: offered };
+  const files = options.files ?? knownHostsFiles();
+  const known = await readKnownHostsFiles(files);
+  let decision: KnownHostDecision;
+  let isKnown: boolean;
+  try {
+    const formats = offered.map(({ keyFormat }) => keyFormat);
+    // rule: ssh2-known-formats
+    isKnown = known.formats(host, port).some((format) => formats.includes(format)) || known.hasAuthority(host, port);
+    decision = decideByKnownHosts({
+      host,
+      port,
+      known,
+      certificates: hostCertificates,
+      offered,
+      fingerprint,
+      showFile: showPath,
+      unknownHost: undefined,
+      remember: async () => undefined,
+      remedies: { add: `add it to ${showPath(files[0] ?? "known_hosts")}`, remove: "`ssh-keygen -R`" },
+    });
+  } catch (cause) {
+    // A name that known_hosts cannot hold, such as a path.
+    if (!(cause instanceof SshError)) throw cause;
+    if (mode === "strict") return { verify: () => Promise.reject(cause), algorithms: offered };
+    return { verify: unverified(options, false), algorithms: offered };
+  }
+  const unknown = mode === "strict" ? undefined : unverified(options, false);
+  return {
+    algorithms: decision.order(offered),
+    async verify(hostKey) {
+      try {
+        return await decision.verify(hostKey);
+      } catch (cause) {
+        const isUnknown =
+          cause instanceof SshError &&
+          (cause.code === "host-key-unknown" || (cause.code === "host-key-changed" && !isKnown));
+        if (!isUnknown || unknown === undefined) throw cause;
+        return unknown(hostKey);
+      }
+    },
+  };
+}
+
+/** Accepts a key with a warning: once for each host, and once for all loopback addresses and all streams. */
+function unverified(options: HostKeyOptions, isLocal: boolean): (hostKey: HostKey) => true {
+  return (hostKey) => {
+    const place = placeOf(options);
+    const remedy =
+      options.mode === "warn"
+        ? 'pass "hostVerifier", or set the mode "known"'
+        : isLocal
+          ? 'loopback addresses and streams are not looked up in known_hosts; pass "hostVerifier"'
+          : 'add it to ~/.ssh/known_hosts, or pass "hostVerifier"';
+    const once = options.mode === "known" && isLocal ? (options.isStream ? "stream" : "loopback") : place;
+    warn(
+      "NACRE_SSH2_HOST_KEY",
+      `the host key of ${place} was not verified: ${hostKey.fingerprint}; ${remedy} (README of @nacre/ssh2, "Host keys")`,
+      once,
+    );
+    return true;
+  };
+}
+
+function placeOf({ host, port, isStream }: HostKeyOptions): string {
+  return isStream ? `${escapeText(host)}:${port} (over a stream)` : `${escapeText(host)}:${port}`;
+}
+
+/** Returns whether a name or address is one of this machine. The name that the program gave counts, not what it resolves to. */
+function isLoopback(host: string): boolean {
+  return /^(?:.*\.)?localhost\.?$/i.test(host) || addressScope(host.replace(/^\[(.*)\]$/, "$1")) === "machine";
+}

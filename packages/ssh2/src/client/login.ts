@@ -1,0 +1,130 @@
+import type { LoginAttempt, NextLogin } from "nacre/extend";
+import type { BaseAgent } from "../agent/agents.ts";
+import type { Ssh2Error } from "../errors.ts";
+import type { ParsedKey } from "../keys/parse-key.ts";
+import { agentError, agentIdentity, agentKeys } from "./agent-keys.ts";
+import { allowedMethods, type LoginDefaults, type Step, stepOf } from "./login-attempts.ts";
+import type { AuthHandler } from "./options.ts";
+
+/** What a login tells the client. */
+export interface LoginHost {
+  readonly debug: ((line: string) => void) | undefined;
+  /** Reports an error after which the next attempt is made. */
+  readonly error: (error: Ssh2Error) => void;
+  /** Ends the connection, because no attempt is left. */
+  readonly failed: () => void;
+}
+
+/** Keys of an agent that are tried one after the other. */
+interface AgentTurn {
+  readonly username: string;
+  readonly agent: BaseAgent;
+  readonly keys: readonly ParsedKey[];
+  /** Number of the next key, from 0. */
+  next: number;
+}
+
+/** Chooses the attempts to log in as ssh2 does: asks the `authHandler`, and tries all keys of an agent as one attempt. */
+export class Login {
+  readonly #defaults: LoginDefaults;
+  readonly #host: LoginHost;
+  readonly #handler: AuthHandler;
+  #methodsLeft: readonly string[] | null = null;
+  #partialSuccess: boolean | null = null;
+  /** The step under way. */
+  #step: Step | undefined;
+  #agent: AgentTurn | undefined;
+
+  /** `authHandler` is the option: a function, a list of answers, or `undefined` for the default order. */
+  constructor(defaults: LoginDefaults, authHandler: AuthHandler | readonly unknown[] | undefined, host: LoginHost) {
+    this.#defaults = defaults;
+    this.#host = host;
+    this.#handler =
+      typeof authHandler === "function" ? authHandler : listHandler(authHandler ?? allowedMethods(defaults));
+  }
+
+  /** The option `nextLogin`. */
+  readonly next: NextLogin = async ({ methods, partialSuccess }) => {
+    const { debug } = this.#host;
+    const step = this.#step;
+    const agent = this.#agent;
+    if (agent !== undefined) {
+      debug?.(`Client: Agent key #${agent.next} ${partialSuccess ? "was accepted as one of several" : "failed"}`);
+      // ssh2 hands the methods on only after its other attempts. A key that counted must be told to the `authHandler`.
+      if (partialSuccess) this.#learn(methods, partialSuccess);
+      const attempt = this.#nextAgentKey(agent);
+      if (attempt !== undefined) return attempt;
+    } else if (step !== undefined) {
+      if (!partialSuccess) debug?.(`Client: ${step.type} auth failed`);
+      this.#learn(methods, partialSuccess);
+    }
+    return this.#nextStep();
+  };
+
+  #learn(methods: readonly string[] | undefined, partialSuccess: boolean): void {
+    this.#methodsLeft = methods ?? null;
+    this.#partialSuccess = partialSuccess;
+  }
+
+  async #nextStep(): Promise<LoginAttempt | undefined> {
+    for (;;) {
+      const answer = await this.#ask();
+      if (answer === false) {
+        this.#host.failed();
+        // The connection waits for the server's end meanwhile. An answer would close it at once.
+        return new Promise(() => {});
+      }
+      const step = stepOf(answer, this.#defaults);
+      const attempt = typeof step === "string" ? this.#skip(step) : await this.#begin(step);
+      if (attempt !== undefined) return attempt;
+      // A handler that only returns invalid answers must not stop the process.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  #skip(line: string): undefined {
+    this.#host.debug?.(line);
+  }
+
+  async #begin(step: Step): Promise<LoginAttempt | undefined> {
+    this.#step = step;
+    if (!("agent" in step)) return step.attempt;
+    const { username, agent } = step;
+    try {
+      this.#agent = { username, agent, keys: await agentKeys(agent), next: 0 };
+    } catch (error) {
+      this.#host.error(agentError(error));
+      return undefined;
+    }
+    return this.#nextAgentKey(this.#agent);
+  }
+
+  /** Returns the attempt with the agent's next key; `undefined` after the last one. */
+  #nextAgentKey(turn: AgentTurn): LoginAttempt | undefined {
+    const { debug, error } = this.#host;
+    const key = turn.keys[turn.next];
+    if (key === undefined) {
+      debug?.("Agent: No more keys left to try");
+      debug?.("Client: agent auth failed");
+      this.#agent = undefined;
+      return undefined;
+    }
+    turn.next++;
+    debug?.(`Agent: Trying key #${turn.next}`);
+    const identity = agentIdentity(turn.agent, key, (thrown) => error(agentError(thrown)));
+    return { method: "publickey", user: turn.username, identity, query: true };
+  }
+
+  /** Resolves with the answer of the handler: the first value that it returns or passes to its callback. */
+  #ask(): Promise<unknown> {
+    return new Promise((resolve) => {
+      const answer = this.#handler(this.#methodsLeft, this.#partialSuccess, resolve);
+      if (answer !== undefined) resolve(answer);
+    });
+  }
+}
+
+function listHandler(answers: readonly unknown[]): AuthHandler {
+  let next = 0;
+  return () => (next === answers.length ? false : answers[next++]);
+}

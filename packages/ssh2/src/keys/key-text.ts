@@ -1,0 +1,47 @@
+import type { KeyFileLimits } from "@nacre/keyfiles";
+import { base64Encode, SshError } from "@nacre/wire";
+import { type Ssh2Error, ssh2Error } from "../errors.ts";
+
+/** What the readers of key files need. */
+export interface KeyFileOptions {
+  /** `undefined` if the caller gave none. */
+  readonly passphrase: Uint8Array | undefined;
+  readonly limits: Partial<KeyFileLimits>;
+}
+
+/** Text in which ssh2 says that a file is invalid. An error of {@link inWords} has it. */
+export class KeyTextError extends Error {}
+
+/** Returns the bytes of base64. Skips all other characters, as ssh2 does: keys in variables and documents have blanks and indents. */
+export function looseBase64(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, "base64"));
+}
+
+/** Returns a PEM block with canonical lines. */
+export function pemOf(label: string, body: Uint8Array, headers: readonly string[] = []): string {
+  const lines = base64Encode(body).match(/.{1,64}/g) ?? [];
+  const head = headers.length === 0 ? [] : [...headers, ""];
+  return [`-----BEGIN ${label}-----`, ...head, ...lines, `-----END ${label}-----`, ""].join("\n");
+}
+
+/**
+ * Calls `read`, and returns ssh2's error in the place of one that it throws. `words` returns the text for a code of `SshError`. Nacre's own
+ * error is the `cause`. An RSA key that is too short or weak, which ssh2 accepts, keeps Nacre's text, and so does a file beyond a limit.
+ */
+export function inWords<T>(read: () => T, words: (code: SshError["code"]) => string): T | Ssh2Error {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof KeyTextError) return ssh2Error(error.message);
+    if (!(error instanceof SshError)) throw error;
+    return ssh2Error(error.code === "key-weak" ? error.message : words(error.code), { cause: error });
+  }
+}
+
+/** Runs a generator that yields to let others run to its end, at once. */
+export function atOnce<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}

@@ -1,0 +1,114 @@
+import type { KeyboardInteractiveLogin, PublickeyLogin } from "nacre/extend";
+import { ssh2Error } from "../../errors.ts";
+import { AuthContext, type AuthRequest } from "./context.ts";
+import type { Decision } from "./decision.ts";
+import type { HostbasedProof } from "./hostbased.ts";
+import { type AuthKey, shownKey, shownSignature } from "./signature.ts";
+
+/** A login with a password. */
+export class PwdAuthContext extends AuthContext {
+  readonly password: string | { readonly oldPassword: string; readonly newPassword: string };
+  readonly #decision: Decision;
+
+  constructor(request: AuthRequest, password: PwdAuthContext["password"]) {
+    super(request, "password");
+    this.#decision = request.decision;
+    this.password = password;
+  }
+
+  /** Asks the client for a new password, which `callback` gets. Then call `accept` or `reject`. Throws for a second call before the answer. */
+  requestChange(prompt: string, callback: (newPassword: string) => void): void {
+    if (this.#decision.changed !== undefined) throw ssh2Error("Change request already in progress");
+    if (typeof prompt !== "string") throw ssh2Error("prompt argument must be a string");
+    if (typeof callback !== "function") throw ssh2Error("Callback argument must be a function");
+    this.#decision.changed = callback;
+    this.#decision.give({ changePassword: prompt });
+  }
+}
+
+/** A login with a key, or a query whether the key may log in, which has no `signature`. A signature is verified already. */
+export class PKAuthContext extends AuthContext {
+  readonly key: AuthKey;
+  readonly hashAlgo: string | undefined;
+  readonly signature: Buffer | undefined;
+  /** The bytes that `signature` covers. */
+  readonly blob: Buffer | undefined;
+
+  constructor(request: AuthRequest, { algorithm, publicKey, signature, signedData }: PublickeyLogin) {
+    super(request, "publickey");
+    const { key, hashAlgo } = shownKey(algorithm, publicKey);
+    this.key = key;
+    this.hashAlgo = hashAlgo;
+    this.signature = signature && shownSignature(signature);
+    this.blob = signedData && Buffer.from(signedData);
+  }
+}
+
+/** A login of a host for one of its users. The signature is verified already. */
+export class HostbasedAuthContext extends AuthContext {
+  readonly key: AuthKey;
+  readonly hashAlgo: string | undefined;
+  readonly signature: Buffer;
+  /** The bytes that `signature` covers. */
+  readonly blob: Buffer;
+  readonly localHostname: string;
+  readonly localUsername: string;
+
+  constructor(request: AuthRequest, proof: HostbasedProof) {
+    super(request, "hostbased");
+    const { key, hashAlgo } = shownKey(proof.algorithm, proof.publicKey);
+    this.key = key;
+    this.hashAlgo = hashAlgo;
+    this.signature = shownSignature(proof.signature);
+    this.blob = Buffer.from(proof.signedData);
+    this.localHostname = proof.localHostname;
+    this.localUsername = proof.localUsername;
+  }
+}
+
+/** A prompt. One that is given as a string is echoed. */
+export type AuthPrompt = string | { readonly prompt: string; readonly echo?: boolean };
+
+/** Gets the responses to prompts, or an error when the client gives up. */
+export type AuthResponses = (responses: readonly string[] | Error) => void;
+
+/** A keyboard-interactive login. */
+export class KeyboardAuthContext extends AuthContext {
+  /** Submethods that the client prefers. */
+  readonly submethods: readonly string[];
+  readonly #ask: KeyboardInteractiveLogin["ask"];
+
+  constructor(request: AuthRequest, { submethods, ask }: KeyboardInteractiveLogin) {
+    super(request, "keyboard-interactive");
+    this.submethods = submethods === "" ? [] : submethods.split(",");
+    this.#ask = ask;
+  }
+
+  /** Shows prompts to the user, with a title and instructions. Call it once for each round. */
+  prompt(prompts: AuthPrompt | readonly AuthPrompt[], callback?: AuthResponses): void;
+  prompt(prompts: AuthPrompt | readonly AuthPrompt[], title: string | undefined, callback?: AuthResponses): void;
+  prompt(
+    prompts: AuthPrompt | readonly AuthPrompt[],
+    title: string | undefined,
+    instructions: string | undefined,
+    callback?: AuthResponses,
+  ): void;
+  prompt(prompts: AuthPrompt | readonly AuthPrompt[], ...rest: readonly (string | AuthResponses | undefined)[]): void {
+    const callback = rest.find((one) => typeof one === "function");
+    const [title, instructions] = rest.slice(0, callback && rest.indexOf(callback)) as (string | undefined)[];
+    const all = (Array.isArray(prompts) ? prompts : [prompts]) as readonly AuthPrompt[];
+    const shown = all.map((one) =>
+      typeof one === "string" ? { prompt: one, echo: true } : { prompt: String(one.prompt), echo: Boolean(one.echo) },
+    );
+    const asked = this.#ask(shown, { name: title || undefined, instruction: instructions || undefined });
+    // Not `await`: an exception of the callback must be an uncaught one, not a rejection.
+    asked.then(
+      (responses) => queueMicrotask(() => callback?.(responses)),
+      () =>
+        queueMicrotask(() => {
+          this.emit("abort");
+          callback?.(ssh2Error("Authentication request aborted"));
+        }),
+    );
+  }
+}

@@ -1,0 +1,69 @@
+import { Reader } from "@nacre/wire";
+import { type Authenticate, type Login, type LoginDecision, leaveUncaught } from "nacre/extend";
+import { warnIfShort } from "../../keys/rsa-size.ts";
+import { AuthContext, type AuthRequest } from "./context.ts";
+import { HostbasedAuthContext, KeyboardAuthContext, PKAuthContext, PwdAuthContext } from "./contexts.ts";
+import { Decision } from "./decision.ts";
+import type { HostbasedProof } from "./hostbased.ts";
+
+/**
+ * Returns the function that decides the logins of one connection. `emit` passes a context to the application, and returns whether anyone
+ * listens. Without a listener the login is refused.
+ */
+export function decideBy(emit: (context: AuthContext) => boolean): Authenticate {
+  /** The decision about the latest login, which may have asked the client for a new password. */
+  let latest: Decision | undefined;
+  return (login) => {
+    const changed = latest?.takeChanged();
+    if (login.method === "change-password" && latest !== undefined && changed !== undefined)
+      return decided(latest, () => changed(login.newPassword));
+    const decision = new Decision();
+    latest = decision;
+    const context = contextOf(login, { username: login.user, decision });
+    if (context === undefined) return false;
+    return decided(decision, () => {
+      if (!emit(context)) context.reject();
+    });
+  };
+}
+
+/** Passes a login to the application and returns its decision. An exception refuses it, and is rethrown as an uncaught one. */
+function decided(decision: Decision, call: () => void): Promise<LoginDecision> {
+  try {
+    call();
+  } catch (thrown) {
+    leaveUncaught(thrown);
+    decision.give(false);
+  }
+  return decision.given;
+}
+
+/** Returns the context of a login; `undefined` for one that ssh2 has no form for. */
+function contextOf(login: Login, request: AuthRequest): AuthContext | undefined {
+  switch (login.method) {
+    case "none":
+      return new AuthContext(request, "none");
+    case "password":
+      return new PwdAuthContext(request, login.password);
+    case "change-password":
+      return new PwdAuthContext(request, { oldPassword: login.oldPassword, newPassword: login.newPassword });
+    case "publickey":
+      warnIfShort(sizeOf(login.publicKey), "public key of a client");
+      return new PKAuthContext(request, login);
+    case "keyboard-interactive":
+      return new KeyboardAuthContext(request, login);
+    case "other":
+      return new HostbasedAuthContext(request, login.details as HostbasedProof);
+    case "certificate":
+      return undefined;
+  }
+}
+
+/** Returns the format of a verified key's blob, and the bits of an RSA key (RFC 4253 §6.6). */
+function sizeOf(publicKey: Uint8Array): { readonly format: string; readonly bits: number } {
+  const reader = new Reader(publicKey, "public key");
+  const format = reader.name("format");
+  if (format !== "ssh-rsa") return { format, bits: 0 };
+  reader.string("e");
+  return { format, bits: reader.mpint("n").toString(2).length };
+}

@@ -1,0 +1,146 @@
+import type { Duplex } from "node:stream";
+import { socketDuplex } from "@nacre/node";
+import { escapeText, SshError } from "@nacre/wire";
+import {
+  type BaseSession,
+  leaveUncaught,
+  type Mux,
+  type ServeOptions,
+  type ServerConnection,
+  type ServerConnectionEvent,
+  type ServerEvent,
+  type ServerProvider,
+} from "nacre/extend";
+import { serveDuplex, serverMux } from "nacre/internal-on-demand";
+import { negotiatedOf } from "../algorithms.ts";
+import { connectionClosed, connectionReady, DEBUG, isWritable, MUX } from "../connection.ts";
+import { decideBy } from "./auth/logins.ts";
+import type { IncomingClient } from "./connection.ts";
+import { type Disconnect, endError } from "./errors.ts";
+import { globalRequestHandlers } from "./global-requests.ts";
+import { type ClientHeader, headerOf } from "./header.ts";
+import { channelOpenHandlers, onSessionOpen } from "./opens.ts";
+
+/** Milliseconds that a closing connection waits for the client's end of its direction. */
+const LINGER = 2000;
+
+/** Options of one connection. */
+export type ConnectionOptions = Omit<ServeOptions<BaseSession>, "authenticate" | "log" | "events"> & ServerProvider;
+
+/** Serves the socket of a client with Nacre, and emits what happens as events of the client. */
+export class Link {
+  readonly #client: IncomingClient;
+  readonly #socket: Duplex;
+  readonly #connection: ServerConnection;
+  #disconnect: Disconnect | undefined;
+
+  /** `identified` is called when the client has identified itself, before it is heard further. */
+  constructor(
+    client: IncomingClient,
+    socket: Duplex,
+    options: ConnectionOptions,
+    identified: (header: ClientHeader) => void,
+  ) {
+    this.#client = client;
+    this.#socket = socket;
+    // Errors before the client has identified itself are nobody's: scanners would end a program that does not listen yet.
+    const ignore = (): void => {};
+    client.on("error", ignore);
+    this.#connection = serveDuplex(
+      socketDuplex(socket, { linger: LINGER }),
+      {
+        ...options,
+        authenticate: decideBy((context) => client.emit("authentication", context)),
+        rawSessions: (open) => onSessionOpen(client, open),
+        noMoreSessions: () => this.#giveUpSessions(),
+        channels: channelOpenHandlers(client),
+        globalRequests: globalRequestHandlers(client),
+        events: (event) => this.#onEvent(event),
+        log: (event) => {
+          // Nacre drops exceptions of a log. Those of the application's listeners must be seen.
+          try {
+            if (event.type === "identified") {
+              client.off("error", ignore);
+              identified(headerOf(event.clientVersion));
+            } else this.#onLog(event);
+          } catch (thrown) {
+            leaveUncaught(thrown);
+          }
+        },
+      },
+      () => {
+        throw new SshError("internal", "a raw session was served as another");
+      },
+    );
+    // After Nacre's listeners, which emit an error first.
+    socket.once("end", () => client.emit("end"));
+    socket.once("close", () => {
+      client.emit("close");
+      connectionClosed(client);
+    });
+  }
+
+  /** Disconnects in order: what the client still sends is handled until it ends its direction, at most two seconds later. */
+  end(): void {
+    if (isWritable(this.#socket)) this.#mux.engine.leave(new SshError("closed", "the server disconnected"));
+  }
+
+  /** Begins a key exchange. Returns false if there is none yet to replace, and after the end. */
+  rekey(): boolean {
+    if (this.#connection.negotiated === undefined || this.#mux.engine.over !== undefined) return false;
+    this.#connection.rekey();
+    return true;
+  }
+
+  /** Returns what `decode` makes of a message of the client. A malformed one ends the connection; then it returns `undefined`. */
+  decoded<T>(decode: () => T): T | undefined {
+    try {
+      return decode();
+    } catch (error) {
+      if (!(error instanceof SshError)) throw error;
+      this.#mux.engine.fail(error);
+      return undefined;
+    }
+  }
+
+  get #mux(): Mux<never> {
+    return serverMux(this.#connection) as unknown as Mux<never>;
+  }
+
+  #giveUpSessions(): boolean {
+    // Without a listener for requests ssh2 refuses this one, too.
+    if (this.#client.listenerCount("request") === 0) return false;
+    this.#client.noMoreSessions = true;
+    return true;
+  }
+
+  #onEvent(event: ServerConnectionEvent): void {
+    const client = this.#client;
+    switch (event.type) {
+      case "kex":
+        if (!event.initial) client.emit("rekey");
+        client.emit("handshake", negotiatedOf(event.negotiated));
+        return;
+      case "debug":
+        client[DEBUG]?.(`Debug output from client: ${JSON.stringify(escapeText(event.message))}`);
+        return;
+      case "disconnect":
+        this.#disconnect = event;
+    }
+  }
+
+  #onLog(event: ServerEvent): void {
+    const client = this.#client;
+    if (event.type === "login") {
+      client.authenticated = true;
+      client[MUX] = serverMux(this.#connection);
+      client.emit("ready");
+      connectionReady(client);
+    } else if (event.type === "closed") {
+      client[MUX] = undefined;
+      client[DEBUG]?.(`Connection ended: ${event.error.message}`);
+      const error = endError(event.error, this.#disconnect);
+      if (error !== undefined) client.emit("error", error);
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import { directStreamlocal, tcpipChannel } from "@nacre/wire";
+import type { Channel as MuxChannel, PeerOpen } from "nacre/extend";
+import { Channel } from "../channel/channel.ts";
+import { DEBUG } from "../connection.ts";
+import { CHANNEL_OPEN_FAILURE } from "../constants.ts";
+import { type IncomingClient, LINK } from "./connection.ts";
+import { Session } from "./session.ts";
+
+const { ADMINISTRATIVELY_PROHIBITED, CONNECT_FAILED } = CHANNEL_OPEN_FAILURE;
+
+/** Passes the open of a session to the listeners of "session". */
+export function onSessionOpen(client: IncomingClient, open: PeerOpen): void {
+  if (client.noMoreSessions) open.reject(ADMINISTRATIVELY_PROHIBITED, "");
+  else ask(client, open, "session", undefined, (channel) => new Session(client, channel));
+}
+
+/** Handlers of the channel types that a client may open beside sessions. Malformed data ends the connection. */
+export function channelOpenHandlers(client: IncomingClient): Record<string, (open: PeerOpen) => void> {
+  const accepted =
+    ({ channelType: type }: PeerOpen) =>
+    (channel: MuxChannel): Channel =>
+      new Channel(client, channel, { type, server: true });
+  return {
+    "direct-tcpip"(open) {
+      const place = client[LINK]!.decoded(() => tcpipChannel.decode(open.data));
+      if (place === undefined) return;
+      const { address, port, originatorAddress, originatorPort } = place;
+      const data = { destIP: address, destPort: port, srcIP: originatorAddress, srcPort: originatorPort };
+      ask(client, open, "tcpip", data, accepted(open));
+    },
+    "direct-streamlocal@openssh.com"(open) {
+      const place = client[LINK]!.decoded(() => directStreamlocal.decode(open.data));
+      if (place !== undefined) ask(client, open, "openssh.streamlocal", { socketPath: place.path }, accepted(open));
+    },
+  };
+}
+
+/** Emits an event with `accept` and `reject` for an open, and with its data. Without a listener the open is refused. */
+function ask<T>(
+  client: IncomingClient,
+  open: PeerOpen,
+  event: string,
+  data: unknown,
+  accepted: (channel: MuxChannel) => T,
+): void {
+  const accept = (): T | undefined => {
+    if (open.answered) return undefined;
+    const channel = open.accept();
+    return channel && accepted(channel);
+  };
+  const reject = (): void => {
+    if (!open.answered) open.reject(CONNECT_FAILED, "");
+  };
+  if (client.emit(event, accept, reject, ...(data === undefined ? [] : [data]))) return;
+  client[DEBUG]?.(`Automatic rejection of unexpected incoming channel open for: ${open.channelType}`);
+  open.reject(ADMINISTRATIVELY_PROHIBITED, "");
+}

@@ -1,0 +1,81 @@
+import { fingerprint, nodeUserKeys } from "@nacre/node";
+import type { Overrides } from "@nacre/wire";
+import type { AlgorithmOptions, BaseSession, ServeOptions, ServerLimits, ServerProvider } from "nacre/extend";
+import { readAlgorithms, type Ssh2Algorithms } from "../algorithms.ts";
+import { softwareVersionOf } from "../client/ident.ts";
+import { ssh2Error } from "../errors.ts";
+import { minRsaBits } from "../keys/rsa-size.ts";
+import { ALWAYS_OPEN, LISTABLE } from "./auth/methods.ts";
+import { type HostKeySource, readHostKeys } from "./host-keys.ts";
+
+/** Options of `Server`. Unknown ones are ignored. */
+export interface ServerConfig {
+  /** Private keys of the server. The first of each type counts. */
+  readonly hostKeys: readonly HostKeySource[];
+  readonly algorithms?: Ssh2Algorithms;
+  /** Lines that are sent before the identification string, before anything is encrypted. */
+  readonly greeting?: string;
+  /** Text for clients to show before the login. */
+  readonly banner?: string;
+  /** Software version in the identification string. */
+  readonly ident?: string | Buffer;
+  /** Without effect, as in ssh2. */
+  readonly highWaterMark?: number;
+  /** Milliseconds of silence after which a client is probed; 0 and less take the default, `Server.KEEPALIVE_CLIENT_INTERVAL`. */
+  readonly keepaliveInterval?: number;
+  /** Unanswered probes after which the connection ends; default `Server.KEEPALIVE_CLIENT_COUNT_MAX`. */
+  readonly keepaliveCountMax?: number;
+  readonly debug?: (line: string) => void;
+  /** Limits that override those of Nacre. */
+  readonly limits?: Overrides<ServerLimits>;
+}
+
+/** Probes by default: milliseconds of silence, and number. Not a positive number: no probes. */
+export interface KeepaliveDefaults {
+  readonly interval: unknown;
+  readonly count: unknown;
+}
+
+/** Options of `serveDuplex` that all connections of a server share. */
+export type SharedOptions = Omit<ServeOptions<BaseSession>, "authenticate"> &
+  ServerProvider & { readonly algorithms: AlgorithmOptions };
+
+/** Reads the options of a server. Throws ssh2's errors for those that are invalid. */
+export function readOptions(config: ServerConfig): Omit<SharedOptions, "limits"> {
+  if (typeof config !== "object" || config === null) throw ssh2Error("Missing configuration object");
+  const { hostKeys, greeting, banner, ident } = config;
+  const keys = readHostKeys(hostKeys);
+  const { algorithms } = readAlgorithms(config.algorithms, "server");
+  const softwareVersion = softwareVersionOf(ident);
+  return {
+    hostKeys: keys,
+    algorithms,
+    // ssh2 knows no certificates, and an application that compares keys must not get one.
+    userKeys: nodeUserKeys.filter(({ certificate, name }) => certificate === undefined && !name.startsWith("sk-")),
+    methods: [...ALWAYS_OPEN, ...LISTABLE],
+    loginMethods: [],
+    fingerprint,
+    minRsaBits: minRsaBits(),
+    announceHostKeys: false,
+    unrestricted: true,
+    ...(typeof greeting === "string" && greeting !== "" && { greeting }),
+    // ssh2 ends the line.
+    ...(typeof banner === "string" && banner !== "" && { banner: banner.endsWith("\r\n") ? banner : `${banner}\r\n` }),
+    ...(softwareVersion !== undefined && { softwareVersion }),
+  };
+}
+
+/** Returns the limits of a new connection: `defaults` are the values that the class `Server` has now. */
+export function limitsOf(config: ServerConfig, defaults: KeepaliveDefaults): Overrides<ServerLimits> {
+  const interval = [config.keepaliveInterval, defaults.interval].find(isAbove0);
+  const count = [config.keepaliveCountMax, defaults.count].find((one) => isAbove0(one) || one === 0);
+  const probes =
+    interval === undefined || count === undefined
+      ? { keepaliveInterval: 0 }
+      : { keepaliveInterval: Math.ceil(interval as number), keepaliveCount: Math.max(1, Math.floor(count as number)) };
+  return { ...probes, ...config.limits };
+}
+
+function isAbove0(value: unknown): boolean {
+  return typeof value === "number" && Number.isFinite(value) && value > 0;
+}

@@ -1,0 +1,200 @@
+import { EventEmitter } from "node:events";
+import { type SftpReply, SftpServer, type SftpServerEvent, SSH_FX, symlinkOrderOf } from "@nacre/sftp";
+import type { AskToken, Bytes } from "@nacre/wire";
+import type { Channel as MuxChannel } from "nacre/extend";
+import { channelsOf } from "../channel/channel-manager.ts";
+import { Direction } from "../channel/direction.ts";
+import { PACKET_SIZE } from "../channel/sizes.ts";
+import { type Connection, DEBUG } from "../connection.ts";
+import { ssh2Error } from "../errors.ts";
+import type { InputAttributes } from "../sftp/attributes.ts";
+import { uncaught } from "../uncaught.ts";
+import { attributesReply, dataReply, handleReply, namesReply, type SftpName, statusReply } from "./replies.ts";
+import { requestEvent } from "./request-event.ts";
+
+/** Stands for the error output, which SFTP has not. */
+const NO_STDERR: object = { readable: false, writable: false, push() {}, once() {}, on() {}, emit() {}, end() {} };
+
+/**
+ * The server side of SFTP on a session. It emits an event for each request of the client: `OPEN`, `READ`, …, with the number of the request,
+ * which its reply repeats. A request without a listener is answered with `OP_UNSUPPORTED`. Handles are the application's Buffers; expect any
+ * other in a request. Emits "ready" when the client has begun, then "end" and "close".
+ */
+export class SftpServerChannel extends EventEmitter {
+  readonly server: boolean = true;
+  readonly type: string = "session";
+  readonly subtype: undefined;
+  readonly incoming: Direction;
+  readonly outgoing: Direction;
+  readonly stderr: object = NO_STDERR;
+  /** Whether the client may send more requests. */
+  readable: boolean = true;
+  readonly _client: Connection;
+  readonly #channel: MuxChannel;
+  readonly #machine: SftpServer<Uint8Array>;
+  /** Unanswered requests by their numbers, oldest first: a client may use a number again. */
+  readonly #asked = new Map<number, AskToken[]>();
+  #isReady = false;
+  /** Bytes received, and those whose window credit was returned. */
+  #received = 0;
+  #credited = 0;
+  #isPumping = false;
+
+  constructor(connection: Connection, channel: MuxChannel) {
+    super();
+    this._client = connection;
+    this.#channel = channel;
+    const { peer = 0, maxSend = 0 } = channel.flow ?? {};
+    this.incoming = new Direction(channel.id, PACKET_SIZE, () => channel.flow?.receiveWindow ?? 0);
+    this.outgoing = new Direction(peer, maxSend, () => channel.flow?.sendWindow ?? 0);
+    this.#machine = new SftpServer<Uint8Array>({
+      handles: "raw",
+      extensions: "raw",
+      symlinkOrder: symlinkOrderOf(channel.peerVersion),
+    });
+    channelsOf(connection).add(channel.id, this);
+    // Set last: it replays what arrived earlier.
+    channel.handler = {
+      data: (stream, bytes) => this.#onData(stream, bytes),
+      writable: () => this.#pump(),
+      eof: () => this.#onEof(),
+      request: (request) => channel.reply(request, false),
+      closed: () => this.#onClosed(),
+    };
+  }
+
+  /** Answers `OPEN` or `OPENDIR` with a handle of at most 256 bytes. Throws ssh2's errors for another value. */
+  handle(requestId: number, handle: Buffer): void {
+    this.#reply(requestId, handleReply(handle));
+  }
+
+  /** Answers a request with a status; see `STATUS_CODE`. */
+  status(requestId: number, code: number, message?: string): void {
+    this.#reply(requestId, statusReply(code, message));
+  }
+
+  /** Answers `READ` with bytes, or with text in an encoding, by default UTF-8. */
+  data(requestId: number, data: Buffer | string, encoding?: BufferEncoding): void {
+    this.#reply(requestId, dataReply(data, encoding));
+  }
+
+  /** Answers `READDIR` with entries, `REALPATH` or `READLINK` with one. */
+  name(requestId: number, names: SftpName | readonly SftpName[]): void {
+    this.#reply(requestId, namesReply(names));
+  }
+
+  /** Answers `STAT`, `LSTAT` or `FSTAT` with attributes. */
+  attrs(requestId: number, attributes: InputAttributes): void {
+    this.#reply(requestId, attributesReply(attributes));
+  }
+
+  /** Closes the channel. */
+  end(): void {
+    this.destroy();
+  }
+
+  /** Closes the channel. */
+  destroy(): void {
+    if (this.outgoing.state !== "open" && this.outgoing.state !== "eof") return;
+    this.outgoing.state = "closing";
+    this.#channel.close();
+  }
+
+  #onData(stream: number, bytes: Bytes): void {
+    this.#received += bytes.length;
+    // Error output is not for clients to send, and would mix with the requests.
+    if (stream === 0) this.#machine.receive(bytes);
+    this.#pump();
+  }
+
+  #onEof(): void {
+    if (!this.readable) return;
+    this.readable = false;
+    this.incoming.state = "eof";
+    this.#machine.end();
+    this.#pump();
+    uncaught(() => this.emit("end"));
+  }
+
+  #onClosed(): void {
+    channelsOf(this._client).remove(this.#channel.id, this);
+    this.#onEof();
+    this.#machine.close();
+    this.incoming.state = "closed";
+    this.outgoing.state = "closed";
+    uncaught(() => this.emit("close"));
+  }
+
+  /** Sends a reply to the oldest request with this number. One that is answered already gets no second reply. */
+  #reply(requestId: number, reply: SftpReply): void {
+    const asked = this.#asked.get(requestId);
+    const [token] = asked ?? [];
+    if (token === undefined) return;
+    // Throws if the reply cannot be encoded; then the request still waits.
+    this.#machine.reply(token, reply);
+    asked!.shift();
+    if (asked!.length === 0) this.#asked.delete(requestId);
+    this.#pump();
+  }
+
+  /** Passes on events and sends replies, until neither is possible. Replies of listeners leave together with the others. */
+  #pump(): void {
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    do
+      for (let event = this.#nextEvent(); event !== undefined; event = this.#nextEvent()) {
+        const happened = event;
+        uncaught(() => this.#onEvent(happened));
+      }
+    while (this.#send());
+    this.#isPumping = false;
+    const parsed = this.#received - this.#machine.unparsed - this.#credited;
+    this.#credited += parsed;
+    if (parsed > 0) this.#channel.consumed(parsed);
+  }
+
+  #nextEvent(): SftpServerEvent<Uint8Array> | undefined {
+    const event = this.#machine.nextEvent();
+    // The first bytes to send answer the client's SSH_FXP_INIT.
+    if (!this.#isReady && this.#machine.unsent.length > 0) {
+      this.#isReady = true;
+      uncaught(() => this.emit("ready"));
+    }
+    return event;
+  }
+
+  /** Sends replies. Returns whether some were sent, so that the client's next requests may be read. */
+  #send(): boolean {
+    const { length } = this.#machine.unsent;
+    if (length === 0 || this.#channel.closed) return false;
+    const sent = this.#channel.write(this.#machine.unsent);
+    this.#machine.sent(sent);
+    return sent > 0;
+  }
+
+  #onEvent(event: SftpServerEvent<Uint8Array>): void {
+    if (event.type === "closed") {
+      if (event.error !== undefined) this.#fail(event.error);
+      return;
+    }
+    if (event.type !== "request") return;
+    const { id, token, request } = event;
+    const asked = this.#asked.get(id);
+    if (asked === undefined) this.#asked.set(id, [token]);
+    else asked.push(token);
+    const shown = requestEvent(request);
+    const name = shown?.[0] ?? request.type;
+    this._client[DEBUG]?.(`SFTP: Inbound: Received ${name} (id:${id})`);
+    if (shown === undefined || !this.emit(shown[0], id, ...shown.slice(1))) this.status(id, SSH_FX.OP_UNSUPPORTED);
+  }
+
+  /** Ends SFTP that the client broke. Without a listener its error is no uncaught exception: any client could end the program. */
+  #fail(cause: Error): void {
+    this._client[DEBUG]?.(`SFTP: Inbound: ${cause.message}`);
+    if (this.listenerCount("error") > 0)
+      uncaught(() =>
+        this.emit("error", Object.assign(ssh2Error(cause.message, { cause }), { level: "sftp-protocol" })),
+      );
+    this.destroy();
+  }
+}

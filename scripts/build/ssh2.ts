@@ -1,0 +1,117 @@
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
+import { hashingWithNode } from "./hashing-with-node.ts";
+
+const FOLDER = "packages/ssh2";
+const FILE = `${FOLDER}/dist/ssh2.cjs`;
+
+/**
+ * Exports what the entry exports, and what the files of `lib` take from the bundle by a symbol. Gives classes their names back, since
+ * esbuild writes `Client2` for the second `Client` that it sees.
+ */
+const ENTRY = `
+import * as entry from "./index.ts";
+import { internal } from "./internal.ts";
+for (const [name, value] of Object.entries(entry))
+  if (typeof value === "function") Object.defineProperty(value, "name", { value: name });
+module.exports = Object.defineProperty({ ...entry }, Symbol.for("nacre.ssh2.internal"), { value: internal });
+`;
+
+/** Modules that `importNow` of `@nacre/node` imports. The bundle contains them, and runs each when it is first used. */
+const IMPORTED_NOW = ["@nacre/ciphers", "@nacre/kex", "@nacre/keys", "@nacre/kex/ml-kem"];
+
+/** Packages whose algorithms are run on demand as a whole (`IMPORTED_NOW`). */
+const ON_DEMAND = /\/packages\/(?:ciphers|kex)\//;
+
+/**
+ * Returns the JavaScript of `@nacre/ssh2` by path, and esbuild's description of it: one CommonJS file with all packages that it uses.
+ *
+ * It has no `__esModule`, which ssh2 has not either: a program that was compiled to CommonJS would look for `default`. Node reads the
+ * names for `import { Client }` from the last line, which does nothing.
+ */
+export async function bundleSsh2(): Promise<{
+  readonly files: Map<string, string>;
+  readonly inputs: Metafile["inputs"];
+}> {
+  const names = await exportedNames();
+  const { outputFiles, metafile } = await build({
+    ...SETTINGS,
+    stdin: { contents: ENTRY, resolveDir: `${FOLDER}/src`, sourcefile: "bundle.js" },
+    banner: { js: `"use strict";\n${HASHES_LICENSE}` },
+    footer: { js: `0 && (module.exports = { ${names.join(", ")} });` },
+    plugins: [importingNow, loadingLazily, hashingWithNode],
+  });
+  return { files: new Map([[FILE, outputFiles[0]!.text]]), inputs: metafile.inputs };
+}
+
+/** noble's hashes have no comment with their license, unlike its other packages. */
+const HASHES_LICENSE = "/*! noble-hashes - MIT License (c) 2022 Paul Miller (paulmillr.com) */";
+
+const SETTINGS = {
+  bundle: true,
+  format: "cjs",
+  platform: "node",
+  target: "node20",
+  conditions: ["@nacre/source"],
+  // V8 reads the whole text at the start. A line holds few statements, because Node prints the line of an uncaught error.
+  minifySyntax: true,
+  minifyWhitespace: true,
+  lineLimit: 120,
+  legalComments: "eof",
+  // jest does not support import() in CommonJS.
+  supported: { "dynamic-import": false },
+  write: false,
+  metafile: true,
+  logLevel: "warning",
+} as const satisfies BuildOptions;
+
+/** Returns the names of the values that the entry exports. */
+async function exportedNames(): Promise<readonly string[]> {
+  const { metafile } = await build({
+    entryPoints: [`${FOLDER}/src/index.ts`],
+    outdir: "out",
+    format: "esm",
+    write: false,
+    metafile: true,
+  });
+  return Object.values(metafile.outputs).flatMap((output) => output.exports);
+}
+
+/** Makes `importNow` return modules of the bundle. */
+const importingNow: Plugin = {
+  name: "importing now",
+  setup(bundler) {
+    bundler.onLoad({ filter: /packages\/node\/src\/crypto\/import-now\.ts$/ }, () => ({
+      contents: `const modules = { ${IMPORTED_NOW.map((name) => `"${name}": () => require("${name}")`).join(", ")} };
+export const importNow = (name) => modules[name]();`,
+      resolveDir: "packages/node",
+      loader: "js",
+    }));
+  },
+};
+
+/** Makes Nacre's other packages load modules of noble when they use them: their tables take as long as all the rest of the bundle. */
+const loadingLazily: Plugin = {
+  name: "loading lazily",
+  setup(bundler) {
+    bundler.onResolve({ filter: /^@noble\// }, async ({ path, kind, importer, resolveDir, pluginData }) => {
+      const isDirect = pluginData === loadingLazily || importer.includes("/@noble/") || ON_DEMAND.test(importer);
+      if (isDirect || kind !== "import-statement") return undefined;
+      const resolved = await bundler.resolve(path, { kind, resolveDir, pluginData: loadingLazily });
+      return { path: resolved.path, namespace: "lazy" };
+    });
+    bundler.onLoad({ filter: /./, namespace: "lazy" }, async ({ path }) => {
+      const module = (await import(pathToFileURL(path).href)) as Readonly<Record<string, unknown>>;
+      const lines = Object.entries(module).map(([name, value]) =>
+        typeof value === "function" || typeof value === "object"
+          ? `export const ${name} = /* @__PURE__ */ lazily(() => load().${name});`
+          : `export const ${name} = ${JSON.stringify(value)};`,
+      );
+      const contents = `import { lazily } from "${resolve("scripts/build/lazily.ts")}";
+const load = () => require("${path}");
+${lines.join("\n")}`;
+      return { contents, resolveDir: "/", loader: "js" };
+    });
+  },
+};

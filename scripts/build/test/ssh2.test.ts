@@ -1,0 +1,74 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { builtinModules } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parse } from "acorn";
+import { afterAll, expect, test } from "vitest";
+import { bundleSsh2 } from "../ssh2.ts";
+
+const { files, inputs } = await bundleSsh2();
+const [[path, text]] = [...files] as [[string, string]];
+const folder = mkdtempSync(join(tmpdir(), "nacre-ssh2-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+writeFileSync(join(folder, "ssh2.cjs"), text);
+
+test("is one file that requires modules of Node only", () => {
+  expect(path).toBe("packages/ssh2/dist/ssh2.cjs");
+  expect(files.size).toBe(1);
+  const external = Object.values(inputs).flatMap(({ imports }) => imports.filter((one) => one.external === true));
+  const required = [...new Set(external.map((one) => one.path.replace(/^node:/, "")))];
+  expect(required).toContain("crypto");
+  expect(required.filter((name) => !builtinModules.includes(name))).toEqual([]);
+});
+
+test("has no import(), no top-level await and no `import.meta`", () => {
+  expect(text.includes("createECDH")).toBe(true);
+  expect(text.match(/\bimport\s*\(|\bimport\.meta\b/g)).toBeNull();
+  expect(() => parse(text, { ecmaVersion: 2022, sourceType: "script" })).not.toThrow();
+});
+
+test("has characters of ASCII only, for which V8 keeps one byte each", () => {
+  expect(/[^\0-\x7F]/.exec(text)).toBeNull();
+});
+
+test("keeps the licenses of what it contains", () => {
+  for (const name of ["curves", "hashes", "ciphers", "post-quantum"])
+    expect(text).toContain(`noble-${name} - MIT License`);
+});
+
+test("loads noble when it is used", () => {
+  const loaded = new Set(["packages/ssh2/src/bundle.js"]);
+  for (const module of loaded)
+    for (const { path: imported, kind, external } of inputs[module]!.imports)
+      if (kind === "import-statement" && external !== true) loaded.add(imported);
+  expect([...loaded]).toContain("packages/ssh2/src/index.ts");
+  expect([...loaded].some((module) => module.includes("packages/transport/src/transport.ts"))).toBe(true);
+  expect([...loaded].filter((module) => /^node_modules\/.*@noble\//.test(module))).toEqual([]);
+  expect(Object.keys(inputs).some((module) => /^node_modules\/.*@noble\//.test(module))).toBe(true);
+  expect(Object.keys(inputs)).toContain("scripts/build/sha3.ts");
+});
+
+test("gives `import` and `require` the same values, without `__esModule`", () => {
+  const program = `
+import * as all from "./ssh2.cjs";
+import ssh2, { Client, utils } from "./ssh2.cjs";
+import { createRequire } from "node:module";
+const required = createRequire(import.meta.url)("./ssh2.cjs");
+console.log(JSON.stringify({
+  same: ssh2 === required && Client === required.Client && utils === required.utils && all.Server === required.Server,
+  names: Object.keys(all).sort(),
+  marked: "__esModule" in required,
+  classes: Object.entries(required).filter(([, value]) => typeof value === "function").every(([name, value]) => value.name === name),
+}));`;
+  writeFileSync(join(folder, "program.mjs"), program);
+  const { stdout, stderr } = spawnSync(process.execPath, [join(folder, "program.mjs")], { encoding: "utf8" });
+  expect(stderr).toBe("");
+  const names = "AgentProtocol BaseAgent Client CygwinAgent HTTPAgent HTTPSAgent OpenSSHAgent PageantAgent Server";
+  expect(JSON.parse(stdout)).toEqual({
+    same: true,
+    names: [...names.split(" "), "createAgent", "default", "utils"],
+    marked: false,
+    classes: true,
+  });
+});
