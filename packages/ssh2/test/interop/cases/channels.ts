@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { basename } from "node:path";
-import type { AcceptConnection, Client, ClientChannel } from "ssh2";
+import type { Client, ClientChannel } from "ssh2";
 import type { Peers, Ssh2 } from "../../parity/case.ts";
 import { exec, later, opened, readAll, watched } from "../../parity/sessions.ts";
 import type { OpenSsh, OpenSshCase } from "../openssh.ts";
@@ -30,8 +30,8 @@ function outcome(call: (callback: never) => unknown): Promise<{ error: unknown; 
 }
 
 /** Ends what is forwarded with the bytes that came. */
-function echo(_info: unknown, accept: AcceptConnection<ClientChannel>): void {
-  const channel = accept();
+function echo(accept: () => unknown): void {
+  const channel = accept() as ClientChannel;
   channel.pipe(channel);
 }
 
@@ -136,7 +136,7 @@ export const cases: readonly OpenSshCase[] = [
       record("forwardIn", listening.error, port > 0);
       client.on("tcp connection", (info, accept) => {
         record("tcp connection", info.destIP, info.destPort === port, info.srcIP);
-        echo(info, accept);
+        echo(accept);
       });
       const channel = await opened((callback) => client.forwardOut("127.0.0.1", 0, "127.0.0.1", port, callback));
       channel.end("around");
@@ -153,10 +153,10 @@ export const cases: readonly OpenSshCase[] = [
       const path = `/tmp/${basename(peers.folder)}`;
       client.on("unix connection", (info, accept) => {
         record("unix connection", info.socketPath === path);
-        echo(info, accept);
+        echo(accept);
       });
       record("in", (await outcome((callback) => client.openssh_forwardInStreamLocal(path, callback))).error);
-      const channel = await opened((callback) => client.openssh_forwardOutStreamLocal(path, callback as never));
+      const channel = await opened((callback) => client.openssh_forwardOutStreamLocal(path, callback));
       channel.end("around");
       record("echo", await readAll(channel));
       record("un", (await outcome((callback) => client.openssh_unforwardInStreamLocal(path, callback))).error);
@@ -171,7 +171,7 @@ export const cases: readonly OpenSshCase[] = [
     async run(ssh2, record, peers) {
       const client = await logIn(ssh2, peers);
       record("granted", (await outcome((callback) => client.openssh_noMoreSessions(callback))).error);
-      for (const event of ["end", "close"] as const) client.on(event, () => record(event));
+      for (const event of ["end", "close"] as const) client.on(event as "close", () => record(event));
       record("exec", (await outcome((callback) => client.exec("true", callback))).error);
     },
   },
