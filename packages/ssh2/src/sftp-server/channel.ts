@@ -4,6 +4,7 @@ import type { AskToken, Bytes } from "@nacre/wire";
 import type { Channel as MuxChannel } from "nacre/extend";
 import { channelsOf } from "../channel/channel-manager.ts";
 import { Direction } from "../channel/direction.ts";
+import { sendExitStatus } from "../channel/signals.ts";
 import { PACKET_SIZE } from "../channel/sizes.ts";
 import { type Connection, DEBUG } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
@@ -63,6 +64,14 @@ export class SftpServerChannel extends EventEmitter {
     };
   }
 
+  /** Methods that send one message, as programs call them on ssh2's private object. SFTP has an exit, too. */
+  get _protocol(): object {
+    const { _protocol } = this._client as Connection & { readonly _protocol: object };
+    return Object.assign(Object.create(_protocol) as object, {
+      exitStatus: (_id: number, status: number) => sendExitStatus(this.#channel, status),
+    });
+  }
+
   /** Answers `OPEN` or `OPENDIR` with a handle of at most 256 bytes. Throws ssh2's errors for another value. */
   handle(requestId: number, handle: Buffer): void {
     this.#reply(requestId, handleReply(handle));
@@ -95,8 +104,11 @@ export class SftpServerChannel extends EventEmitter {
 
   /** Closes the channel. */
   destroy(): void {
-    if (this.outgoing.state !== "open" && this.outgoing.state !== "eof") return;
+    if (this.outgoing.state !== "open") return;
+    // The replies that a listener gave before it ended SFTP.
+    this.#send();
     this.outgoing.state = "closing";
+    this.#machine.close();
     this.#channel.close();
   }
 
@@ -166,7 +178,7 @@ export class SftpServerChannel extends EventEmitter {
   /** Sends replies. Returns whether some were sent, so that the client's next requests may be read. */
   #send(): boolean {
     const { length } = this.#machine.unsent;
-    if (length === 0 || this.#channel.closed) return false;
+    if (length === 0 || this.outgoing.state !== "open") return false;
     const sent = this.#channel.write(this.#machine.unsent);
     this.#machine.sent(sent);
     return sent > 0;
