@@ -20,10 +20,9 @@ export function decideBy(emit: (context: AuthContext) => boolean): Authenticate 
     if (login.method === "change-password" && latest !== undefined && changed !== undefined)
       return decided(latest, () => changed(login.newPassword));
     const isQuery = login.method === "publickey" && !login.signed;
-    if (promised.length > 0 && !isQuery) {
+    // The application counts the factor already, so nothing else may follow before its proof.
+    if (/* rule: ssh2-promised-factor */ promised.length > 0 && !isQuery) {
       const proved = promised.find((one) => isProof(login, one));
-      // rule: ssh2-promised-factor
-      // The application counts the factor already, so nothing else may follow before its proof.
       if (proved === undefined) return false;
       promised = [];
       return proved.decision;
