@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
+import { connect, type Client as NacreClient } from "@nacre/node";
 import type { AuthContext, Client, ConnectConfig } from "ssh2";
 import ssh2 from "ssh2";
 import { onTestFinished } from "vitest";
@@ -59,7 +60,7 @@ export async function serving(
     for (const client of clients) client.destroy();
     await new Promise<void>((resolve) => void server.close(() => resolve()));
   });
-  const connect = (own: ConnectConfig = {}): Client => {
+  const connecting = (own: ConnectConfig = {}): Client => {
     const client = new ssh2.Client();
     clients.push(client);
     client.on("connect", () => client.setNoDelay(true));
@@ -70,9 +71,9 @@ export async function serving(
     server,
     seen,
     connections,
-    connect,
+    connect: connecting,
     async loggedIn(own) {
-      const client = connect(own);
+      const client = connecting(own);
       await once(client, "ready");
       client.on("error", () => {});
       return client;
@@ -89,4 +90,19 @@ export function outcome(client: Client): Promise<string> {
     });
     client.once("ready", () => resolve("ready")).once("close", () => resolve(last));
   });
+}
+
+/** Resolves with a client of Nacre that has logged in: it sends any message. Closed when the test has finished. */
+export async function nacreClient(port: number): Promise<NacreClient> {
+  const client = await connect({
+    host: "127.0.0.1",
+    port,
+    user: "alice",
+    password: "any",
+    identities: [],
+    agent: false,
+    hostKey: () => true,
+  });
+  onTestFinished(() => client.close());
+  return client;
 }
