@@ -13,13 +13,13 @@ import { uncaught } from "../uncaught.ts";
 import { attributesReply, dataReply, handleReply, namesReply, type SftpName, statusReply } from "./replies.ts";
 import { requestEvent } from "./request-event.ts";
 
-/** Stands for the error output, which SFTP has not. */
+/** Stands for the error output, which SFTP lacks. */
 const NO_STDERR: object = { readable: false, writable: false, push() {}, once() {}, on() {}, emit() {}, end() {} };
 
 /**
- * The server side of SFTP on a session. It emits an event for each request of the client: `OPEN`, `READ`, …, with the number of the request,
- * which its reply repeats. A request without a listener is answered with `OP_UNSUPPORTED`. Handles are the application's Buffers; expect any
- * other in a request. Emits "ready" when the client has begun, then "end" and "close".
+ * The server side of SFTP on a session. It emits an event for each request of the client: `OPEN`, `READ`, …, with the number of the
+ * request, which its reply repeats. A request without a listener is answered with `OP_UNSUPPORTED`. Handles are the application's Buffers;
+ * expect any other in a request. Emits "ready" when the client has begun, then "end" and "close".
  */
 export class SftpServerChannel extends EventEmitter {
   readonly server: boolean = true;
@@ -32,7 +32,7 @@ export class SftpServerChannel extends EventEmitter {
   readable: boolean = true;
   readonly _client: Connection;
   readonly #channel: MuxChannel;
-  readonly #machine: SftpServer<Uint8Array>;
+  readonly #machine: SftpServer;
   /** Unanswered requests by their numbers, oldest first: a client may use a number again. */
   readonly #asked = new Map<number, AskToken[]>();
   #isReady = false;
@@ -48,7 +48,7 @@ export class SftpServerChannel extends EventEmitter {
     const { peer = 0, maxSend = 0 } = channel.flow ?? {};
     this.incoming = new Direction(channel.id, PACKET_SIZE, () => channel.flow?.receiveWindow ?? 0);
     this.outgoing = new Direction(peer, maxSend, () => channel.flow?.sendWindow ?? 0);
-    this.#machine = new SftpServer<Uint8Array>({
+    this.#machine = new SftpServer({
       handles: "raw",
       extensions: "raw",
       symlinkOrder: symlinkOrderOf(channel.peerVersion),

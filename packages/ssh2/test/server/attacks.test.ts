@@ -47,6 +47,12 @@ const SIGNATURES: readonly (readonly [string, (data: Buffer) => Buffer])[] = [
 /** An application that never verifies anything. */
 const acceptAll = (context: AuthContext): void => context.accept();
 
+/** An application that wants a key and a password, and takes a mere query for the key. */
+function wantBoth(context: AuthContext): void {
+  if (context.method === "publickey") context.reject(["password"], true);
+  else context.accept();
+}
+
 /** Servers, and how an attack on an application that accepts everything ends with each: with ssh2's it works. */
 const servers = [
   [ssh2.Server, "ready"],
@@ -63,7 +69,7 @@ test("applications of ssh2 that verify nothing · server", async () => {
     }
     const { connect, seen } = await serving(implementation, acceptAll);
     const key = parsed(keys.ed25519.private);
-    key.sign = () => Buffer.alloc(64) as never;
+    key.sign = () => Buffer.alloc(64);
     const authHandler = [{ type: "hostbased", username: "alice", key, localHostname: "h", localUsername: "u" }];
     expect(await outcome(connect({ authHandler: authHandler as never })), "a host's signature").toBe(expected);
     expect(seen).toHaveLength(expected === "ready" ? 1 : 0);
@@ -82,16 +88,12 @@ test("queries of keys, as ssh2's applications accept them · server", async () =
 });
 
 test("factors of ssh2's applications that are only asked about · server", async () => {
-  const decide = (context: AuthContext): void => {
-    if (context.method === "publickey") context.reject(["password"], true);
-    else context.accept();
-  };
-  const { connect, seen } = await serving(Server, decide);
+  const { connect, seen } = await serving(Server, wantBoth);
   const attacker = connect({ agent: new Attacker(victim), password: "known", authHandler: ["agent", "password"] });
   expect(await outcome(attacker)).toBe("All configured authentication methods failed");
   expect(seen.map(({ method }) => method)).toEqual(["publickey"]);
   // The owner of the key gets in, and the application decides about each factor once.
-  const { connect: connectOwner, seen: seenOfOwner } = await serving(Server, decide);
+  const { connect: connectOwner, seen: seenOfOwner } = await serving(Server, wantBoth);
   const user = connectOwner({
     privateKey: keys.ed25519.private,
     password: "known",

@@ -29,9 +29,9 @@ export interface Serving {
   readonly server: Server;
   readonly seen: SeenLogin[];
   readonly connections: IncomingClient[];
-  connect(config?: ConnectConfig): Client;
+  readonly connect: (config?: ConnectConfig) => Client;
   /** Resolves with a client that has logged in. */
-  loggedIn(config?: ConnectConfig): Promise<Client>;
+  readonly loggedIn: (config?: ConnectConfig) => Promise<Client>;
 }
 
 /** Serves on loopback until the test has finished. `decide` gets each login, `onConnection` each client. */

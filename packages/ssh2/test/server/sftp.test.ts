@@ -6,6 +6,9 @@ import type { Session } from "../../src/server/session.ts";
 import type { SftpServerChannel } from "../../src/sftp-server/channel.ts";
 import { nacreClient, serving } from "./serving.ts";
 
+/** Returns SSH_FXP_STAT of the path "a". Another `length` than 1 makes it malformed. */
+const stat = (id: number, length = 1): number[] => [0, 0, 0, 10, 17, 0, 0, id >> 8, id & 0xff, 0, 0, 0, length, 97];
+
 const INIT = [0, 0, 0, 5, 1, 0, 0, 0, 3];
 
 /** Serves SFTP, which `use` gets. */
@@ -68,10 +71,14 @@ describe("SFTP of a server", () => {
     const one = await serving(
       undefined,
       undefined,
-      sftp((own) => own.on("STAT", (id: number, path: string) => void (paths.push(path), own.status(id, 2)))),
+      sftp((own) =>
+        own.on("STAT", (id: number, path: string) => {
+          paths.push(path);
+          own.status(id, 2);
+        }),
+      ),
     );
-    const stat = (id: number, length: number): number[] => [0, 0, 0, 10, 17, 0, 0, 0, id, 0, 0, 0, length, 97];
-    const { received, channel } = await raw(one.port, ...INIT, ...stat(7, 9), ...stat(8, 1));
+    const { received, channel } = await raw(one.port, ...INIT, ...stat(7, 9), ...stat(8));
     await expect.poll(() => statusesIn(received).length).toBe(2);
     expect(statusesIn(received)).toEqual([
       [7, 5],
@@ -130,7 +137,6 @@ describe("SFTP of a server", () => {
         channel.on("STAT", (id: number) => ids.push(id));
       }),
     );
-    const stat = (id: number): number[] => [0, 0, 0, 10, 17, 0, 0, id >> 8, id & 0xff, 0, 0, 0, 1, 97];
     const count = 200;
     const { channel, received } = await raw(
       one.port,

@@ -35,7 +35,7 @@ export function decideBy(emit: (context: AuthContext) => boolean): Authenticate 
       if (!emit(context)) context.reject();
     });
     if (!isQuery || typeof given !== "object" || !("next" in given)) return given;
-    // A mere query is no factor. The client is told that the key may log in, and the decision is carried out when it has proved the key.
+    // A query proves nothing. The client learns that the key may log in, and the decision counts when it has proved the key.
     promised = [...promised, { user: login.user, publicKey: login.publicKey, decision: given }];
     return true;
   };
