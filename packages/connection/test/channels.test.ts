@@ -297,10 +297,10 @@ describe("closing a channel", () => {
   test.each([
     [true, ["data", "channel-request", "eof"]],
     [false, []],
-  ])("passes on data, requests and EOF before the peer's CLOSE only if asked to: %s", (hears, types) => {
+  ])("passes on data, requests and EOF before the peer's CLOSE only if asked to: %s", (receiving, types) => {
     const side = new Side();
     const channel = side.session();
-    side.connection.close(channel, { hears });
+    side.connection.close(channel, { receiving });
     expect(side.sink.take()).toEqual([close(100)]);
     const request = SSH_MSG_CHANNEL_REQUEST.encode({
       recipientChannel: channel,
@@ -320,7 +320,7 @@ describe("closing a channel", () => {
   test("limits what it hears before the peer's CLOSE to the window", () => {
     const side = new Side({ limits: { initialWindow: 10 } });
     const channel = side.session();
-    side.connection.close(channel, { hears: true });
+    side.connection.close(channel, { receiving: true });
     expect(errorCode(side.hears(data(channel, 10), data(channel, 1)))).toBe("window-exceeded");
   });
 });

@@ -1,3 +1,4 @@
+import type { Writable } from "node:stream";
 import { exitStatus } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
 import { Channel } from "../../src/channel/channel.ts";
@@ -156,8 +157,9 @@ describe("data of a channel", () => {
     const script = await Script.begin();
     const channel = await serverChannel(script, 2);
     channel.write("out");
-    channel.stderr.write("err");
-    channel.stderr.write("more");
+    const stderr = channel.stderr as Writable;
+    stderr.write("err");
+    stderr.write("more");
     channel.end();
     expect((await script.sent()).map(({ message }) => message)).toEqual(["data"]);
     expect(channel.outgoing.state).toBe("open");
@@ -197,8 +199,9 @@ describe("a server's channel", () => {
   it("passes requests to its owner, and refuses what that does not take", async () => {
     const script = await Script.begin();
     const taken: string[] = [];
+    let refusing: Channel | undefined;
     open(script.client, script.client[MUX]!, "session", undefined, (_error, channel) => {
-      new Channel(script.client, channel!, {
+      refusing = new Channel(script.client, channel!, {
         type: "session",
         server: true,
         onRequest: (request) => {
@@ -213,6 +216,7 @@ describe("a server's channel", () => {
     await script.sent();
     await script.receive(server.request(0, "signal", new Uint8Array(0), true));
     await script.receive(server.request(0, "other", new Uint8Array(0), true));
+    expect(refusing?.server).toBe(true);
     expect(taken).toEqual(["signal"]);
     expect((await script.sent()).map(({ message }) => message)).toEqual(["99", "100"]);
   });
