@@ -315,9 +315,7 @@ export const cases: readonly Case[] = [
           void watch(record, channel).then(resolve);
         }),
       );
-      await recorded(record, "refused", (callback) =>
-        client.openssh_forwardOutStreamLocal("/refused", callback),
-      );
+      await recorded(record, "refused", (callback) => client.openssh_forwardOutStreamLocal("/refused", callback));
     },
   },
   {
