@@ -21,6 +21,7 @@ export class Driver extends SftpDriver {
   /** Callbacks of requests that get no answer. */
   #unanswered: (() => void)[] = [];
   #isEnding = false;
+  #isFinished = false;
 
   constructor(channel: Channel, owner: DriverOwner) {
     // The machine does not know the server's version, so that `symlink` decides the order of its paths alone. Handles are ssh2's: servers
@@ -32,6 +33,16 @@ export class Driver extends SftpDriver {
   /** Sends SSH_FXP_INIT. */
   start(): void {
     this.write();
+  }
+
+  /** Sends the last requests, before this side closes the channel. */
+  finish(): void {
+    this.write();
+    this.#isFinished = true;
+  }
+
+  protected override write(): void {
+    if (!this.#isFinished) super.write();
   }
 
   /** Calls `callback` with the outcome of a failed request: now if the server has answered, otherwise as `atEnd` does. */

@@ -74,6 +74,7 @@ test("CygwinAgent introduces itself twice, and passes the second connection", as
     socket.on("data", (chunk: Buffer) => {
       bytes = Buffer.concat([bytes, chunk]);
       if (bytes.length === 16) socket.write(bytes);
+      if (bytes.length > 28) socket.write("reply");
       if (bytes.length !== 28) return;
       received.push(bytes.toString("hex"));
       // Process, user and group of the agent, in two parts.
@@ -87,7 +88,9 @@ test("CygwinAgent introduces itself twice, and passes the second connection", as
   const own = Buffer.alloc(4);
   own.writeUInt32LE(process.pid);
   expect(received).toEqual([`${secret}${"00".repeat(12)}`, `${secret}${own.toString("hex")}0200000003000000`]);
-  expect(stream.destroyed).toBe(false);
+  const answer = once(stream, "data");
+  stream.write("request");
+  expect(String((await answer)[0])).toBe("reply");
 });
 
 test("CygwinAgent fails if the handshake ends, and for a file that is no socket", async () => {

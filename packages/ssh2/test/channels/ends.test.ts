@@ -24,7 +24,7 @@ interface Method {
 const METHODS: readonly Method[] = [
   {
     name: "exec",
-    call: ({ client }, callback) => exec(client, "a", { pty: true, env: { A: "b" } }, callback as never),
+    call: ({ client }, callback) => exec(client, "a", { pty: true, env: { A: "b" } }, callback),
     messages: [
       () => server.confirm(0),
       () => server.success(0),
@@ -39,19 +39,19 @@ const METHODS: readonly Method[] = [
   },
   {
     name: "shell",
-    call: ({ client }, callback) => shell(client, {}, { x11: true }, callback as never),
+    call: ({ client }, callback) => shell(client, {}, { x11: true }, callback),
     messages: [() => server.confirm(0), () => server.success(0), () => server.success(0), () => server.success(0)],
     opens: true,
   },
   {
     name: "subsys",
-    call: ({ client }, callback) => subsys(client, "a", callback as never),
+    call: ({ client }, callback) => subsys(client, "a", callback),
     messages: [() => server.confirm(0), () => server.success(0)],
     opens: true,
   },
   {
     name: "sftp",
-    call: ({ client }, callback) => sftp(client, { A: "b" }, callback as never),
+    call: ({ client }, callback) => sftp(client, { A: "b" }, callback),
     messages: [
       () => server.confirm(0),
       () => server.success(0),
@@ -63,13 +63,13 @@ const METHODS: readonly Method[] = [
   },
   {
     name: "forwardOut",
-    call: ({ client }, callback) => forwards.forwardOut(client, "a", 1, "b", 2, callback as never),
+    call: ({ client }, callback) => forwards.forwardOut(client, "a", 1, "b", 2, callback),
     messages: [() => server.confirm(0), () => server.data(0, "data"), () => server.close(0)],
     opens: true,
   },
   {
     name: "forwardIn",
-    call: ({ client }, callback) => forwards.forwardIn(client, "a", 1, callback as never),
+    call: ({ client }, callback) => forwards.forwardIn(client, "a", 1, callback),
     messages: [() => server.granted()],
     opens: false,
   },
@@ -81,7 +81,7 @@ const METHODS: readonly Method[] = [
   },
   {
     name: "openssh_forwardOutStreamLocal",
-    call: ({ client }, callback) => forwards.forwardOutPath(client, "/a", callback as never),
+    call: ({ client }, callback) => forwards.forwardOutPath(client, "/a", callback),
     messages: [() => server.confirm(0)],
     opens: true,
   },

@@ -83,7 +83,7 @@ export function thrown(record: Recorder, name: string, start: () => void): void 
     start();
     record(name, "throws nothing");
   } catch (error) {
-    record(name, (error as Error).constructor.name, (error as Error).message);
+    record(name, (error as Error).name, (error as Error).message);
   }
 }
 

@@ -3,7 +3,19 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import type { Connection, PseudoTtyInfo, Session, X11Info } from "ssh2";
 import type { Case } from "../case.ts";
-import { eachSession, exec, inOnePiece, logIn, openAgent, opened, readAll, runs, watch, watched } from "../sessions.ts";
+import {
+  eachSession,
+  exec,
+  inOnePiece,
+  logIn,
+  openAgent,
+  opened,
+  readAll,
+  runs,
+  watch,
+  watchAll,
+  watched,
+} from "../sessions.ts";
 
 const section = "channels";
 
@@ -102,7 +114,7 @@ export const cases: readonly Case[] = [
       await new Promise<void>((resolve) =>
         client.exec("true", (error, channel) => {
           record("exec", error);
-          void watch(record, channel).then(resolve);
+          void watchAll(record, channel).then(resolve);
         }),
       );
     },
