@@ -10,12 +10,16 @@ import ssh2 from "ssh2";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { hostKeyMode } from "../../src/client/host-key-mode.ts";
 import { type HostKeyOptions, hostKeyCheck } from "../../src/client/host-keys.ts";
+import { knownHostsFiles } from "../../src/client/known-hosts.ts";
 import { errorsOf, newClient, nextTurn, serve, warnings } from "./support.ts";
 
 const ED25519 = keyOf(ssh2.utils.generateKeyPairSync("ed25519").public);
 const OTHER = keyOf(ssh2.utils.generateKeyPairSync("ed25519").public);
 const ECDSA = keyOf(ssh2.utils.generateKeyPairSync("ecdsa", { bits: 256 }).public);
-const SHORT_RSA = keyOf(ssh2.utils.generateKeyPairSync("rsa", { bits: 1024 } as never).public);
+const SHORT_RSA = {
+  ...keyOf(ssh2.utils.generateKeyPairSync("rsa", { bits: 1024 } as never).public),
+  algorithm: "rsa-sha2-512",
+};
 
 interface TestKey extends HostKey {
   /** Type and base64 of the key, as in known_hosts. */
@@ -56,6 +60,7 @@ async function optionsFor(lines: readonly string[], more: Partial<HostKeyOptions
     hostVerifier: undefined,
     hostHash: undefined,
     offered: nodeAlgorithms.hostKeys.filter(({ name }) => !name.includes("-cert-")),
+    certificates: nodeAlgorithms.hostKeys.filter(({ name }) => name.includes("-cert-")),
     files: [file],
     ...more,
   };
@@ -96,6 +101,13 @@ describe("mode known", () => {
     expect(await decide(options, ECDSA)).toEqual({ verdict: "host-key-changed", texts: [] });
   });
 
+  test("says in the error what to do about a changed key", async () => {
+    const options = await optionsFor([`[HOST]:2222 ${ED25519.line}`], { port: 2222 });
+    const { verify } = await hostKeyCheck(options);
+    await expect(verify(OTHER)).rejects.toThrow(`got ssh-ed25519 ${OTHER.fingerprint}, but known_hosts has`);
+    await expect(verify(OTHER)).rejects.toThrow(`remove the old key with \`ssh-keygen -R '[${options.host}]:2222'\``);
+  });
+
   test("refuses a revoked key, also of an unknown host", async () => {
     const options = await optionsFor([`@revoked * ${ED25519.line}`]);
     expect(await decide(options)).toEqual({ verdict: "host-key-revoked", texts: [] });
@@ -117,6 +129,17 @@ describe("mode known", () => {
   test("prefers the types of known keys", async () => {
     const { algorithms } = await hostKeyCheck(await optionsFor([`HOST ${ECDSA.line}`]));
     expect(algorithms[0]?.keyFormat).toBe("ecdsa-sha2-nistp256");
+  });
+
+  test("offers certificates of a host with an authority", async () => {
+    const options = await optionsFor([`@cert-authority HOST ${ECDSA.line}`]);
+    const { algorithms } = await hostKeyCheck(options);
+    expect(algorithms[0]?.name).toContain("-cert-");
+    expect(algorithms.length).toBe(options.offered.length + options.certificates.length);
+    const { algorithms: others } = await hostKeyCheck({ ...options, host: "other.example.org" });
+    expect(others.filter(({ name }) => name.includes("-cert-"))).toEqual([]);
+    // The plain key of such a host is unknown.
+    expect(await decide({ ...options, mode: "strict" })).toMatchObject({ verdict: "host-key-unknown" });
   });
 
   test("a host known only by types that are not offered counts as unknown", async () => {
@@ -158,6 +181,11 @@ describe("mode known", () => {
     expect(verdict).toBe(true);
     expect(texts.join()).toContain("the host key of bad\\x1bname:22 was not verified");
   });
+});
+
+test("reads the files of the account and of the system", () => {
+  expect(knownHostsFiles("/home/alice")[0]).toBe(join("/home/alice", ".ssh", "known_hosts"));
+  expect(knownHostsFiles("/home/alice")).toHaveLength(2);
 });
 
 describe("other modes", () => {
