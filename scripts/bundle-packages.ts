@@ -3,7 +3,7 @@
 // imports, so that a program with several packages has one class `SshError`. Only the command and `@nacre/ssh2` contain all they need.
 // Builds only packages whose sources have changed.
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { type BuildOptions, build, type Metafile, type OutputFile, type Plugin } from "esbuild";
 import { chacha20Poly1305Program } from "../packages/ciphers-wasm/src/program.ts";
 import { bundleCommand } from "./build/command.ts";
@@ -16,16 +16,27 @@ interface Manifest {
   readonly exports?: Readonly<Record<string, { readonly "@nacre/source"?: string }>>;
 }
 
-/**
- * Returns the entry that nearly every program loads. Its file carries all code that it shares with other entries of its package, and these
- * import it from there. Otherwise esbuild writes a chunk for each set of entries that share code: six for `extend` of `nacre`.
- */
-function baseOf(folder: string, sources: readonly string[]): string | undefined {
-  if (folder === "packages/wire") return "./src/index.ts";
-  // Its modules use import(), so esbuild must see all entries at once.
-  if (folder === "packages/node") return undefined;
-  return ["./src/internal.ts", "./src/extend.ts"].find((base) => sources.includes(base));
+/** The file of a package that has all modules which an entry loads at once. */
+interface Base {
+  /** Source of the entry. */
+  readonly source: string;
+  /** The file, relative to `dist`. */
+  readonly file: string;
 }
+
+/**
+ * Returns the base of a package: the modules of the entry that nearly every program loads. Other entries, and modules that are loaded by
+ * `import()`, import these from there. Otherwise esbuild writes a chunk for each set of entries that share code: 22 for the entry of `node`,
+ * which then takes a tenth longer to load.
+ */
+function baseOf(folder: string, sources: readonly string[]): Base | undefined {
+  // A file of its own, because a public entry must not export what all modules export.
+  if (folder === "packages/node") return { source: "./src/index.ts", file: "./shared.js" };
+  const source = folder === "packages/wire" ? "./src/index.ts" : INTERNAL.find((one) => sources.includes(one));
+  return source === undefined ? undefined : { source, file: fileOf(source) };
+}
+
+const INTERNAL = ["./src/internal.ts", "./src/extend.ts"];
 
 await Promise.all(
   packageFolders()
@@ -71,11 +82,15 @@ async function bundle(
   const base = baseOf(folder, sources);
   // The file in `dist` from which entries import a module.
   const files = new Map(sources.map((source) => [resolve(folder, source), fileOf(source)]));
+  const entries = sources
+    .filter((source) => fileOf(source) !== base?.file)
+    .map((source) => ({ in: `${folder}/${source}`, out: fileOf(source).slice(2, -3) }));
   if (base !== undefined)
-    for (const module of await bundleBase(folder, base, files, outputs)) files.set(resolve(module), fileOf(base));
+    for (const module of await bundleBase(folder, base, files, outputs))
+      entries.push({ in: module, out: lazyFileOf(module).slice(2, -3) });
   const { outputFiles } = await build({
     ...settings(folder),
-    entryPoints: sources.filter((source) => source !== base).map((source) => `${folder}/${source}`),
+    entryPoints: entries,
     // Code shared by two entries gets a file of its own, and so does each module that is loaded by `import()`.
     splitting: true,
     plugins: base !== undefined ? [importingFrom(files)] : [],
@@ -89,17 +104,37 @@ function fileOf(source: string): string {
   return source.replace("./src/", "./").replace(/\.ts$/, ".js");
 }
 
-/** Makes entries import these modules from other files, so that esbuild writes no chunk for them. */
+/** Makes modules import these from other files, so that esbuild writes no chunk for them. */
 function importingFrom(files: ReadonlyMap<string, string>): Plugin {
   return {
     name: "importing from entries",
     setup(bundler) {
-      bundler.onResolve({ filter: /^\./ }, ({ path, resolveDir, kind }) => {
-        const file = kind === "import-statement" ? files.get(resolve(resolveDir, path)) : undefined;
-        return file === undefined ? undefined : { path: file, external: true };
+      bundler.onResolve({ filter: /^\./ }, ({ path, resolveDir, importer, kind }) => {
+        const file = kind === "entry-point" ? undefined : files.get(resolve(resolveDir, path));
+        return file === undefined || importer === "" ? undefined : { path: file, external: true };
       });
     },
   };
+}
+
+/** Leaves each `import()` of a module of the package to the file that has it, and adds the module to `lazy`. */
+function importingLater(files: ReadonlyMap<string, string>, lazy: Set<string>): Plugin {
+  return {
+    name: "importing later",
+    setup(bundler) {
+      bundler.onResolve({ filter: /^\./ }, ({ path, resolveDir, kind }) => {
+        if (kind !== "dynamic-import") return undefined;
+        const module = resolve(resolveDir, path);
+        lazy.add(module);
+        return { path: files.get(module) ?? lazyFileOf(module), external: true };
+      });
+    },
+  };
+}
+
+/** Returns the path of the file of a module that is loaded later. At the top of `dist`, since it imports the base from beside itself. */
+function lazyFileOf(module: string): string {
+  return `./${basename(module, ".ts")}.js`;
 }
 
 function settings(folder: string) {
@@ -117,31 +152,38 @@ function settings(folder: string) {
   } as const satisfies BuildOptions;
 }
 
-/** Adds the base entry, which also exports what its modules export, to `outputs`. Returns these modules. */
+/**
+ * Adds the base, which exports all that its modules export, to `outputs`, and its modules to `files`. Returns the modules that it loads
+ * by `import()`.
+ */
 async function bundleBase(
   folder: string,
-  base: string,
-  entries: ReadonlyMap<string, string>,
+  { source, file }: Base,
+  files: Map<string, string>,
   outputs: OutputFile[],
-): Promise<readonly string[]> {
-  const { metafile } = await build({ ...settings(folder), entryPoints: [`${folder}/${base}`] });
-  const modules = Object.keys(metafile.inputs);
+): Promise<ReadonlySet<string>> {
+  const lazy = new Set<string>();
+  const first = await build({
+    ...settings(folder),
+    entryPoints: [`${folder}/${source}`],
+    plugins: [importingLater(files, lazy)],
+  });
+  const modules = Object.keys(first.metafile.inputs);
   for (const module of modules) {
-    if (module !== join(folder, base) && entries.has(resolve(module)))
-      throw new Error(`${module}: ${base} cannot import another entry, which would have a second copy of it`);
-    if (metafile.inputs[module]!.imports.some(({ kind, external }) => kind === "dynamic-import" && !external))
-      throw new Error(
-        `${module}: modules of ${base} cannot use import(), because another entry would load a second copy`,
-      );
+    if (module !== join(folder, source) && files.has(resolve(module)))
+      throw new Error(`${module}: ${source} cannot import another entry, which would have a second copy of it`);
+    files.set(resolve(module), file);
+    lazy.delete(resolve(module));
   }
   const all = await build({
     ...settings(folder),
     stdin: { contents: modules.map((module) => `export * from "./${module}";`).join("\n"), resolveDir: process.cwd() },
-    entryNames: fileOf(base).slice(2, -3),
+    entryNames: basename(file, ".js"),
+    plugins: [importingLater(files, new Set())],
   });
   outputs.push(...all.outputFiles);
   await checkExports(folder, modules, exportsOf(all.metafile));
-  return modules;
+  return lazy;
 }
 
 /** Throws if `exported` lacks an export of a module: `export *` leaves out a name that two modules define. */

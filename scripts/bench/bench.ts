@@ -106,6 +106,12 @@ export const ssh2Addon: Contender = {
   otherLibrary: true,
   has: ssh2Has,
 };
+/** This project's package with ssh2's API. */
+export const nacreSsh2: Contender = {
+  name: "@nacre/ssh2",
+  program: { file: "child-ssh2", args: ["nacre"] },
+  otherLibrary: false,
+};
 export const devTunnels: Contender = {
   name: "dev-tunnels, no-delay",
   program: { file: "child-dev-tunnels" },

@@ -33,6 +33,7 @@ import { pathCase } from "./path/case-path.ts";
 import { serverCase } from "./server/case-server.ts";
 import { prepare } from "./setup.ts";
 import { sftpCase } from "./sftp/case-sftp.ts";
+import { ssh2Case } from "./ssh2/case-ssh2.ts";
 import { tunnelCase } from "./tunnel/case-tunnel.ts";
 import { killSshTunnels } from "./tunnel/ssh-tunnel.ts";
 import { waysCase } from "./ways/case-ways.ts";
@@ -51,6 +52,7 @@ const cases: readonly Case[] = [
   pathCase,
   waysCase,
   sftpCase,
+  ssh2Case,
   serverCase,
   webCase,
   gatewayCase,

@@ -13,6 +13,7 @@ import type {
   Weight,
 } from "./gateway/gateway-tasks.ts";
 import type { FilesResult, FilesTask } from "./sftp/sftp-tasks.ts";
+import type { CommandsResult, CommandsTask, IdleResult, IdleTask, WayResult, WayTask } from "./ssh2/ssh2-tasks.ts";
 import type {
   Address,
   ForwardResult,
@@ -298,6 +299,9 @@ export type Task =
   | LeaveTask
   | ForwardTask
   | FilesTask
+  | WayTask
+  | CommandsTask
+  | IdleTask
   | ServePlainTask
   | PlainTransferTask
   | VisitTask
@@ -333,6 +337,9 @@ export type ResultOf<T extends Task> = {
   leave: VisitResult;
   forward: ForwardResult;
   files: FilesResult;
+  way: WayResult;
+  commands: CommandsResult;
+  idle: IdleResult;
   "serve-plain": ServePlainResult;
   "plain-transfer": TransferResult;
   visit: VisitsResult;

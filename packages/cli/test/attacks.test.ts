@@ -76,8 +76,11 @@ async function stopBy(signals: readonly NodeJS.Signals[], served: Served): Promi
   onTestFinished(() => {
     for (const { pid } of processes) if (isAlive(pid)) process.kill(pid, "SIGKILL");
   });
-  for (const [kind, [command, pty]] of Object.entries(COMMANDS))
-    processes.push({ kind, pid: Number(await begin(client, command, pty)) });
+  for (const [kind, [command, pty]] of Object.entries(COMMANDS)) {
+    const line = await begin(client, command, pty);
+    expect(line).toMatch(/^\d+$/);
+    processes.push({ kind, pid: Number(line) });
+  }
   const living = (): string[] => processes.filter(({ pid }) => isAlive(pid)).map(({ kind }) => kind);
   expect(living()).toEqual(Object.keys(COMMANDS));
   for (const signal of signals) {

@@ -604,7 +604,7 @@ describe("a client that vanished", () => {
     const events: ListenEvent[] = [];
     const ended = later<unknown>();
     const server = await started({
-      limits: { keepaliveInterval: 200, keepaliveCount: 2 },
+      limits: { keepaliveInterval: 1000, keepaliveCount: 2 },
       session: async (session) => {
         await untilGone(session);
         ended.resolve(session.signal.reason);

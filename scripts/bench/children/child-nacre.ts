@@ -4,6 +4,7 @@
  */
 import { connect, nodeAlgorithms, privateKey, tcpDuplex } from "@nacre/node";
 import { type MeasuredConnection, nodeStreams, webStreams } from "../measure/measured-client.ts";
+import { drain, fill, READ_BLOCK } from "../measure/measured-ways.ts";
 import type { Suite, Target } from "../tasks.ts";
 import { clientTasks, work } from "./worker.ts";
 
@@ -47,6 +48,24 @@ async function open(target: Target, suite?: Suite, kexMethod?: string): Promise<
         getAll: async (remote, local) => void (await client.download(remote, local, { recursive: true })),
         putAll: async (local, remote) => void (await client.upload(local, remote, { recursive: true })),
         list: async (remote) => (await sftp.readdir(remote)).length,
+      };
+    },
+    async ways() {
+      const sftp = await client.sftp();
+      return {
+        fastGet: async (remote, local) => (await client.download(remote, local)).bytes,
+        fastPut: async (remote, local) => (await client.upload(local, remote)).bytes,
+        "read stream": (remote) => drain(sftp.createReadStream(remote)),
+        "write stream": (remote, local) => fill(local, sftp.createWriteStream(remote)),
+        reads: async (remote) => {
+          const file = await sftp.open(remote, "r");
+          const block = new Uint8Array(READ_BLOCK);
+          let position = 0;
+          for (let bytesRead = -1; bytesRead !== 0; position += bytesRead)
+            ({ bytesRead } = await file.read(block, 0, READ_BLOCK, position));
+          await file.close();
+          return position;
+        },
       };
     },
     close: () => client.close(),

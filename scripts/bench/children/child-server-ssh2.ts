@@ -1,10 +1,13 @@
-/** A process with ssh2's server. */
+/** A process with ssh2's server; or with that of this project's package in its place: `child-server-ssh2 nacre`. */
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { type AddressInfo, createServer } from "node:net";
-import ssh2, { type AuthContext, type Connection } from "ssh2";
+import type { AuthContext, Connection } from "ssh2";
 import { runCommand, serverWork } from "../server/server-worker.ts";
 
+const require = createRequire(import.meta.url);
+const ssh2 = require(process.argv.includes("nacre") ? "@nacre/ssh2" : "ssh2") as typeof import("ssh2");
 const connections = new Set<Connection>();
 let logins = 0;
 

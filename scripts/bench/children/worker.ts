@@ -4,6 +4,7 @@ import { payload } from "../bulk/payload.ts";
 import { echo } from "../connect/echo.ts";
 import { finish, type MeasuredClient, stopwatch } from "../measure/measured-client.ts";
 import { moveFiles } from "../measure/measured-files.ts";
+import { moveAlong, runCommands, stayIdle } from "../measure/measured-ways.ts";
 import {
   type ConnectResult,
   type ConnectTask,
@@ -56,6 +57,12 @@ export function clientTasks(client: MeasuredClient): (task: Task) => Promise<unk
         return forward(client, task);
       case "files":
         return moveFiles(client, task);
+      case "way":
+        return moveAlong(client, task);
+      case "commands":
+        return runCommands(client, task);
+      case "idle":
+        return stayIdle(client, task);
       default:
         return Promise.reject(new Error(`unexpected task ${task.kind}`));
     }

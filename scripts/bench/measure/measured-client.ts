@@ -3,6 +3,7 @@ import type { Readable, Writable } from "node:stream";
 import type { Suite, Target } from "../tasks.ts";
 import type { Address, TunnelForm } from "../tunnel/tunnel-tasks.ts";
 import type { MeasuredFiles } from "./measured-files.ts";
+import type { MeasuredWays } from "./measured-ways.ts";
 
 /** The interface that each measured client library implements. */
 export interface MeasuredClient {
@@ -18,6 +19,8 @@ export interface MeasuredConnection {
   forward?(form: TunnelForm, to: Address): Promise<number>;
   /** Opens SFTP. Missing for clients without this test. */
   files?(): Promise<MeasuredFiles>;
+  /** Opens SFTP, for the case `ssh2`. Missing for clients without this test. */
+  ways?(): Promise<MeasuredWays>;
   close(): Promise<void>;
 }
 

@@ -34,8 +34,14 @@ export const ssh2Server: Host = {
   has: ssh2Has,
 };
 
+/** The server of this project's package with ssh2's API. */
+export const nacreSsh2Server: Host = {
+  name: "@nacre/ssh2",
+  program: { file: "child-server-ssh2", args: ["nacre"], nodeArgs },
+};
+
 /** All servers, in the order of the tables' rows. */
-export const allServers: readonly Host[] = [nacreServer, nobleServer, ssh2Server];
+export const allServers: readonly Host[] = [nacreServer, nobleServer, nacreSsh2Server, ssh2Server];
 
 /** Time limit of a task of a server in milliseconds, far above the normal time. */
 export const SERVER_TIMEOUT = 60_000;

@@ -6,7 +6,7 @@ import { runMeasured } from "../measure/measured-command.ts";
 import { runSsh } from "../measure/ssh-command.ts";
 import type { Target } from "../tasks.ts";
 
-/** Size of each short file in bytes. */
+/** Size of each short file in bytes, unless given. */
 export const SHORT_FILE = 4096;
 
 /** A memory file system, here and at the server: a disk's journal would limit every client. */
@@ -18,6 +18,8 @@ export interface FolderSizes {
   readonly bytes: number;
   /** Number of short files. */
   readonly files: number;
+  /** Size of each short file; default `SHORT_FILE`. */
+  readonly short?: number;
   /** Number of names in a folder that is listed. */
   readonly names: number;
   /** Size of the sparse file. */
@@ -78,13 +80,16 @@ export class SftpFolders {
   }
 
   /** Makes both folders. */
-  static async make(atServer: Shell, { bytes, files, names, sparse }: FolderSizes): Promise<SftpFolders> {
+  static async make(
+    atServer: Shell,
+    { bytes, files, short = SHORT_FILE, names, sparse }: FolderSizes,
+  ): Promise<SftpFolders> {
     const folders = new SftpFolders(await mkdtemp(`${MEMORY}/nacre-bench-`), atServer);
     try {
       const { local, remote } = folders;
       await writePayload(join(local, SOURCES.long), bytes);
-      await writeFiles(join(local, SOURCES.short), files);
-      await writeFiles(join(local, SOURCES.warmShort), WARM_FILES);
+      await writeFiles(join(local, SOURCES.short), files, short);
+      await writeFiles(join(local, SOURCES.warmShort), WARM_FILES, short);
       await mkdir(join(local, SOURCES.list));
       const archive = join(local, "archive");
       await must(["tar", "-C", local, "--exclude=archive", "-cf", archive, "."], { timeoutMs: 120_000 });
@@ -143,10 +148,10 @@ async function writePayload(path: string, bytes: number): Promise<void> {
 }
 
 /** Writes short files with different contents. */
-async function writeFiles(folder: string, count: number): Promise<void> {
+async function writeFiles(folder: string, count: number, size: number): Promise<void> {
   await mkdir(folder);
   for (let i = 0; i < count; i++) {
-    const start = (i * 97) % (block.length - SHORT_FILE);
-    await writeFile(join(folder, `file-${i}`), block.subarray(start, start + SHORT_FILE));
+    const start = (i * 97) % (block.length - size);
+    await writeFile(join(folder, `file-${i}`), block.subarray(start, start + size));
   }
 }

@@ -33,6 +33,8 @@ export interface Served {
 
 export interface ServeFolder {
   readonly path: string;
+  /** Home folder of the account on the server. It is empty: start-up files of this machine's account may wait for locks, and print. */
+  readonly home: string;
   /** Path of the private key that may log in. The public key is also in `key.pub`. */
   readonly key: string;
   /** Public key line of `key`. */
@@ -64,6 +66,7 @@ export function useServeFolder({ terminals }: { readonly terminals: boolean }): 
   beforeAll(async () => {
     path = await mkdtemp(join(tmpdir(), "nacre-serve-"));
     buildNacre(path);
+    mkdirSync(folder.home);
     if (terminals) {
       const library = fileURLToPath(new URL("../../node_modules/@lydell/node-pty", import.meta.url));
       mkdirSync(join(path, "node_modules", "@lydell"), { recursive: true });
@@ -88,6 +91,9 @@ export function useServeFolder({ terminals }: { readonly terminals: boolean }): 
     get path() {
       return path;
     },
+    get home() {
+      return join(path, "home");
+    },
     get key() {
       return join(path, "key");
     },
@@ -101,7 +107,8 @@ export function useServeFolder({ terminals }: { readonly terminals: boolean }): 
       const file = join(path, `authorized_keys_${++count}`);
       writeFileSync(file, `${authorizedKeys}\n`, { mode: 0o600 });
       const files = ["--host-key", join(path, "host_key"), "--authorized-keys", file];
-      const child = start([...through, ...commandLine(["serve", "--port", "0", "--log", "json", ...files, ...words])]);
+      const line = commandLine(["serve", "--port", "0", "--log", "json", ...files, ...words]);
+      const child = start(["env", `NACRE_TEST_HOME=${folder.home}`, ...through, ...line]);
       const served = await follow(child);
       running.push({ child, served });
       const hostKey = await readFile(join(path, "host_key.pub"), "utf8");

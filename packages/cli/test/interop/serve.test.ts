@@ -14,7 +14,7 @@ import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { commandLine, type Ended, start, TestTerminal } from "./nacre.ts";
 import { isAlive, run, type Served, untilDead, useServeFolder } from "./serve-support.ts";
 
-const { username: USER, homedir: HOME } = userInfo();
+const { username: USER } = userInfo();
 const MIB = 2 ** 20;
 
 /** Runs a command that must succeed without output on standard error. Resolves with its standard output. */
@@ -69,9 +69,9 @@ describe("commands over ssh", () => {
     expect(ran.status).toBe(3);
     expect(ran.stderr).toBe("err\n");
     const [cwd, ...lines] = ran.stdout.toString().trimEnd().split("\n");
-    expect(cwd).toBe(HOME);
+    expect(cwd).toBe(folder.home);
     expect(lines).toEqual(
-      expect.arrayContaining([`USER=${USER}`, `LOGNAME=${USER}`, `HOME=${HOME}`, "LANG=C.UTF-8", "LC_TIME=C"]),
+      expect.arrayContaining([`USER=${USER}`, `LOGNAME=${USER}`, `HOME=${folder.home}`, "LANG=C.UTF-8", "LC_TIME=C"]),
     );
     expect(
       lines.some((line) => line.startsWith(`SSH_CONNECTION=127.0.0.1 `) && line.endsWith(` 127.0.0.1 ${served.port}`)),

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { connect as tlsConnect } from "node:tls";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { httpAgent, httpsAgent } from "../../src/forward/http.ts";
+import { httpAgent, httpsAgent } from "../../src/http.ts";
 import { codeOf, socketPath, temporaryFolder } from "../support.ts";
 import { certificate } from "./certificate.ts";
 import { forwarded, prohibit } from "./support.ts";

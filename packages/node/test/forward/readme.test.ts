@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { httpAgent } from "../../src/forward/http.ts";
+import { httpAgent } from "../../src/http.ts";
 import { connectTo, forwarded } from "./support.ts";
 
 // Runs the README's forwarding examples unchanged. Their imports are passed in.

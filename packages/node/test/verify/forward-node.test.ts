@@ -13,7 +13,7 @@ import { digestOf, MIB, randomData } from "@nacre/testing/interop/data";
 import { useServer, within } from "@nacre/testing/interop/server";
 import type { ClientConfig } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { httpAgent, undiciConnect } from "../../src/forward/http.ts";
+import { httpAgent, undiciConnect } from "../../src/http.ts";
 import type { Forward } from "../../src/index.ts";
 import { certificate } from "../forward/certificate.ts";
 import { answerAfterEnd, ask, connectLocally, errorCodes } from "../forward/support.ts";

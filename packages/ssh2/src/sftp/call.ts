@@ -3,7 +3,7 @@ import { extensionFor, type SftpClientRequest, type SftpReplyEvent, type StatVfs
 import { escapeText, type SshError } from "@nacre/wire";
 import { type Driver } from "./driver.ts";
 import { statsOf } from "./stats.ts";
-import { requestError, statusError, STATUS_CODE } from "./status.ts";
+import { requestError, STATUS_CODE, statusError } from "./status.ts";
 
 /** Callback of a method. It gets no argument at all if a request without a result has succeeded. */
 export type Callback<Results extends readonly unknown[] = []> = (error?: Error, ...results: Partial<Results>) => void;

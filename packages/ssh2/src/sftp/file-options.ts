@@ -16,7 +16,8 @@ export function fileOptions<C extends Callback<never[]>>(
 ): { readonly options: FileOptions; readonly callback: C | undefined } {
   const callback = typeof last === "function" ? last : typeof given === "function" ? (given as C) : undefined;
   const value = typeof last !== "function" && typeof given === "function" ? undefined : given;
-  if (typeof value === "string") return { options: checked({ ...defaults, encoding: value as BufferEncoding }), callback };
+  if (typeof value === "string")
+    return { options: checked({ ...defaults, encoding: value as BufferEncoding }), callback };
   if (!value) return { options: defaults, callback };
   if (typeof value !== "object") throw new TypeError("Bad arguments");
   return { options: checked(value as FileOptions), callback };

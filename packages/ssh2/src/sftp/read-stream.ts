@@ -12,6 +12,9 @@ export interface ReadStreamOptions extends StreamOptions {
   readonly end?: number | undefined;
 }
 
+/** Bytes up to which a range is read without the size of the file. */
+const SHORT_RANGE = 256 * 1024;
+
 /** Bytes that Node's stream holds by default. */
 const HIGH_WATER_MARK = 64 * 1024;
 
@@ -137,8 +140,10 @@ export class ReadStream extends Readable {
           this.#pass();
         }),
     };
+    const start = this.pos;
     const end = Math.min(this.end + 1, Number.MAX_SAFE_INTEGER);
-    const range = { start: this.pos, end };
+    // A short range needs no size of the file: what is requested beyond its end costs less than the question.
+    const range = end - start <= SHORT_RANGE ? { start, end, size: end } : { start, end };
     const reader = new BlockReader(driver, { handle: Uint8Array.from(handle), path: this.path }, sink, range);
     // Not in this call: the reader may call back at once, and must be known then.
     queueMicrotask(() => {

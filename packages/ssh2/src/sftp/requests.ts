@@ -185,6 +185,9 @@ export abstract class SftpRequests extends SftpBase {
 }
 
 /** Returns attributes and callback of a method whose attributes may be left out. */
-function attributesAnd<C>(given: unknown, last: C | undefined): readonly [attributes: unknown, callback: C | undefined] {
+function attributesAnd<C>(
+  given: unknown,
+  last: C | undefined,
+): readonly [attributes: unknown, callback: C | undefined] {
   return typeof given === "function" ? [undefined, given as C] : [given, last];
 }

@@ -12,25 +12,13 @@ export type WriteFileOptions = FileOptions;
 const NEW_MODE = 0o666;
 
 /** Opens a file, writes all data and closes it. */
-export function writeFile(
-  sftp: SFTP,
-  path: string,
-  data: unknown,
-  given: unknown,
-  last: Callback | undefined,
-): void {
+export function writeFile(sftp: SFTP, path: string, data: unknown, given: unknown, last: Callback | undefined): void {
   const { options, callback } = fileOptions(given, last, { encoding: "utf8", mode: NEW_MODE, flag: "w" });
   write(sftp, path, data, options.flag || "w", options, callback);
 }
 
 /** Opens a file for appending, writes all data at its end and closes it. */
-export function appendFile(
-  sftp: SFTP,
-  path: string,
-  data: unknown,
-  given: unknown,
-  last: Callback | undefined,
-): void {
+export function appendFile(sftp: SFTP, path: string, data: unknown, given: unknown, last: Callback | undefined): void {
   const { options, callback } = fileOptions(given, last, { encoding: "utf8", mode: NEW_MODE, flag: "a" });
   write(sftp, path, data, options.flag || "a", options, callback);
 }

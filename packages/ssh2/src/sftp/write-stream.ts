@@ -124,32 +124,29 @@ export class WriteStream extends Writable {
   override _writev(chunks: readonly { readonly chunk: Buffer }[], done: Done): void {
     if (this.#failure !== undefined) {
       done(this.#failure);
-    } else if (this.#isOpen) {
-      this.#chunks = chunks.map(({ chunk }) => chunk);
-      this.#taken = done;
-      this.#send();
-    } else {
-      this.once("open", () => this._writev(chunks, done));
+      return;
     }
+    this.#chunks = chunks.map(({ chunk }) => chunk);
+    this.#taken = done;
+    if (this.#isOpen) this.#send();
+    else this.once("open", () => this.#send());
   }
 
   override _final(done: Done): void {
-    if (this.#failure !== undefined) done(this.#failure);
-    else if (!this.#isOpen) this.once("open", () => this._final(done));
-    else if (this.#writer === undefined) done();
-    else {
-      this.#taken = done;
-      this.#writer.finish().then(
-        () => this.#settle(),
-        // The writer's source has the error.
-        () => {},
-      );
+    if (this.#failure !== undefined) {
+      done(this.#failure);
+      return;
     }
+    this.#taken = done;
+    if (this.#isOpen) this.#finish();
+    else this.once("open", () => this.#finish());
   }
 
   override _destroy(error: Error | null, callback: Done): void {
     this.#writer?.stop();
-    this.#failWaiting(error ?? new Error("the stream was destroyed before the server had written everything"));
+    const reason = error ?? new Error("the stream was destroyed before the server had written everything");
+    this.#failWaiting(reason);
+    this.#settle(reason);
     const close = (): void => this.#close(error, callback);
     if (this.#isOpening) this.#whenOpened = close;
     else close();
@@ -191,6 +188,19 @@ export class WriteStream extends Writable {
       this.#chunks.shift();
     }
     this.#settle();
+  }
+
+  /** Waits until the server has written everything. */
+  #finish(): void {
+    if (this.#writer === undefined) {
+      this.#settle();
+      return;
+    }
+    this.#writer.finish().then(
+      () => this.#settle(),
+      // The writer's source has the error.
+      () => {},
+    );
   }
 
   #startWriter(handle: Buffer): BlockWriter {

@@ -2,8 +2,8 @@ import { Agent, type AgentOptions } from "node:http";
 import { Agent as HttpsAgent, type AgentOptions as HttpsAgentOptions } from "node:https";
 import { type ConnectionOptions, connect as tlsConnect } from "node:tls";
 import type { ForwardTarget } from "nacre/extend";
-import type { Client } from "../connect/client.ts";
-import type { ForwardSocket } from "./forward-socket.ts";
+import type { Client } from "./connect/client.ts";
+import type { ForwardSocket } from "./forward/forward-socket.ts";
 
 /** The part of a client used by agents. */
 export type SocketSource = Pick<Client, "socket">;
