@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import type { Duplex } from "node:stream";
-import { type Client as NacreClient, connect } from "@nacre/node";
+import { connect, type Client as NacreClient } from "@nacre/node";
 import { encodeSubsystem } from "nacre/extend";
 import { type Connection, type ConnectionMux, DEBUG, MUX } from "../../src/connection.ts";
 import { SFTP } from "../../src/sftp/sftp.ts";
