@@ -29,6 +29,9 @@ export class Server extends EventEmitter {
   /** Unanswered probes after which a connection ends. */
   static KEEPALIVE_CLIENT_COUNT_MAX: number = 3;
 
+  /** Class of the connections, as ssh2 has it on its server. */
+  static readonly IncomingClient: typeof IncomingClient = IncomingClient;
+
   /** Greatest number of connections at a time; further ones are closed at once. */
   maxConnections: number = Infinity;
   readonly _srv: NetServer;

@@ -144,6 +144,9 @@ describe("a connection", () => {
     client.end();
     await expect.poll(() => lines.length).toBeGreaterThan(0);
     expect(lines.every((line) => /^\[\d+\.\d+\] /.test(line))).toBe(true);
+    expect(lines.map((line) => line.replace(/^\[.*?\] /, ""))).toEqual(
+      expect.arrayContaining(["Remote ident: 'SSH-2.0-ssh2js1.17.0'", "Outbound: Sending USERAUTH_SUCCESS"]),
+    );
     expect(lines.join("\n")).not.toContain("secret");
   });
 
