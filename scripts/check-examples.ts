@@ -30,13 +30,17 @@ for (const name of readdirSync("packages")) {
   if (name.includes(".")) continue;
   const manifest = JSON.parse(readFileSync(`packages/${name}/package.json`, "utf8")) as Manifest;
   if (manifest.private) continue;
-  readmes.push({ file: `packages/${name}/README.md`, own: manifest.name });
+  for (const file of readdirSync(`packages/${name}`).filter((one) => /^(?:README|GUIDE)\.md$/.test(one)))
+    readmes.push({ file: `packages/${name}/${file}`, own: manifest.name });
   for (const [entry, { types, "@nacre/source": source = types }] of Object.entries(manifest.exports ?? {})) {
     const specifier = join(manifest.name, entry);
     paths[specifier] = [join(root, "packages", name, source)];
     if (entry === ".") exportsOf.set(specifier, exportedNames(`packages/${name}/${source}`));
   }
 }
+
+// `@nacre/ssh2` has declarations of its own, under the name of what it takes the place of.
+for (const name of ["ssh2", "@nacre/ssh2"]) paths[name] = [join(root, "packages/ssh2/index.d.ts")];
 
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });

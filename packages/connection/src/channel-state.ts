@@ -34,10 +34,10 @@ export interface OpenState {
   readonly replies: ReplyQueue<boolean>;
 }
 
-/** We sent SSH_MSG_CHANNEL_CLOSE, the peer has not. Its remaining messages are checked, then dropped unless `hears`. */
+/** We sent SSH_MSG_CHANNEL_CLOSE, the peer has not. Its remaining messages are checked, then dropped unless `receiving`. */
 export interface ClosingState {
   readonly kind: "closing";
-  readonly hears: boolean;
+  readonly receiving: boolean;
   incoming: ReceiveDirection;
   readonly discarded: readonly number[];
   /** Our requests without a reply yet. Replies may still arrive. */
@@ -68,8 +68,8 @@ export type ChannelState =
   | { readonly kind: "closed" };
 
 /** Returns whether the peer's data and requests are dropped. */
-export function isDeaf(state: OpenState | ClosingState): boolean {
-  return state.kind === "closing" && !state.hears;
+export function dropsInput(state: OpenState | ClosingState): boolean {
+  return state.kind === "closing" && !state.receiving;
 }
 
 /** Returns the numbers of an open channel; `undefined` in every other state. */

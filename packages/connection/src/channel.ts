@@ -16,7 +16,14 @@ import {
   SSH_MSG_CHANNEL_WINDOW_ADJUST,
   SshError,
 } from "@nacre/wire";
-import { type ChannelFlow, type ChannelState, type ClosingState, flowOf, isDeaf, type OpenState } from "./channel-state.ts";
+import {
+  type ChannelFlow,
+  type ChannelState,
+  type ClosingState,
+  dropsInput,
+  flowOf,
+  type OpenState,
+} from "./channel-state.ts";
 import type { ConnectionContext, WaitingChannel } from "./context.ts";
 import { sendData } from "./data-message.ts";
 import { type PendingRequest, takeUnimplemented } from "./pending-request.ts";
@@ -146,15 +153,15 @@ export class Channel implements WaitingChannel {
     this.#context.sink.write(SSH_MSG_CHANNEL_EOF.encode({ recipientChannel: state.peer }));
   }
 
-  /** `hears`: whether data and requests that the peer sends before its own CLOSE still become events. */
-  close(hears = false): void {
+  /** `receiving`: whether data and requests that the peer sends before its own CLOSE still become events. */
+  close(receiving = false): void {
     const state = this.#state;
     if (state.kind === "opening") {
       this.#state = { kind: "abandoned", sent: state.sent };
     } else if (state.kind === "open") {
       this.#context.unwait(this);
       this.#context.sink.write(SSH_MSG_CHANNEL_CLOSE.encode({ recipientChannel: state.peer }));
-      this.#state = { ...state, kind: "closing", hears };
+      this.#state = { ...state, kind: "closing", receiving };
     }
   }
 
@@ -234,7 +241,7 @@ export class Channel implements WaitingChannel {
         "window-exceeded",
         `${what} for channel ${this.number} has ${data.length} bytes of data, more than the window allows`,
       );
-    if (/* rule: data-after-close */ isDeaf(state) || data.length === 0) return;
+    if (/* rule: data-after-close */ dropsInput(state) || data.length === 0) return;
     if (stream === undefined || state.discarded.includes(stream))
       // rule: dropped-data
       this.#returnCredit(state, window, data.length);
@@ -260,7 +267,7 @@ export class Channel implements WaitingChannel {
     const state = this.#heard(SSH_MSG_CHANNEL_EOF.name);
     if (state.incoming.kind === "ended") return;
     state.incoming = { kind: "ended" };
-    if (!isDeaf(state)) this.#context.emit({ type: "eof", channel: this.number });
+    if (!dropsInput(state)) this.#context.emit({ type: "eof", channel: this.number });
   }
 
   receiveClose(): void {
@@ -300,7 +307,7 @@ export class Channel implements WaitingChannel {
     // A peer that opened the channel usually sends its first request as soon as it receives the confirmation. So this request ends a round
     // trip, unless we sent a request meanwhile.
     if (!this.#openedByUs && state.requests.length === 0) this.#answered();
-    if (isDeaf(state)) return;
+    if (dropsInput(state)) return;
     const { requestType, data } = request;
     const token = request.wantReply && state.kind === "open" ? this.#ask(state, requestType) : undefined;
     // OpenSSH accepts any reply as a sign of life; its own client replies with a failure.

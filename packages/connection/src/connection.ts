@@ -173,11 +173,11 @@ export class Connection {
 
   /**
    * Closes the channel in both directions. Data that still arrives is dropped; "channel-closed" follows when the peer has closed too. A
-   * channel that is still opening is closed as soon as the peer answers. With `hears`, data, EOF and requests of the peer are events until
-   * it has closed, without window credit and replies.
+   * channel that is still opening is closed as soon as the peer answers. With `receiving`, data, EOF and requests of the peer are events
+   * until it has closed, without window credit and replies.
    */
-  close(channel: number, { hears = false }: { readonly hears?: boolean } = {}): void {
-    this.#find(channel)?.close(hears);
+  close(channel: number, { receiving = false }: { readonly receiving?: boolean } = {}): void {
+    this.#find(channel)?.close(receiving);
   }
 
   /**

@@ -6,6 +6,7 @@ import {
   SSH_MSG_CHANNEL_OPEN,
   SSH_MSG_CHANNEL_OPEN_CONFIRMATION,
   SSH_MSG_CHANNEL_OPEN_FAILURE,
+  SSH_MSG_CHANNEL_REQUEST,
 } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { CONNECTION_LIMITS, Connection } from "../src/index.ts";
@@ -291,6 +292,58 @@ describe("closing a channel", () => {
     connection.consumed(0, 1);
     connection.discard(0, 0);
     connection.close(0);
+  });
+
+  test.each([
+    [true, ["data", "channel-request", "eof"]],
+    [false, []],
+  ])("passes on data, requests and EOF before the peer's CLOSE only if asked to: %s", (receiving, types) => {
+    const side = new Side();
+    const channel = side.session();
+    side.connection.close(channel, { receiving });
+    expect(side.sink.take()).toEqual([close(100)]);
+    const request = SSH_MSG_CHANNEL_REQUEST.encode({
+      recipientChannel: channel,
+      requestType: "exit-status",
+      wantReply: true,
+      data: NOTHING,
+    });
+    const events = side.hears(data(channel, 3), request, eof(channel));
+    expect(events.map(({ type }) => type)).toEqual(types);
+    for (const event of events) if (event.type === "channel-request") expect(event.token).toBeUndefined();
+    // The peer has our CLOSE, so that it needs no credit and no reply.
+    side.connection.consumed(channel, 3);
+    expect(side.sink.take()).toEqual([]);
+    expect(side.hears(close(channel))).toEqual([{ type: "channel-closed", channel }]);
+  });
+
+  test("limits what it hears before the peer's CLOSE to the window", () => {
+    const side = new Side({ limits: { initialWindow: 10 } });
+    const channel = side.session();
+    side.connection.close(channel, { receiving: true });
+    expect(errorCode(side.hears(data(channel, 10), data(channel, 1)))).toBe("window-exceeded");
+  });
+});
+
+describe("the numbers of a channel", () => {
+  test("are those of an open channel", () => {
+    const side = new Side({ limits: { initialWindow: 1000 } });
+    expect(side.connection.channelFlow(0)).toBeUndefined();
+    const channel = side.connection.openChannel("session");
+    expect(side.connection.channelFlow(channel)).toBeUndefined();
+    side.hears(confirm(channel, { initialWindowSize: 500, maximumPacketSize: 100 }), data(channel, 30));
+    side.connection.write(channel, new Uint8Array(20));
+    expect(side.connection.channelFlow(channel)).toEqual({
+      peer: 100,
+      sendWindow: 480,
+      maxSend: 100,
+      receiveWindow: 970,
+    });
+    side.hears(eof(channel));
+    side.connection.sendEof(channel);
+    expect(side.connection.channelFlow(channel)).toEqual({ peer: 100, sendWindow: 0, maxSend: 0, receiveWindow: 0 });
+    side.connection.close(channel);
+    expect(side.connection.channelFlow(channel)).toBeUndefined();
   });
 });
 

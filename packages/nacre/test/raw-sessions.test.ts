@@ -314,3 +314,17 @@ test("raw sessions: a login whose permissions restrict its sessions · server", 
     expect(server.peer.numbers.at(-1)).toBe(SSH_MSG_CHANNEL_OPEN_FAILURE.number);
   }
 });
+
+describe("the option `noMoreSessions`", () => {
+  it.each([true, false])(
+    "answers the client's request, and leaves the refusal to the application: %s",
+    async (success) => {
+      const { client, connection } = await served({ rawSessions: printing, noMoreSessions: () => success });
+      const reply = new Promise((resolve) => client.globalRequest("no-more-sessions@openssh.com", NONE, resolve));
+      expect(await reply).toMatchObject({ success });
+      expect(await client.exec("ls")).toMatchObject({ stdout: "exec" });
+      await client.close();
+      await connection.ended;
+    },
+  );
+});

@@ -38,7 +38,7 @@ export type ServerProtocolEvent =
   | ({ readonly type: "authenticated" } & LoginSubject)
   /** Events of channels and global requests. */
   | Exclude<ConnectionEvent, { type: "closed" }>
-  | Extract<TransportEvent, { type: "debug" | "disconnect" | "yield" }>
+  | Extract<TransportEvent, { type: "keys-complete" | "debug" | "disconnect" | "yield" }>
   /** Last event. */
   | { readonly type: "closed"; readonly error: SshError };
 
@@ -124,6 +124,7 @@ export class ServerProtocol extends ProtocolMachine<ServerAuth, PacketSink> {
         this.state = { kind: "closed" };
         return event;
       case "identified":
+      case "keys-complete":
       case "debug":
       case "disconnect":
         return event;
@@ -133,7 +134,6 @@ export class ServerProtocol extends ProtocolMachine<ServerAuth, PacketSink> {
       case "yield":
         this.connection.flush();
         return event;
-      case "keys-complete":
       case "ext-info":
         return undefined;
       case "verify-host-key":

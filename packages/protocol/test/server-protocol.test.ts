@@ -82,6 +82,7 @@ describe("login by public key", () => {
     expect(pair.events.map(nameOf)).toEqual([
       "identified",
       "new-keys",
+      "keys-complete",
       "publickey",
       "authenticated",
       "open-request",
@@ -150,7 +151,7 @@ describe("late answer to a login", () => {
     const pair = holding();
     const channel = pair.client.connection.openChannel("session");
     pair.start();
-    expect(pair.events.map(({ type }) => type)).toEqual(["identified", "new-keys", "publickey"]);
+    expect(pair.events.map(({ type }) => type)).toEqual(["identified", "new-keys", "keys-complete", "publickey"]);
     pair.pump();
     pair.server.auth.answer(pair.lastEvent("publickey").token, "success");
     pair.pump();
@@ -429,13 +430,13 @@ describe("before the login", () => {
     expect(peer.numbers.at(-1)).toBe(3);
     peer.send(request);
     expect(peer.error).toMatchObject({ code: "unexpected-message" });
-    expect(peer.events.map(({ type }) => type)).toEqual(["identified", "new-keys", "closed"]);
+    expect(peer.events.map(({ type }) => type)).toEqual(["identified", "new-keys", "keys-complete", "closed"]);
 
     const global = SSH_MSG_GLOBAL_REQUEST.encode({ requestName: "x", wantReply: true, data: new Uint8Array(0) });
     for (const message of [request, global, SSH_MSG_USERAUTH_SUCCESS.encode({})]) {
       const other = new RawClient({}).send(message);
       expect(other.error).toMatchObject({ code: "unexpected-message" });
-      expect(other.events.map(({ type }) => type)).toEqual(["identified", "new-keys", "closed"]);
+      expect(other.events.map(({ type }) => type)).toEqual(["identified", "new-keys", "keys-complete", "closed"]);
     }
   });
 

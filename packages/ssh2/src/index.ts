@@ -9,6 +9,7 @@ import { httpAgents, type SshHttpAgentClass, type SshHttpsAgentClass } from "./h
 export { AgentProtocol, BaseAgent, CygwinAgent, createAgent, OpenSSHAgent, PageantAgent } from "./agent/agents.ts";
 export { Client } from "./client/client.ts";
 export type { Ssh2Error } from "./errors.ts";
+export { type ClientInfo, type ConnectionListener, Server } from "./server/server.ts";
 export { utils } from "./utils.ts";
 
 const agents = httpAgents(() => new Client());

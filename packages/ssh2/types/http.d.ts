@@ -5,7 +5,7 @@ import { Agent as SecureAgent, AgentOptions as SecureAgentOptions } from "https"
 import { ConnectConfig } from "./connect";
 
 export interface HTTPAgentOptions extends AgentOptions {
-  /** Address that the server is told as the origin of connections. */
+  /** Address that the server receives as the origin of connections. */
   srcIP?: string;
 }
 
@@ -15,7 +15,7 @@ export class HTTPAgent extends Agent {
 }
 
 export interface HTTPSAgentOptions extends SecureAgentOptions {
-  /** Address that the server is told as the origin of connections. */
+  /** Address that the server receives as the origin of connections. */
   srcIP?: string;
 }
 

@@ -163,7 +163,7 @@ export class Channel {
    */
   leave(): void {
     if (this.#end !== undefined) return;
-    this.#host.machine.connection.close(this.id, { hears: true });
+    this.#host.machine.connection.close(this.id, { receiving: true });
     this.#host.touch();
   }
 

@@ -74,7 +74,6 @@ function introduce(
     }
     if (!hasSentCredentials || received.length < CREDENTIALS_LENGTH) return;
     socket.off("connect", connected).off("data", data).off("error", fail).off("end", fail).off("close", fail);
-    socket.pause();
     accepted(socket, Buffer.from(received.subarray(0, CREDENTIALS_LENGTH)));
   };
   socket.on("connect", connected).on("data", data).on("error", fail).on("end", fail).on("close", fail);

@@ -44,8 +44,9 @@ interface ExitFields {
 }
 
 /**
- * A channel as a stream, for both roles. It is its own `stdin` and `stdout`. Events come in ssh2's order: "exit" in the turn of the request,
- * "close" after "end", with the values of "exit". As in ssh2, "close" waits until the data is read, and `destroy` ends without an error.
+ * A channel as a stream, for both roles. It is its own `stdin` and `stdout`. Events come in ssh2's order: "exit" in the turn of the
+ * request, "close" after "end", with the values of "exit". As in ssh2, "close" waits until the data is read, and `destroy` ends without an
+ * error.
  */
 export class Channel extends ChannelStream {
   readonly server: boolean;

@@ -6,8 +6,8 @@ import { request } from "./request.ts";
 import { agentRequest } from "./session-requests.ts";
 
 /**
- * Requests agent forwarding on a session, once for each connection: the server then forwards for all sessions. Its connections are joined to
- * `getStream` of the agent.
+ * Requests agent forwarding on a session, once for each connection: the server then forwards for all sessions. Its connections are joined
+ * to `getStream` of the agent.
  */
 export function forwardAgent(client: ClientConnection, channel: Channel, done: (error?: Error) => void): void {
   const mux = client[MUX];

@@ -41,7 +41,7 @@ export function acceptChannels(
     }
     const answers = answersOf(client, type, open);
     try {
-      // ssh2 leaves an open without an answer if nobody listens.
+      // Without a listener, ssh2 leaves the open unanswered.
       if (!tell(answers)) answers.reject();
     } catch (thrown) {
       leaveUncaught(thrown);

@@ -18,7 +18,7 @@ import { toText } from "./text.ts";
 
 type Done = (error?: Error) => void;
 
-/** ssh2 takes what is no function for no callback. */
+/** Returns the callback. Like ssh2, takes any value that is not a function as none. */
 function given<T>(callback: T | undefined): T | undefined {
   return typeof callback === "function" ? callback : undefined;
 }
@@ -232,7 +232,7 @@ function isOpenSsh(version = ""): boolean {
   return /^OpenSSH_[5-9]|\d\d/.test(version);
 }
 
-/** Returns a callback for `openStream`. Without one of the application, nothing is told. */
+/** Returns a callback for `openStream`: it calls the one of the application, if there is one. */
 function streamCallback(callback: unknown): (error: Error | undefined, channel?: Channel) => void {
   return typeof callback === "function" ? (error, channel) => callback(error, channel) : () => {};
 }

@@ -12,8 +12,8 @@ import { toFunction } from "./text.ts";
 type SftpCallback = (error: Error | undefined, sftp: SFTP) => void;
 
 /**
- * Starts SFTP. `env` are variables that the server must accept. Calls `callback` once the server has told its version. Throws "Not connected",
- * and a `TypeError` for arguments of a wrong type.
+ * Starts SFTP. `env` are variables that the server must accept. Calls `callback` once the server has sent its version. Throws "Not
+ * connected", and a `TypeError` for arguments of a wrong type.
  */
 export function sftp(
   client: ClientConnection,

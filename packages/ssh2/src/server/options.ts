@@ -59,7 +59,8 @@ export function readOptions(config: ServerConfig): Omit<SharedOptions, "limits">
     announceHostKeys: false,
     unrestricted: true,
     ...(typeof greeting === "string" && greeting !== "" && { greeting }),
-    ...(typeof banner === "string" && banner !== "" && { banner }),
+    // ssh2 ends the line.
+    ...(typeof banner === "string" && banner !== "" && { banner: banner.endsWith("\r\n") ? banner : `${banner}\r\n` }),
     ...(softwareVersion !== undefined && { softwareVersion }),
   };
 }

@@ -52,7 +52,8 @@ function openChannel(connection: Connection, type: string, data: Uint8Array, cal
   }
   mux.open(type, data, {
     opened: (channel) => callback(undefined, new Channel(connection, channel, { type, server: true })),
-    refused: (reason, description) => callback(ssh2Error(`(SSH) Channel open failure: ${description}`, { reason })),
-    lost: () => afterClose(connection, () => callback(noResponse())),
+    refused: (reason, description) =>
+      callback(ssh2Error(`(SSH) Channel open failure: ${description}`, { reason }), undefined),
+    lost: () => afterClose(connection, () => callback(noResponse(), undefined)),
   });
 }

@@ -37,7 +37,7 @@ export function requestEvent(type: string, data: Uint8Array): RequestEvent | und
     }
     case "pty-req": {
       const { term, columns, rows, widthPixels, heightPixels, modes } = ptyRequest.decode(data);
-      const info = { cols: columns, rows, width: widthPixels, height: heightPixels, term, modes: terminalModes(modes) };
+      const info = { term, cols: columns, rows, width: widthPixels, height: heightPixels, modes: terminalModes(modes) };
       return { event: "pty", values: [info] };
     }
     case "window-change": {

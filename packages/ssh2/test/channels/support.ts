@@ -18,6 +18,7 @@ import {
   SSH_MSG_CHANNEL_OPEN_FAILURE,
   SSH_MSG_CHANNEL_REQUEST,
   SSH_MSG_CHANNEL_SUCCESS,
+  SSH_MSG_CHANNEL_WINDOW_ADJUST,
   SSH_MSG_GLOBAL_REQUEST,
   SSH_MSG_REQUEST_FAILURE,
   SSH_MSG_REQUEST_SUCCESS,
@@ -87,6 +88,7 @@ const CODECS = [
   ["eof", SSH_MSG_CHANNEL_EOF],
   ["close", SSH_MSG_CHANNEL_CLOSE],
   ["global", SSH_MSG_GLOBAL_REQUEST],
+  ["adjust", SSH_MSG_CHANNEL_WINDOW_ADJUST],
 ] as const;
 
 /** A client that is logged in to a scripted server. What the server sends in one call arrives in one turn. */

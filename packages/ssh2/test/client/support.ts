@@ -1,4 +1,4 @@
-import { once } from "node:events";
+import { type EventEmitter, once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import ssh2, { type Connection, type ServerConfig } from "ssh2";
 import { onTestFinished } from "vitest";
@@ -25,7 +25,7 @@ export async function serve(
   const open = new Set<Connection>();
   const server = new ssh2.Server({ hostKeys: [HOST_KEY], ...options }, (connection) => {
     open.add(connection);
-    connection.setNoDelay(true);
+    (connection as unknown as { _sock: Socket })._sock.setNoDelay(true);
     connection.on("error", () => {});
     connection.on("close", () => open.delete(connection));
     accept(connection);
@@ -67,20 +67,26 @@ function targetOf({ port }: AddressInfo): Target {
   return { host: "127.0.0.1", port, username: "alice", hostVerifier: () => true };
 }
 
-/** Makes a client that is destroyed after the test, and a list of its events with their first value. */
-export function newClient(): { readonly client: Client; readonly events: [event: string, value: unknown][] } {
+/** A client, its events with their first value, and its "close". */
+export interface TestClient {
+  readonly client: Client;
+  readonly events: [event: string, value: unknown][];
+  readonly closed: Promise<void>;
+}
+
+/** Makes a client that is destroyed after the test. */
+export function newClient(): TestClient {
   const client = new Client();
   const events: [string, unknown][] = [];
   for (const event of ["connect", "greeting", "handshake", "banner", "ready", "hostkeys", "error", "end", "close"])
     client.on(event, (value: unknown) => void events.push([event, value]));
   onTestFinished(() => void client.destroy());
-  return { client, events };
+  const closed = new Promise<void>((resolve) => void client.on("close", () => resolve()));
+  return { client, events, closed };
 }
 
 /** Resolves with the errors of a client of either implementation once it has closed. */
-export async function errorsOf(client: {
-  on(event: string, listener: (...values: never[]) => void): unknown;
-}): Promise<readonly Ssh2Error[]> {
+export async function errorsOf(client: EventEmitter): Promise<readonly Ssh2Error[]> {
   const errors: Ssh2Error[] = [];
   client.on("error", (error: Ssh2Error) => void errors.push(error));
   await new Promise<void>((resolve) => void client.on("close", () => resolve()));

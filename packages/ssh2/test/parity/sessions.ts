@@ -123,18 +123,37 @@ export function exec(client: Client, command = "true"): Promise<ClientChannel> {
   return opened((callback) => client.exec(command, callback));
 }
 
-/** Records the events of a channel in their order, and its data when it closes. Resolves then. */
+/**
+ * Records the events of a channel and of its error output, each in their order, and the data, when both have closed. The order between the
+ * two, and of "finish", depends on which messages arrive together. Resolves when all is recorded.
+ */
 export async function watch(record: Recorder, channel: ClientChannel, name = "channel"): Promise<void> {
   let output = "";
   let errors = "";
+  const events: [string, ...unknown[]][] = [];
+  let finishes = 0;
   channel.on("data", (data: Buffer) => (output += data.toString("latin1")));
   channel.stderr.on("data", (data: Buffer) => (errors += data.toString("latin1")));
-  for (const event of ["exit", "end", "finish", "close", "error"])
-    channel.on(event, (...values: unknown[]) => record(`${name} ${event}`, ...values));
-  for (const event of ["end", "close"]) channel.stderr.on(event, () => record(`${name}.stderr ${event}`));
+  channel.on("finish", () => finishes++);
+  for (const event of ["exit", "end", "close", "error"])
+    channel.on(event, (...values: unknown[]) => events.push([event, ...values]));
+  const ends: string[] = [];
+  for (const event of ["end", "close", "error"]) channel.stderr.on(event, () => ends.push(event));
   await Promise.all([once(channel, "close"), once(channel.stderr, "close")]);
   await later();
+  record(name, events, finishes);
+  record(`${name}.stderr`, ends);
   record(`${name} data`, output, errors);
+}
+
+/** Records the events of a channel and its error output as they come, for messages that arrive together. Resolves when both have closed. */
+export async function watchAll(record: Recorder, channel: ClientChannel): Promise<void> {
+  for (const event of ["exit", "data", "end", "finish", "close", "error"])
+    channel.on(event, (...values: unknown[]) => record(`channel ${event}`, ...values));
+  for (const event of ["data", "end", "close"])
+    channel.stderr.on(event, (...values: unknown[]) => record(`stderr ${event}`, ...values));
+  await Promise.all([once(channel, "close"), once(channel.stderr, "close")]);
+  await later();
 }
 
 /** Calls a method with a callback, and records the events of the channel from there on. Resolves with it when it has closed. */

@@ -190,11 +190,9 @@ export class ServerDriver implements MuxSide<ServerProtocolEvent>, ServerConnect
       case "authenticated":
         this.#onAuthenticated(event);
         return;
-      case "new-keys": {
-        const { initial, negotiated } = event;
-        this.#tell({ type: "kex", initial, negotiated });
+      case "keys-complete":
+        this.#tell({ type: "kex", initial: event.initial, negotiated: this.#machine.negotiated! });
         return;
-      }
       case "debug":
       case "disconnect":
         this.#tell(event);

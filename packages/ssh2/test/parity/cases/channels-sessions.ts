@@ -1,9 +1,21 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import type { ClientChannel, Connection, PseudoTtyInfo, Session, X11Info } from "ssh2";
+import type { Connection, PseudoTtyInfo, Session, X11Info } from "ssh2";
 import type { Case } from "../case.ts";
-import { eachSession, exec, inOnePiece, logIn, openAgent, opened, readAll, runs, watch, watched } from "../sessions.ts";
+import {
+  eachSession,
+  exec,
+  inOnePiece,
+  logIn,
+  openAgent,
+  opened,
+  readAll,
+  runs,
+  watch,
+  watchAll,
+  watched,
+} from "../sessions.ts";
 
 const section = "channels";
 
@@ -46,6 +58,39 @@ function granting(record: (event: string, ...values: unknown[]) => void): (conne
   });
 }
 
+/** Starts each command and ends it in one packet. */
+const endsInOnePacket = (connection: Connection): void =>
+  eachSession((session) =>
+    session.on("exec", (accept) =>
+      inOnePiece(connection, () => {
+        const channel = accept();
+        channel.write("out");
+        channel.stderr.write("err");
+        channel.exit(1);
+        channel.end();
+      }),
+    ),
+  )(connection);
+
+/** Refuses each session. */
+const refusesSessions = (connection: Connection): void => {
+  connection.on("session", (_accept, reject) => reject());
+};
+
+/** Closes the channel of a command in place of an answer. */
+const closesInPlaceOfAnAnswer = (connection: Connection): void => {
+  const { _protocol } = connection as unknown as { _protocol: { channelClose(id: number): void } };
+  // The client's number of its first channel.
+  eachSession((session) => session.on("exec", () => _protocol.channelClose(0)))(connection);
+};
+
+/** Grants X11 and shells. */
+const grantsX11 = (connection: Connection): void =>
+  eachSession((session) => {
+    session.on("x11", (accept) => accept?.());
+    session.on("shell", (accept) => accept());
+  })(connection);
+
 export const cases: readonly Case[] = [
   {
     name: "runs a command with output, errors and a status",
@@ -65,23 +110,11 @@ export const cases: readonly Case[] = [
     name: "calls back before the events of a command that ends in one packet",
     section,
     async run(ssh2, record, peers) {
-      const serve = (connection: Connection): void =>
-        eachSession((session) =>
-          session.on("exec", (accept) =>
-            inOnePiece(connection, () => {
-              const channel = accept();
-              channel.write("out");
-              channel.stderr.write("err");
-              channel.exit(1);
-              channel.end();
-            }),
-          ),
-        )(connection);
-      const { client } = await logIn(ssh2, peers, serve);
+      const { client } = await logIn(ssh2, peers, endsInOnePacket);
       await new Promise<void>((resolve) =>
         client.exec("true", (error, channel) => {
           record("exec", error);
-          void watch(record, channel).then(resolve);
+          void watchAll(record, channel).then(resolve);
         }),
       );
     },
@@ -149,10 +182,7 @@ export const cases: readonly Case[] = [
     name: "fails if the server refuses the channel",
     section,
     async run(ssh2, record, peers) {
-      const serve = (connection: Connection): void => {
-        connection.on("session", (_accept, reject) => reject());
-      };
-      const { client } = await logIn(ssh2, peers, serve);
+      const { client } = await logIn(ssh2, peers, refusesSessions);
       record("result", await exec(client).catch((error: unknown) => error));
     },
   },
@@ -160,12 +190,7 @@ export const cases: readonly Case[] = [
     name: "fails if the server closes the channel in place of an answer",
     section,
     async run(ssh2, record, peers) {
-      const serve = (connection: Connection): void => {
-        const { _protocol } = connection as unknown as { _protocol: { channelClose(id: number): void } };
-        // The client's number of its first channel.
-        eachSession((session) => session.on("exec", () => _protocol.channelClose(0)))(connection);
-      };
-      const { client } = await logIn(ssh2, peers, serve);
+      const { client } = await logIn(ssh2, peers, closesInPlaceOfAnAnswer);
       record("result", await exec(client).catch((error: unknown) => error));
     },
   },
@@ -294,12 +319,7 @@ export const cases: readonly Case[] = [
     name: "refuses an X11 connection, and those without a request",
     section,
     async run(ssh2, record, peers) {
-      const serve = (connection: Connection): void =>
-        eachSession((session) => {
-          session.on("x11", (accept) => accept?.());
-          session.on("shell", (accept) => accept());
-        })(connection);
-      const { client, connection } = await logIn(ssh2, peers, serve);
+      const { client, connection } = await logIn(ssh2, peers, grantsX11);
       const tryOne = (): Promise<unknown> =>
         new Promise((resolve) =>
           connection.x11("192.0.2.1", 4711, (error) => resolve((error as { reason?: unknown })?.reason)),

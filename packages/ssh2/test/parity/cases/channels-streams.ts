@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import type { ClientChannel, ServerChannel } from "ssh2";
 import type { Case } from "../case.ts";
-import { exec, later, logIn, opened, readAll, runs, watch, watchClient, watched } from "../sessions.ts";
+import { exec, later, logIn, opened, readAll, runs, watch, watchAll, watchClient } from "../sessions.ts";
 
 const section = "channels";
 
@@ -452,7 +452,7 @@ export const cases: readonly Case[] = [
       const channel = await exec(client);
       await once(channel, "readable");
       watchClient(record, client);
-      const closed = watch(record, channel);
+      const closed = watchAll(record, channel);
       socket.end();
       await closed;
     },

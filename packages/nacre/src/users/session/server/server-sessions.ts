@@ -41,13 +41,17 @@ export class ServerSessions implements ServerPart {
     return this.#places.some(({ session }) => session?.started);
   }
 
-  /** Refuses all further sessions. Returns the reply to the request for it. An exception of the application is rethrown as uncaught. */
+  /**
+   * Refuses all further sessions, or lets the application do it. Returns the reply to the request for it. An exception of the application
+   * is rethrown as an uncaught one.
+   */
   noMore(): boolean {
-    this.#noMore = true;
     const { options, connection } = this.#context;
+    const { noMoreSessions } = options;
+    this.#noMore = noMoreSessions === undefined;
     let success = false;
     uncaught(() => {
-      success = options.noMoreSessions?.(connection) === true;
+      success = noMoreSessions?.(connection) === true;
     });
     return success;
   }

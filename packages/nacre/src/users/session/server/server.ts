@@ -37,8 +37,9 @@ export interface SessionServeOptions<S> {
    */
   readonly rawSessions?: ((open: PeerOpen, connection: ServerConnection) => void) | undefined;
   /**
-   * Called when the client gives up further sessions (OpenSSH PROTOCOL §2.2), which are refused from then on. True answers the request
-   * with success; default is a failure, as OpenSSH's server answers.
+   * Called when the client gives up further sessions (OpenSSH PROTOCOL §2.2), for `rawSessions` that refuses them itself from then on. True
+   * answers the request with success, as any other result with failure. By default Nacre refuses further sessions, and answers as
+   * OpenSSH's server does: with failure.
    */
   readonly noMoreSessions?: ((connection: ServerConnection) => boolean) | undefined;
 }
