@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
@@ -18,11 +19,10 @@ for (const [name, value] of Object.entries(entry))
 module.exports = Object.defineProperty({ ...entry }, Symbol.for("nacre.ssh2.internal"), { value: internal });
 `;
 
-/** Modules that `importNow` of `@nacre/node` imports. The bundle contains them, and runs each when it is first used. */
-const IMPORTED_NOW = ["@nacre/ciphers", "@nacre/kex", "@nacre/keys", "@nacre/kex/ml-kem"];
-
-/** Packages whose algorithms are run on demand as a whole (`IMPORTED_NOW`). */
-const ON_DEMAND = /\/packages\/(?:ciphers|kex)\//;
+/** Modules that the algorithms of `@nacre/node` import when they need them. The bundle contains them. */
+const IMPORTED_ON_DEMAND = ["@nacre/kex", "@nacre/keys", "@nacre/kex/ml-kem"];
+/** One more, which makes tables and hash functions when it is loaded. */
+const CIPHERS = "@nacre/ciphers";
 
 /**
  * Returns the JavaScript of `@nacre/ssh2` by path, and esbuild's description of it: one CommonJS file with all packages that it uses.
@@ -33,6 +33,7 @@ const ON_DEMAND = /\/packages\/(?:ciphers|kex)\//;
 export async function bundleSsh2(): Promise<{
   readonly files: Map<string, string>;
   readonly inputs: Metafile["inputs"];
+  readonly outputs: Metafile["outputs"];
 }> {
   const names = await exportedNames();
   const { outputFiles, metafile } = await build({
@@ -40,9 +41,12 @@ export async function bundleSsh2(): Promise<{
     stdin: { contents: ENTRY, resolveDir: `${FOLDER}/src`, sourcefile: "bundle.js" },
     banner: { js: `"use strict";\n${HASHES_LICENSE}` },
     footer: { js: `0 && (module.exports = { ${names.join(", ")} });` },
-    plugins: [importingNow, loadingLazily, hashingWithNode],
+    plugins: [importingStatically, loadingLazily, hashingWithNode],
   });
-  return { files: new Map([[FILE, outputFiles[0]!.text]]), inputs: metafile.inputs };
+  const { text } = outputFiles[0]!;
+  const needed = new RegExp(`${UNUSED}[^"]*`).exec(text)?.[0];
+  if (needed !== undefined) throw new Error(`the bundle of ssh2 uses import() of ${needed.slice(UNUSED.length)}`);
+  return { files: new Map([[FILE, text]]), inputs: metafile.inputs, outputs: metafile.outputs };
 }
 
 /** noble's hashes have no comment with their license, unlike its other packages. */
@@ -78,25 +82,42 @@ async function exportedNames(): Promise<readonly string[]> {
   return Object.values(metafile.outputs).flatMap((output) => output.exports);
 }
 
-/** Makes `importNow` return modules of the bundle. */
-const importingNow: Plugin = {
-  name: "importing now",
+/**
+ * Makes the modules that are imported on demand part of the bundle like all others. esbuild wraps every module that an `import()` or
+ * `require()` reaches into a function, and V8 reads a function twice if it is called at the start.
+ */
+const importingStatically: Plugin = {
+  name: "importing statically",
   setup(bundler) {
     bundler.onLoad({ filter: /packages\/node\/src\/crypto\/import-now\.ts$/ }, () => ({
-      contents: `const modules = { ${IMPORTED_NOW.map((name) => `"${name}": () => require("${name}")`).join(", ")} };
-export const importNow = (name) => modules[name]();`,
+      contents: `${IMPORTED_ON_DEMAND.map((name, at) => `import * as module${at} from "${name}";`).join("\n")}
+const modules = { ${IMPORTED_ON_DEMAND.map((name, at) => `"${name}": module${at}`).join(", ")} };
+export const importNow = (name) => name === "${CIPHERS}" ? require("${CIPHERS}") : modules[name];`,
       resolveDir: "packages/node",
       loader: "js",
     }));
+    bundler.onLoad({ filter: /packages\/node\/src\/crypto\/(?:portable|ml-kem)\.ts$/ }, async ({ path }) => {
+      const source = await readFile(path, "utf8");
+      const contents = source.replaceAll(/(?<!typeof )\bimport\(("[^"]+")\)/g, "Promise.resolve(importOnDemand($1))");
+      if (contents === source) throw new Error(`${path} no longer uses import()`);
+      return { contents: `import { importNow as importOnDemand } from "./import-now.ts";\n${contents}`, loader: "ts" };
+    });
+    // All others are in functions that the package does not use: esbuild drops these, but would keep the wrappers.
+    bundler.onResolve({ filter: /./ }, ({ path, kind }) =>
+      kind === "dynamic-import" ? { path: `${UNUSED}${path}`, external: true } : undefined,
+    );
   },
 };
+
+/** Prefix of the path of a module that is only imported in functions that are not used. */
+const UNUSED = "unused:";
 
 /** Makes Nacre's other packages load modules of noble when they use them: their tables take as long as all the rest of the bundle. */
 const loadingLazily: Plugin = {
   name: "loading lazily",
   setup(bundler) {
     bundler.onResolve({ filter: /^@noble\// }, async ({ path, kind, importer, resolveDir, pluginData }) => {
-      const isDirect = pluginData === loadingLazily || importer.includes("/@noble/") || ON_DEMAND.test(importer);
+      const isDirect = pluginData === loadingLazily || /\/@noble\/|\/packages\/ciphers\//.test(importer);
       if (isDirect || kind !== "import-statement") return undefined;
       const resolved = await bundler.resolve(path, { kind, resolveDir, pluginData: loadingLazily });
       return { path: resolved.path, namespace: "lazy" };

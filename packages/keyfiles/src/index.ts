@@ -33,6 +33,7 @@ export { type FormatPpkOptions, formatPpk, ppkFiles } from "./ppk.ts";
 export type {
   EncryptedKeyFile,
   KeyFileForm,
+  MakeKey,
   PlainKeyFile,
   PrivateKeyFile,
   PrivateKeyFormat,

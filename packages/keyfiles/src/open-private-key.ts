@@ -32,35 +32,38 @@ export function openPrivateKey(text: string | Uint8Array, limits?: Overrides<Key
 
 /**
  * Opens a private key file like {@link openPrivateKey}: PEM, or one of `forms`. A bundle carries no other form than those. Throws
- * `key-unsupported` for PuTTY's PPK unless `ppkFiles` is among them.
+ * `key-unsupported` for PuTTY's PPK unless `ppkFiles` is among them. `makeKey` is the key constructor, such as that of a package that brings
+ * its own arithmetic.
  */
 export function openPrivateKeyWith(
   forms: readonly KeyFileForm[],
   text: string | Uint8Array,
   limits?: Overrides<KeyFileLimits>,
+  makeKey: MakeKey = privateKeyFromFields,
 ): PrivateKeyFile {
   const allowed = completeLimits(KEY_FILE_LIMITS, limits);
   const string = keyFileText(text, allowed);
   const form = forms.find((one) => one.begins(string));
-  if (form !== undefined) return form.open(string, allowed);
+  if (form !== undefined) return form.open(string, allowed, makeKey);
   const block = findPrivateKey(string);
-  return openPlainBlock(block, privateKeyFromFields, allowed) ?? openEncryptedBlock(block, allowed);
+  return openPlainBlock(block, makeKey, allowed) ?? openEncryptedBlock(block, allowed, makeKey);
 }
 
-function openEncryptedBlock(block: PemBlock, limits: KeyFileLimits): EncryptedKeyFile {
+function openEncryptedBlock(block: PemBlock, limits: KeyFileLimits, makeKey: MakeKey): EncryptedKeyFile {
+  const make: MakeKey = (values) => makeKey(values, limits);
   if (block.label === "ENCRYPTED PRIVATE KEY")
-    return encrypted("pkcs8", readPbes2(block.body, limits), readPkcs8, limits);
+    return encrypted("pkcs8", readPbes2(block.body, limits), readPkcs8, make);
   if (block.headers.size > 0)
-    return encrypted("pem", readDekInfo(block), block.label === "RSA PRIVATE KEY" ? readPkcs1 : readSec1, limits);
+    return encrypted("pem", readDekInfo(block), block.label === "RSA PRIVATE KEY" ? readPkcs1 : readSec1, make);
   const container = readOpensshContainer(block.body, limits);
-  return openOpensshKey(container, container.encryption!, limits);
+  return openOpensshKey(container, container.encryption!, limits, make);
 }
 
 function encrypted(
   format: PrivateKeyFormat,
   unlock: Unlock,
   read: (body: Uint8Array, makeKey: MakeKey) => PrivateKey,
-  limits: KeyFileLimits,
+  makeKey: MakeKey,
 ): EncryptedKeyFile {
   return {
     encrypted: true,
@@ -71,7 +74,7 @@ function encrypted(
       // These formats have no integrity check. A wrong passphrase passes both tests about once in 2^30.
       if (body === undefined || !looksLikeSequence(body))
         throw new SshError("passphrase-wrong", "wrong passphrase, or the private key file is damaged");
-      return { privateKey: read(body, (values) => privateKeyFromFields(values, limits)), comment: "" };
+      return { privateKey: read(body, makeKey), comment: "" };
     },
   };
 }

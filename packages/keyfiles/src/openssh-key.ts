@@ -1,17 +1,18 @@
-import { type PrivateKey, privateKeyFromFields } from "@nacre/keys";
+import type { PrivateKey } from "@nacre/keys";
 import { defaultKeyFormats, findKeyFormat } from "@nacre/keys/internal";
 import { equalBytes, type RandomSource, SshError, Writer } from "@nacre/wire";
 import { bcryptPbkdf } from "./bcrypt-pbkdf.ts";
 import { type KeyFileLimits, overLimit } from "./limits.ts";
 import { FILE_CIPHERS, type FileCipher } from "./openssh-ciphers.ts";
 import { MAGIC, type OpensshContainer, readPrivateSection } from "./openssh-container.ts";
-import { type EncryptedKeyFile, passphraseBytes } from "./private-key-file.ts";
+import { type EncryptedKeyFile, type MakeKey, passphraseBytes } from "./private-key-file.ts";
 
 /** Opens an encrypted container. Throws `file-malformed` or `key-unsupported`. */
 export function openOpensshKey(
   container: OpensshContainer,
   { cipherName, kdfName, kdfOptions: options }: NonNullable<OpensshContainer["encryption"]>,
   limits: KeyFileLimits,
+  makeKey: MakeKey,
 ): EncryptedKeyFile {
   const { publicKey, privateKeys, tag, fail } = container;
   const cipher = FILE_CIPHERS.get(cipherName);
@@ -52,7 +53,7 @@ export function openOpensshKey(
       secret.fill(0);
       if (plain === undefined || !equalBytes(plain.subarray(0, 4), plain.subarray(4, 8)))
         throw new SshError("passphrase-wrong", "wrong passphrase for the private key");
-      return readPrivateSection(container, plain, (values) => privateKeyFromFields(values, limits));
+      return readPrivateSection(container, plain, makeKey);
     },
   };
 }

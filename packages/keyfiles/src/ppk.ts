@@ -1,5 +1,5 @@
-import { type PrivateKey, type PublicKey, parsePublicKey, privateKeyFromFields } from "@nacre/keys";
-import type { PrivateKeyValues } from "@nacre/keys/internal";
+import type { PrivateKey } from "@nacre/keys";
+import { type PrivateKeyValues, type PublicKey, parsePublicKey } from "@nacre/keys/internal";
 import {
   concatBytes,
   equalBytes,
@@ -19,7 +19,13 @@ import { type KeyFileLimits, overLimit } from "./limits.ts";
 import { isPpk } from "./plain-private-key.ts";
 import { type PpkForm, ppkForms } from "./ppk-forms.ts";
 import { cipherOf, type PpkEncryption, type PpkText, parsePpk, printPpk } from "./ppk-text.ts";
-import { type KeyFileForm, type PrivateKeyFile, passphraseBytes, type UnlockedKey } from "./private-key-file.ts";
+import {
+  type KeyFileForm,
+  type MakeKey,
+  type PrivateKeyFile,
+  passphraseBytes,
+  type UnlockedKey,
+} from "./private-key-file.ts";
 import { unsupportedKey } from "./unsupported.ts";
 
 const BLOCK = 16;
@@ -35,14 +41,15 @@ interface PpkKeys {
 export const ppkFiles: KeyFileForm = { begins: isPpk, open: openPpk };
 
 /** Throws `key-malformed` if the MAC of an unencrypted file does not match. */
-function openPpk(text: string, limits: KeyFileLimits): PrivateKeyFile {
+function openPpk(text: string, limits: KeyFileLimits, makeKey: MakeKey): PrivateKeyFile {
+  const make: MakeKey = (values) => makeKey(values, limits);
   const file = parsePpk(text);
   const form = ppkForms.find(({ format }) => format === file.format);
   if (form === undefined) throw unsupportedKey(file.format);
   const { encryption } = file;
   if (encryption.kind === "none") {
     const { macKey } = hashKeys(file.version, new Uint8Array());
-    return { encrypted: false, format: "ppk", ...keyIn(file, form, file.privatePart, macKey, limits) };
+    return { encrypted: false, format: "ppk", ...keyIn(file, form, file.privatePart, macKey, limits, make) };
   }
   if (encryption.kind === "argon2") {
     const { memory, passes } = encryption.costs;
@@ -58,7 +65,7 @@ function openPpk(text: string, limits: KeyFileLimits): PrivateKeyFile {
     *decrypt(passphrase) {
       const { cipherKey, iv, macKey } = yield* deriveKeys(file, passphraseBytes(passphrase));
       const plain = cbc(cipherKey, iv, { disablePadding: true }).decrypt(file.privatePart.slice());
-      return keyIn(file, form, plain, macKey, limits);
+      return keyIn(file, form, plain, macKey, limits, make);
     },
   };
 }
@@ -70,12 +77,13 @@ function keyIn(
   plain: Uint8Array,
   macKey: Uint8Array,
   limits: KeyFileLimits,
+  makeKey: MakeKey,
 ): UnlockedKey {
   // rule: ppk-mac
   if (!equalBytes(macOf(file, plain, macKey), file.mac)) throw mismatch(file, form, plain);
   publicKeyIn(file, limits);
   const { values } = readValues(file, form, plain);
-  return { privateKey: privateKeyFromFields(values, limits), comment: file.comment };
+  return { privateKey: makeKey(values), comment: file.comment };
 }
 
 /** Returns the error for a MAC that does not match. A wrong passphrase leaves noise, and a right one private values that can be read. */

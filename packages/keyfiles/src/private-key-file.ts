@@ -49,8 +49,8 @@ export function passphraseBytes(passphrase: string | Uint8Array): Uint8Array {
 export interface KeyFileForm {
   /** Returns whether a text begins like such a file. */
   begins(this: void, text: string): boolean;
-  /** Opens the text of such a file. Throws like `openPrivateKey`. */
-  open(this: void, text: string, limits: KeyFileLimits): PrivateKeyFile;
+  /** Opens the text of such a file with the key constructor `makeKey`. Throws like `openPrivateKey`. */
+  open(this: void, text: string, limits: KeyFileLimits, makeKey: MakeKey): PrivateKeyFile;
 }
 
 /** Builds a private key that can sign from the values in a file, after checking them. Throws `key-malformed` or `key-weak`. */

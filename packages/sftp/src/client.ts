@@ -25,6 +25,11 @@ export interface SftpClientOptions {
    * the paths in SSH_FXP_SYMLINK, and `isKnownToKeepOrder`.
    */
   readonly serverVersion?: string | undefined;
+  /**
+   * Whether a handle may be given to two open files at a time; default false. Dangerous with a server that then carries out the requests
+   * for one file on the other, as Erlang's does. For programs that rely on a server which tells the files apart by other means.
+   */
+  readonly allowsReusedHandles?: boolean | undefined;
 }
 
 /** Length in bytes up to which a status or a handle is short. */
@@ -41,7 +46,7 @@ const DATA_HEADER = 9;
  * in the event, so the caller needs no table of its own.
  *
  * If the server gives a handle that is open, the second open and every request on the first file are answered by "unanswered" with the
- * error `sftp-handle-reused`. Close the first file, and open them again one at a time.
+ * error `sftp-handle-reused`, unless the option `allowsReusedHandles` is set. Close the first file, and open them again one at a time.
  *
  * Invalid input from the server ends SFTP: one "unanswered" event for each request, then "closed". Invalid calls throw `usage`; calls after
  * the end throw `channel-closed`.
@@ -49,6 +54,7 @@ const DATA_HEADER = 9;
 export class SftpClient<Waiter = void> {
   readonly #limits: SftpClientLimits;
   readonly #serverVersion: string | undefined;
+  readonly #allowsReusedHandles: boolean;
   readonly #frames: FrameReader;
   readonly #output = new RequestOutput();
   readonly #requests = new PendingRequests<Waiter>();
@@ -64,6 +70,7 @@ export class SftpClient<Waiter = void> {
   constructor(options: SftpClientOptions = {}) {
     this.#limits = completeLimits(SFTP_CLIENT_LIMITS, options.limits);
     this.#serverVersion = options.serverVersion;
+    this.#allowsReusedHandles = options.allowsReusedHandles === true;
     const { maxPacketLength } = this.#limits;
     this.#frames = new FrameReader(maxPacketLength);
     this.#serverLimits = unstatedLimits(maxPacketLength);
@@ -330,7 +337,7 @@ export class SftpClient<Waiter = void> {
     assertFits(reply, request, this.#limits);
     const { id, type, isAbandoned } = request;
     const waiter = request.waiter as Waiter;
-    const isAgain = /* rule: sftp-shared-handle */ reply.type === "handle" && !this.#handles.add(reply.handle);
+    const isAgain = /* rule: sftp-shared-handle */ reply.type === "handle" && !this.#isNewHandle(reply.handle);
     if (isAgain) this.#serverLimits = { ...this.#serverLimits, maxOpenHandles: 1 };
     const isShared = isAgain || /* rule: sftp-shared-reply */ this.#isShared(request);
     if (type === "close") this.#handles.remove(request.handle!);
@@ -346,6 +353,10 @@ export class SftpClient<Waiter = void> {
     }
     if (isShared) return { type: "unanswered", request: id, waiter, error: sharedHandle() };
     return replyEvent(reply as Exclude<SftpReply, LimitsReply>, type!, id, waiter);
+  }
+
+  #isNewHandle(handle: Uint8Array): boolean {
+    return this.#allowsReusedHandles || this.#handles.add(handle);
   }
 
   #close(error: SshError): void {

@@ -26,6 +26,11 @@ interface DirectionNames {
 export interface ReadAlgorithms {
   /** All four lists of Nacre, preferred first. */
   readonly algorithms: TransportAlgorithms;
+  /**
+   * Algorithms of host certificates, for a client that reads known_hosts and finds an authority there; none if the program lists
+   * `serverHostKey`. They are not in `algorithms`: a program's `hostVerifier` expects a plain key.
+   */
+  readonly hostCertificates: TransportAlgorithms["hostKeys"];
   /** Names of compression methods: `["none"]`. */
   readonly compress: readonly string[];
   readonly names: AlgorithmNames;
@@ -35,7 +40,7 @@ const COMPRESSION: readonly KnownAlgorithm<true>[] = [{ name: "none", standing: 
 
 const tables: Partial<Record<"client" | "server", AlgorithmTable>> = {};
 
-/** Returns the algorithms that the role knows. Host certificates have to be named: ssh2's callbacks expect plain host keys. */
+/** Returns the algorithms that the role knows. Those of host certificates have to be named. */
 export function knownAlgorithms(role: "client" | "server"): AlgorithmTable {
   const own = role === "client" ? nodeAlgorithms : nodeServerAlgorithms;
   const defaults = {
@@ -50,8 +55,8 @@ export function knownAlgorithms(role: "client" | "server"): AlgorithmTable {
 export const compressionNames: readonly string[] = COMPRESSION.map(({ name }) => name);
 
 /**
- * Returns the algorithms that ssh2's option `algorithms` names, and without it Nacre's defaults: ML-KEM first, nothing with SHA-1. Each list
- * is an array of names, or an object with `append`, `prepend` and `remove`. Warns and throws as `chooseAlgorithms` says.
+ * Returns the algorithms that ssh2's option `algorithms` names, and without it Nacre's defaults: ML-KEM first, nothing with SHA-1. Each
+ * list is an array of names, or an object with `append`, `prepend` and `remove`. Warns and throws like `chooseAlgorithms`.
  */
 export function readAlgorithms(given: Ssh2Algorithms | undefined, role: "client" | "server"): ReadAlgorithms {
   const lists: Ssh2Algorithms = typeof given === "object" && given !== null ? given : {};
@@ -64,6 +69,10 @@ export function readAlgorithms(given: Ssh2Algorithms | undefined, role: "client"
   const direction = { cipher: namesOf(ciphers), mac: namesOf(macs), compress };
   return {
     algorithms: { kex: valuesOf(kex), hostKeys: valuesOf(hostKeys), ciphers: valuesOf(ciphers), macs: valuesOf(macs) },
+    hostCertificates:
+      lists.serverHostKey === undefined
+        ? nodeAlgorithms.hostKeys.filter(({ certificate }) => certificate !== undefined)
+        : [],
     compress,
     names: { kex: namesOf(kex), serverHostKey: namesOf(hostKeys), cs: direction, sc: direction },
   };

@@ -203,19 +203,21 @@ function offered(known: readonly Known[]): string[] {
   return supported(known.filter(({ standing }) => standing === "default"));
 }
 
-/** What `lib/protocol/constants` exports. */
-export const constants: Readonly<Record<string, unknown>> = {
-  MESSAGE,
-  DISCONNECT_REASON,
-  DISCONNECT_REASON_BY_VALUE,
-  DISCONNECT_REASON_STR: undefined,
-  CHANNEL_OPEN_FAILURE,
-  TERMINAL_MODE,
-  CHANNEL_EXTENDED_DATATYPE,
-  SIGNALS,
-  COMPAT,
-  COMPAT_CHECKS,
-  curve25519Supported: true,
-  eddsaSupported: true,
-  ...algorithmConstants(),
-};
+/** Returns what `lib/protocol/constants` exports. The lists of algorithms take a look at `node:crypto`, which not every program needs. */
+export function constants(): Readonly<Record<string, unknown>> {
+  return {
+    MESSAGE,
+    DISCONNECT_REASON,
+    DISCONNECT_REASON_BY_VALUE,
+    DISCONNECT_REASON_STR: undefined,
+    CHANNEL_OPEN_FAILURE,
+    TERMINAL_MODE,
+    CHANNEL_EXTENDED_DATATYPE,
+    SIGNALS,
+    COMPAT,
+    COMPAT_CHECKS,
+    curve25519Supported: true,
+    eddsaSupported: true,
+    ...algorithmConstants(),
+  };
+}

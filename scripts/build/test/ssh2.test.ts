@@ -17,7 +17,9 @@ test("is one file that requires modules of Node only", () => {
   expect(path).toBe("packages/ssh2/dist/ssh2.cjs");
   expect(files.size).toBe(1);
   const external = Object.values(inputs).flatMap(({ imports }) => imports.filter((one) => one.external === true));
-  const required = [...new Set(external.map((one) => one.path.replace(/^node:/, "")))];
+  // esbuild leaves out the functions with an import() that is not used.
+  const used = external.map((one) => one.path).filter((name) => !name.startsWith("unused:"));
+  const required = [...new Set(used.map((name) => name.replace(/^node:/, "")))];
   expect(required).toContain("crypto");
   expect(required.filter((name) => !builtinModules.includes(name))).toEqual([]);
 });

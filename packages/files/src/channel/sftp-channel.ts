@@ -19,7 +19,7 @@ export class SftpChannel extends SftpDriver {
 
   /** `serverVersion` is the server's identification string, if it is known. */
   constructor(channel: Channel, serverVersion: string | undefined) {
-    super(channel, serverVersion);
+    super(channel, { serverVersion });
     this.ended = new Promise((resolve) => {
       this.#onEnd = resolve;
     });

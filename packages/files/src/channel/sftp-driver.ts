@@ -1,4 +1,4 @@
-import { SftpClient, type SftpClientRequest, type SftpReplyEvent } from "@nacre/sftp";
+import { SftpClient, type SftpClientOptions, type SftpClientRequest, type SftpReplyEvent } from "@nacre/sftp";
 import type { Bytes, SshError } from "@nacre/wire";
 import { afterEnd, type Channel, leaveUncaught } from "nacre/extend";
 
@@ -53,9 +53,8 @@ export abstract class SftpDriver {
   #unwritten = 0;
   #collecting: ReturnType<typeof setTimeout> | undefined;
 
-  /** `serverVersion` is the server's identification string, if it is known. */
-  constructor(channel: Channel, serverVersion: string | undefined) {
-    this.machine = new SftpClient<Waiter>({ limits: MACHINE_LIMITS, serverVersion });
+  constructor(channel: Channel, options: Pick<SftpClientOptions, "serverVersion" | "allowsReusedHandles">) {
+    this.machine = new SftpClient<Waiter>({ ...options, limits: MACHINE_LIMITS });
     this.channel = channel;
   }
 

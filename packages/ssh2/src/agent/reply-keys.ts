@@ -10,7 +10,7 @@ interface KeyEntry {
 
 /**
  * Returns the keys of a reply. Each is a parsed key, or an object with a key as `pubKey` and perhaps a `comment`; `pubKey` may be such an
- * object, too. Leaves out what is no key. Throws for an entry that is no object.
+ * object, too. Leaves out invalid keys. Throws for an entry of another type.
  */
 export function replyKeys(entries: readonly unknown[]): readonly AgentIdentity[] {
   return entries.flatMap((entry) => {

@@ -15,7 +15,10 @@ const MODES = ["strict", "known", "warn", "off"] as const;
  */
 export type HostKeyMode = (typeof MODES)[number];
 
-/** Returns the mode of the option `hostKeys`, or of the environment, or `known`. Throws for another value: a misspelt `strict` must not weaken. */
+/**
+ * Returns the mode of the option `hostKeys`, or of the environment, or `known`. Throws for another value: a misspelt `strict` must not
+ * weaken the check.
+ */
 export function hostKeyMode(given: unknown): HostKeyMode {
   if (given !== undefined) return checked("`hostKeys`", given);
   return checked(VARIABLE, process.env[VARIABLE] || "known");

@@ -81,7 +81,7 @@ async function byMode(options: HostKeyOptions): Promise<HostKeyCheck> {
   let isKnown: boolean;
   try {
     const formats = offered.map(({ keyFormat }) => keyFormat);
-    // rule: ssh2-known-formats
+    // A key of a type that is not offered cannot be presented: such a host counts as unknown.
     isKnown = known.formats(host, port).some((format) => formats.includes(format)) || known.hasAuthority(host, port);
     decision = decideByKnownHosts({
       host,

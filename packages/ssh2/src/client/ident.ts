@@ -2,8 +2,8 @@
 const MAX_LENGTH = 245;
 
 /**
- * Returns the software version for the option `ident`; `undefined` without one. ssh2 sends any text. RFC 4253 §4.2 forbids "-" and what is
- * not printable US-ASCII in a software version, and a space ends it. Each such character becomes "_".
+ * Returns the software version for the option `ident`; `undefined` without one. ssh2 sends any text. A software version has only
+ * printable US-ASCII without spaces and "-" (RFC 4253 §4.2). Each other character becomes "_".
  */
 export function softwareVersionOf(ident: string | Buffer | undefined): string | undefined {
   const text = typeof ident === "string" ? ident : ident?.toString("latin1");

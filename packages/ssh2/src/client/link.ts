@@ -26,7 +26,7 @@ import { dial, heldDuplex, isConnecting, newSocket } from "./socket.ts";
 export interface LinkClient {
   /** Emits an event. An exception of a listener is rethrown as an uncaught one. */
   emit(event: string, ...values: readonly unknown[]): void;
-  /** Whether anybody listens to the event. */
+  /** Returns whether the event has a listener. */
   hears(event: string): boolean;
   /** The server has identified itself. */
   identified(softwareVersion: string): void;
@@ -284,7 +284,7 @@ export class Link {
         return;
       case "disconnect": {
         const { reasonCode, description } = event;
-        // How a connection ends that this side has ended is no error.
+        // As in ssh2, a normal end of the server is not reported.
         if (reasonCode === DISCONNECT_REASON.BY_APPLICATION) this.#isFailed = true;
         else this.#fail(ssh2Error(description || reasonText(reasonCode), { code: reasonCode }));
         return;

@@ -24,9 +24,9 @@ export interface LoginDefaults {
   readonly tryKeyboard: boolean;
   readonly localHostname: string | undefined;
   readonly localUsername: string | undefined;
-  /** Emits "keyboard-interactive"; `undefined` if nobody listens. */
+  /** Emits "keyboard-interactive"; `undefined` without a listener. */
   readonly prompt: () => PromptHandler | undefined;
-  /** Emits "change password"; `undefined` if nobody listens. */
+  /** Emits "change password"; `undefined` without a listener. */
   readonly changePassword: () => PasswordChanger | undefined;
 }
 

@@ -50,7 +50,7 @@ export class Login {
     const agent = this.#agent;
     if (agent !== undefined) {
       debug?.(`Client: Agent key #${agent.next} ${partialSuccess ? "was accepted as one of several" : "failed"}`);
-      // ssh2 hands the methods on only after its other attempts. A key that counted must be told to the `authHandler`.
+      // ssh2 passes methods on only after its other attempts. Here the `authHandler` learns that a key counted.
       if (partialSuccess) this.#learn(methods, partialSuccess);
       const attempt = this.#nextAgentKey(agent);
       if (attempt !== undefined) return attempt;

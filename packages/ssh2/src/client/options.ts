@@ -153,7 +153,7 @@ export function readOptions(given: ConnectConfig): ConnectSettings {
     algorithms,
     softwareVersion: softwareVersionOf(config.ident),
     hostVerifier: typeof given.hostVerifier === "function" ? (given.hostVerifier as HostVerifier) : undefined,
-    hostHash: getHashes().find((name) => name === given.hostHash),
+    hostHash: typeof given.hostHash === "string" ? getHashes().find((name) => name === given.hostHash) : undefined,
     hostKeys: hostKeyMode(given.hostKeys),
     minRsaBits: minRsaBits(),
     sock: (given.sock as Duplex | undefined) || undefined,
@@ -163,8 +163,8 @@ export function readOptions(given: ConnectConfig): ConnectSettings {
 }
 
 /**
- * Returns Nacre's limits for one connection. The option `readyTimeout` bounds the handshake, and keepalives are sent only if the options say
- * so. Throws for an invalid limit.
+ * Returns Nacre's limits for one connection. The option `readyTimeout` bounds the handshake, and keepalives are sent only if an option asks
+ * for them. Throws for an invalid limit.
  */
 function limitsOf(given: unknown, readyTimeout: number): NacreOptions["limits"] {
   const limits = given as NacreOptions["limits"];

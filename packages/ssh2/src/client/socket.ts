@@ -55,9 +55,9 @@ export function dial(
   });
 }
 
-/** Returns whether the stream is a socket that may still connect. Any other stream counts as connected. */
+/** Returns whether the stream is a socket that is connecting, or that the program still has to connect. Other streams are connected. */
 export function isConnecting(socket: NodeDuplex): boolean {
-  return (socket as Partial<Socket>).connecting === true;
+  return (socket as Partial<Socket>).pending === true;
 }
 
 /**

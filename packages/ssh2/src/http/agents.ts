@@ -19,7 +19,7 @@ export interface TunnelClient extends EventEmitter {
 
 /** Options of Node's agents, and of ours. */
 export type HttpAgentOptions = AgentOptions & {
-  /** Address that the server is told a connection comes from; default `"localhost"`. */
+  /** Source address of connections in the request to the SSH server; default `"localhost"`. */
   readonly srcIP?: string;
 };
 

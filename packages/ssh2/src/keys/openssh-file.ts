@@ -1,11 +1,12 @@
 import { openPrivateKeyWith, type UnlockedKey } from "@nacre/keyfiles";
+import { nodePrivateKey } from "@nacre/node";
 import { escapeText, Reader, utf8DecodeLossy } from "@nacre/wire";
 import type { Ssh2Error } from "../errors.ts";
 import { atOnce, inWords, type KeyFileOptions, KeyTextError, looseBase64, pemOf } from "./key-text.ts";
 
 const FILE = /^-----BEGIN OPENSSH PRIVATE KEY-----\r?\n([\s\S]+)\r?\n-----END OPENSSH PRIVATE KEY-----$/;
 const MAGIC = "openssh-key-v1\0";
-/** Length of the magic string and of four empty fields. A shorter file is malformed, whatever it begins with. */
+/** Length of the magic string and of four empty fields, in bytes. A shorter file is malformed. */
 const LEAST_LENGTH = 31;
 const MALFORMED = "Malformed OpenSSH private key";
 
@@ -34,7 +35,7 @@ export function openOpensshFile(text: string, options: KeyFileOptions): Unlocked
   return inWords(
     () => {
       head = readHead(body, options.passphrase);
-      const file = openPrivateKeyWith([], pemOf("OPENSSH PRIVATE KEY", body), options.limits);
+      const file = openPrivateKeyWith([], pemOf("OPENSSH PRIVATE KEY", body), options.limits, nodePrivateKey);
       return file.encrypted ? atOnce(file.decrypt(options.passphrase!)) : file;
     },
     (code) => {
@@ -56,7 +57,7 @@ interface Head {
   readonly type: string;
 }
 
-/** Reads what is not encrypted, and checks it in ssh2's order. Throws ssh2's texts, or `SshError` for a file that ends too early. */
+/** Reads the part that is never encrypted, and checks it in ssh2's order. Throws ssh2's texts, or `SshError` for a file that ends too early. */
 function readHead(body: Uint8Array, passphrase: Uint8Array | undefined): Head {
   if (body.length < LEAST_LENGTH) throw new KeyTextError(MALFORMED);
   const magic = utf8DecodeLossy(body.subarray(0, MAGIC.length));

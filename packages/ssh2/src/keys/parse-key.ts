@@ -17,7 +17,7 @@ export function parseKey(
   return parseOneKey(data, passphrase);
 }
 
-/** Parses a key like {@link parseKey}, of which no format has several. */
+/** Parses a key like {@link parseKey}. Each file has one. */
 export function parseOneKey(data: unknown, passphrase?: unknown): ParsedKey | Error {
   if (isParsedKey(data)) return data;
   const content = readKey(data, passphrase);

@@ -1,5 +1,6 @@
 import { createDecipheriv, createHash } from "node:crypto";
 import { openPrivateKeyWith, type UnlockedKey } from "@nacre/keyfiles";
+import { nodePrivateKey } from "@nacre/node";
 import { escapeText } from "@nacre/wire";
 import type { Ssh2Error } from "../errors.ts";
 import { atOnce, inWords, type KeyFileOptions, KeyTextError, looseBase64, pemOf } from "./key-text.ts";
@@ -13,7 +14,7 @@ const CIPHERS: Readonly<Record<string, { readonly keyLength: number; readonly iv
   "aes-128-cbc": { keyLength: 16, ivLength: 16 },
   "aes-192-cbc": { keyLength: 24, ivLength: 16 },
   "aes-256-cbc": { keyLength: 32, ivLength: 16 },
-  // In files of OpenSSH before 5.6. Reading the file of another's weak cipher protects nobody less.
+  // In files of OpenSSH before 5.6. Reading such a file makes no key weaker.
   "des-ede3-cbc": { keyLength: 24, ivLength: 8 },
 };
 
@@ -29,7 +30,7 @@ export function openPemFile(text: string, { passphrase, limits }: KeyFileOptions
       isEncrypted = encryption !== undefined;
       const plain = encryption === undefined ? body : decrypted(body, encryption, passphrase);
       if (kind === "DSA") throw new KeyTextError("Unsupported OpenSSH private key type: ssh-dss");
-      const file = openPrivateKeyWith([], pemOf(`${kind} PRIVATE KEY`, plain), limits);
+      const file = openPrivateKeyWith([], pemOf(`${kind} PRIVATE KEY`, plain), limits, nodePrivateKey);
       return file as UnlockedKey;
     },
     () => (isEncrypted ? `${MALFORMED}. Bad passphrase?` : MALFORMED),
@@ -50,7 +51,7 @@ export function openPkcs8File(
       if (isEncrypted !== undefined && passphrase === undefined)
         throw new KeyTextError("Encrypted private key detected, but no passphrase given");
       const label = `${isEncrypted ?? ""}PRIVATE KEY`;
-      const file = openPrivateKeyWith([], pemOf(label, looseBase64(content)), limits);
+      const file = openPrivateKeyWith([], pemOf(label, looseBase64(content)), limits, nodePrivateKey);
       return file.encrypted ? atOnce(file.decrypt(passphrase!)) : file;
     },
     (code) => {

@@ -1,4 +1,5 @@
 import { openPrivateKeyWith, ppkFiles, type UnlockedKey } from "@nacre/keyfiles";
+import { nodePrivateKey } from "@nacre/node";
 import type { Ssh2Error } from "../errors.ts";
 import { atOnce, inWords, type KeyFileOptions, KeyTextError } from "./key-text.ts";
 
@@ -8,7 +9,7 @@ export function openPpkFile(text: string, { passphrase, limits }: KeyFileOptions
   let isEncrypted = false;
   return inWords(
     () => {
-      const file = openPrivateKeyWith([ppkFiles], text, limits);
+      const file = openPrivateKeyWith([ppkFiles], text, limits, nodePrivateKey);
       if (!file.encrypted) return file;
       isEncrypted = true;
       if (passphrase === undefined)

@@ -1,6 +1,5 @@
 import type { CommentedPublicKey, UnlockedKey } from "@nacre/keyfiles";
 import type { PrivateKey, PublicKey } from "@nacre/keys/internal";
-import { nodePrivateKey } from "@nacre/node";
 import type { KeyFileOptions } from "./key-text.ts";
 import { openOpensshFile } from "./openssh-file.ts";
 import { openPemFile, openPkcs8File } from "./pem-file.ts";
@@ -30,10 +29,9 @@ export function readKey(data: unknown, passphrase?: unknown): KeyContent | Error
     };
     const found = find(data, options) ?? new Error(UNSUPPORTED);
     if (found instanceof Error || !("privateKey" in found)) return found;
-    // Signs with node:crypto.
-    const privateKey = nodePrivateKey(found.privateKey.fields, options.limits);
+    const { privateKey, comment } = found;
     warnIfShort(privateKey.publicKey, "private key");
-    return { publicKey: privateKey.publicKey, privateKey, comment: found.comment };
+    return { publicKey: privateKey.publicKey, privateKey, comment };
   } catch (error) {
     return error as Error;
   }

@@ -1,29 +1,27 @@
 import { EventEmitter } from "node:events";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { type Connection, type ConnectionMux, connectionBegins, DEBUG, MUX } from "../connection.ts";
+import { type ConnectionMux, connectionBegins, DEBUG, MUX } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
 import { type ChannelManager, channelsOf, type Protocol, protocolOf } from "../private.ts";
 import type { ClientHeader } from "./header.ts";
 import { type ConnectionOptions, Link } from "./link.ts";
 import { type OpenCallback, openAgent, openForwarded, openForwardedSocket, openX11 } from "./outgoing.ts";
-
-/** Key of what serves the socket of a connection; `undefined` before it begins. */
-export const LINK: unique symbol = Symbol("link");
+import { type ClientLink, LINK, type ServedClient } from "./served-client.ts";
 
 /** An emitter with the members that symbols name: TypeScript cannot declare those in an exported class. */
 const ConnectionEmitter: new () => EventEmitter & {
   [MUX]: ConnectionMux | undefined;
   [DEBUG]: ((line: string) => void) | undefined;
-  [LINK]: Link | undefined;
+  [LINK]: ClientLink | undefined;
 } = EventEmitter as never;
 
 /**
  * A server's connection to one client. It emits "authentication" for each login attempt, then "ready", and "session", "tcpip",
- * "openssh.streamlocal" and "request" for what the client asks. What nobody listens for is refused. "error" comes at most once, before "end"
- * and "close".
+ * "openssh.streamlocal" and "request" for what the client asks. Without a listener, the client's request is refused. "error" comes at most
+ * once, before "end" and "close".
  */
-export class IncomingClient extends ConnectionEmitter implements Connection {
+export class IncomingClient extends ConnectionEmitter implements ServedClient {
   _sock: Duplex | undefined = undefined;
   /** Whether the client has logged in. */
   authenticated: boolean = false;

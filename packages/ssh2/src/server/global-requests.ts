@@ -1,12 +1,12 @@
 import { streamlocalForward, tcpipForward, tcpipForwardReply } from "@nacre/wire";
 import type { PeerGlobalRequest } from "nacre/extend";
-import { type IncomingClient, LINK } from "./connection.ts";
+import { LINK, type ServedClient } from "./served-client.ts";
 
 /** Data of a global request, as ssh2 shows it. */
 type RequestData = { readonly bindAddr: string; readonly bindPort: number } | { readonly socketPath: string };
 
 /** Handlers of the global requests that the event "request" has. All others are refused. Malformed data ends the connection. */
-export function globalRequestHandlers(client: IncomingClient): Record<string, (request: PeerGlobalRequest) => void> {
+export function globalRequestHandlers(client: ServedClient): Record<string, (request: PeerGlobalRequest) => void> {
   const tcpip = (request: PeerGlobalRequest): void => {
     const place = client[LINK]!.decoded(() => tcpipForward.decode(request.data));
     if (place !== undefined) ask(client, request, { bindAddr: place.address, bindPort: place.port });
@@ -24,7 +24,7 @@ export function globalRequestHandlers(client: IncomingClient): Record<string, (r
 }
 
 /** Emits "request". `accept` and `reject` are there only if the client wants a reply; replies leave in the order of the requests. */
-function ask(client: IncomingClient, request: PeerGlobalRequest, data: RequestData): void {
+function ask(client: ServedClient, request: PeerGlobalRequest, data: RequestData): void {
   const { name, wantReply } = request;
   if (client.listenerCount("request") === 0) {
     request.reply(false);

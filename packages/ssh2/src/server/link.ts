@@ -15,11 +15,11 @@ import { serveDuplex, serverMux } from "nacre/internal-on-demand";
 import { negotiatedOf } from "../algorithms.ts";
 import { connectionClosed, connectionReady, DEBUG, isWritable, MUX } from "../connection.ts";
 import { decideBy } from "./auth/logins.ts";
-import type { IncomingClient } from "./connection.ts";
 import { type Disconnect, endError } from "./errors.ts";
 import { globalRequestHandlers } from "./global-requests.ts";
 import { type ClientHeader, headerOf } from "./header.ts";
 import { channelOpenHandlers, onSessionOpen } from "./opens.ts";
+import type { ClientLink, ServedClient } from "./served-client.ts";
 
 /** Milliseconds that a closing connection waits for the client's end of its direction. */
 const LINGER = 2000;
@@ -28,24 +28,23 @@ const LINGER = 2000;
 export type ConnectionOptions = Omit<ServeOptions<BaseSession>, "authenticate" | "log" | "events"> & ServerProvider;
 
 /** Serves the socket of a client with Nacre, and emits what happens as events of the client. */
-export class Link {
-  readonly #client: IncomingClient;
+export class Link implements ClientLink {
+  readonly #client: ServedClient;
   readonly #socket: Duplex;
   readonly #connection: ServerConnection;
   #disconnect: Disconnect | undefined;
 
-  /** `identified` is called when the client has identified itself, before it is heard further. */
+  /** `identified` is called when the client has identified itself, before its next message is handled. */
   constructor(
-    client: IncomingClient,
+    client: ServedClient,
     socket: Duplex,
     options: ConnectionOptions,
     identified: (header: ClientHeader) => void,
   ) {
     this.#client = client;
     this.#socket = socket;
-    // Errors before the client has identified itself are nobody's: scanners would end a program that does not listen yet.
-    const ignore = (): void => {};
-    client.on("error", ignore);
+    // Before the client has identified itself the program cannot listen yet, and a scanner's error would end it.
+    client.on("error", ignoreEarly);
     this.#connection = serveDuplex(
       socketDuplex(socket, { linger: LINGER }),
       {
@@ -60,7 +59,7 @@ export class Link {
           // Nacre drops exceptions of a log. Those of the application's listeners must be seen.
           try {
             if (event.type === "identified") {
-              client.off("error", ignore);
+              client.off("error", ignoreEarly);
               identified(headerOf(event.clientVersion));
             } else this.#onLog(event);
           } catch (thrown) {
@@ -80,19 +79,16 @@ export class Link {
     });
   }
 
-  /** Disconnects in order: what the client still sends is handled until it ends its direction, at most two seconds later. */
   end(): void {
     if (isWritable(this.#socket)) this.#mux.engine.leave(new SshError("closed", "the server disconnected"));
   }
 
-  /** Begins a key exchange. Returns false if there is none yet to replace, and after the end. */
   rekey(): boolean {
     if (this.#connection.negotiated === undefined || this.#mux.engine.over !== undefined) return false;
     this.#connection.rekey();
     return true;
   }
 
-  /** Returns what `decode` makes of a message of the client. A malformed one ends the connection; then it returns `undefined`. */
   decoded<T>(decode: () => T): T | undefined {
     try {
       return decode();
@@ -144,3 +140,5 @@ export class Link {
     }
   }
 }
+
+function ignoreEarly(): void {}

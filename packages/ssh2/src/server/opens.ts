@@ -3,19 +3,19 @@ import type { Channel as MuxChannel, PeerOpen } from "nacre/extend";
 import { Channel } from "../channel/channel.ts";
 import { DEBUG } from "../connection.ts";
 import { CHANNEL_OPEN_FAILURE } from "../constants.ts";
-import { type IncomingClient, LINK } from "./connection.ts";
+import { LINK, type ServedClient } from "./served-client.ts";
 import { Session } from "./session.ts";
 
 const { ADMINISTRATIVELY_PROHIBITED, CONNECT_FAILED } = CHANNEL_OPEN_FAILURE;
 
 /** Passes the open of a session to the listeners of "session". */
-export function onSessionOpen(client: IncomingClient, open: PeerOpen): void {
+export function onSessionOpen(client: ServedClient, open: PeerOpen): void {
   if (client.noMoreSessions) open.reject(ADMINISTRATIVELY_PROHIBITED, "");
   else ask(client, open, "session", undefined, (channel) => new Session(client, channel));
 }
 
 /** Handlers of the channel types that a client may open beside sessions. Malformed data ends the connection. */
-export function channelOpenHandlers(client: IncomingClient): Record<string, (open: PeerOpen) => void> {
+export function channelOpenHandlers(client: ServedClient): Record<string, (open: PeerOpen) => void> {
   const accepted =
     ({ channelType: type }: PeerOpen) =>
     (channel: MuxChannel): Channel =>
@@ -36,14 +36,14 @@ export function channelOpenHandlers(client: IncomingClient): Record<string, (ope
 }
 
 /** Emits an event with `accept` and `reject` for an open, and with its data. Without a listener the open is refused. */
-function ask<T>(
-  client: IncomingClient,
+function ask(
+  client: ServedClient,
   open: PeerOpen,
   event: string,
   data: unknown,
-  accepted: (channel: MuxChannel) => T,
+  accepted: (channel: MuxChannel) => Channel | Session,
 ): void {
-  const accept = (): T | undefined => {
+  const accept = (): Channel | Session | undefined => {
     if (open.answered) return undefined;
     const channel = open.accept();
     return channel && accepted(channel);

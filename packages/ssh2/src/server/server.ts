@@ -51,7 +51,7 @@ export class Server extends EventEmitter {
       .on("close", () => this.emit("close"));
   }
 
-  /** Serves a socket or another stream as if a client had connected with it. */
+  /** Serves a socket or another stream like that of a client. */
   injectSocket(socket: Duplex): void {
     this._srv.emit("connection", socket);
   }

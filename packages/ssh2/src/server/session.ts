@@ -6,7 +6,7 @@ import { channelsOf } from "../channel/channel-manager.ts";
 import { DEBUG } from "../connection.ts";
 import { SftpServerChannel } from "../sftp-server/channel.ts";
 import { uncaught } from "../uncaught.ts";
-import { type IncomingClient, LINK } from "./connection.ts";
+import { LINK, type ServedClient } from "./served-client.ts";
 import { type RequestEvent, requestEvent } from "./session-requests.ts";
 
 /** What runs on a session. */
@@ -24,7 +24,7 @@ export class Session extends EventEmitter {
   /** `"shell"`, `"exec"` or `"subsystem:NAME"` of the program that runs. */
   subtype: string | undefined;
   readonly server: boolean = true;
-  readonly #client: IncomingClient;
+  readonly #client: ServedClient;
   readonly #channel: MuxChannel;
   /** What runs on the session, and the handler of its channel. */
   #program: { readonly value: Program; readonly handler: ChannelHandler } | undefined;
@@ -32,7 +32,7 @@ export class Session extends EventEmitter {
   /** Whether the client sends no more input. ssh2 refuses all requests from then on. */
   #hasEnded = false;
 
-  constructor(client: IncomingClient, channel: MuxChannel) {
+  constructor(client: ServedClient, channel: MuxChannel) {
     super();
     this.#client = client;
     this.#channel = channel;

@@ -4,6 +4,7 @@ import type { AskToken, Bytes } from "@nacre/wire";
 import type { Channel as MuxChannel } from "nacre/extend";
 import { channelsOf } from "../channel/channel-manager.ts";
 import { Direction } from "../channel/direction.ts";
+import { sendExitStatus } from "../channel/signals.ts";
 import { PACKET_SIZE } from "../channel/sizes.ts";
 import { type Connection, DEBUG } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
@@ -12,13 +13,13 @@ import { uncaught } from "../uncaught.ts";
 import { attributesReply, dataReply, handleReply, namesReply, type SftpName, statusReply } from "./replies.ts";
 import { requestEvent } from "./request-event.ts";
 
-/** Stands for the error output, which SFTP has not. */
+/** Stands for the error output, which SFTP lacks. */
 const NO_STDERR: object = { readable: false, writable: false, push() {}, once() {}, on() {}, emit() {}, end() {} };
 
 /**
- * The server side of SFTP on a session. It emits an event for each request of the client: `OPEN`, `READ`, …, with the number of the request,
- * which its reply repeats. A request without a listener is answered with `OP_UNSUPPORTED`. Handles are the application's Buffers; expect any
- * other in a request. Emits "ready" when the client has begun, then "end" and "close".
+ * The server side of SFTP on a session. It emits an event for each request of the client: `OPEN`, `READ`, …, with the number of the
+ * request, which its reply repeats. A request without a listener is answered with `OP_UNSUPPORTED`. Handles are the application's Buffers;
+ * expect any other in a request. Emits "ready" when the client has begun, then "end" and "close".
  */
 export class SftpServerChannel extends EventEmitter {
   readonly server: boolean = true;
@@ -31,7 +32,7 @@ export class SftpServerChannel extends EventEmitter {
   readable: boolean = true;
   readonly _client: Connection;
   readonly #channel: MuxChannel;
-  readonly #machine: SftpServer<Uint8Array>;
+  readonly #machine: SftpServer;
   /** Unanswered requests by their numbers, oldest first: a client may use a number again. */
   readonly #asked = new Map<number, AskToken[]>();
   #isReady = false;
@@ -47,7 +48,7 @@ export class SftpServerChannel extends EventEmitter {
     const { peer = 0, maxSend = 0 } = channel.flow ?? {};
     this.incoming = new Direction(channel.id, PACKET_SIZE, () => channel.flow?.receiveWindow ?? 0);
     this.outgoing = new Direction(peer, maxSend, () => channel.flow?.sendWindow ?? 0);
-    this.#machine = new SftpServer<Uint8Array>({
+    this.#machine = new SftpServer({
       handles: "raw",
       extensions: "raw",
       symlinkOrder: symlinkOrderOf(channel.peerVersion),
@@ -61,6 +62,14 @@ export class SftpServerChannel extends EventEmitter {
       request: (request) => channel.reply(request, false),
       closed: () => this.#onClosed(),
     };
+  }
+
+  /** Methods that send one message, as programs call them on ssh2's private object. SFTP has an exit, too. */
+  get _protocol(): object {
+    const { _protocol } = this._client as Connection & { readonly _protocol: object };
+    return Object.assign(Object.create(_protocol) as object, {
+      exitStatus: (_id: number, status: number) => sendExitStatus(this.#channel, status),
+    });
   }
 
   /** Answers `OPEN` or `OPENDIR` with a handle of at most 256 bytes. Throws ssh2's errors for another value. */
@@ -95,8 +104,11 @@ export class SftpServerChannel extends EventEmitter {
 
   /** Closes the channel. */
   destroy(): void {
-    if (this.outgoing.state !== "open" && this.outgoing.state !== "eof") return;
+    if (this.outgoing.state !== "open") return;
+    // The replies that a listener gave before it ended SFTP.
+    this.#send();
     this.outgoing.state = "closing";
+    this.#machine.close();
     this.#channel.close();
   }
 
@@ -166,7 +178,7 @@ export class SftpServerChannel extends EventEmitter {
   /** Sends replies. Returns whether some were sent, so that the client's next requests may be read. */
   #send(): boolean {
     const { length } = this.#machine.unsent;
-    if (length === 0 || this.#channel.closed) return false;
+    if (length === 0 || this.outgoing.state !== "open") return false;
     const sent = this.#channel.write(this.#machine.unsent);
     this.#machine.sent(sent);
     return sent > 0;

@@ -25,7 +25,7 @@ export function handleReply(handle: unknown): SftpReply {
 export function statusReply(status: unknown, message: unknown): SftpReply {
   const isStatus = typeof status === "number" && Number.isInteger(status) && status >= 0 && status <= MAX_STATUS;
   if (!isStatus) throw ssh2Error(`Bad status code: ${String(status)}`);
-  return { type: "status", status, message: message ? String(message) : "", languageTag: "" };
+  return { type: "status", status, message: typeof message === "string" ? message : "", languageTag: "" };
 }
 
 export function dataReply(data: unknown, encoding: BufferEncoding | undefined): SftpReply {

@@ -11,9 +11,13 @@ export function pathBytes(path: unknown): Uint8Array {
   return Buffer.from(path);
 }
 
+/** Throws ssh2's error for the position null, with which Node's functions go on at the current position. */
+export function checkPosition(position: unknown): void {
+  if (position === null) throw new Error("null position currently unsupported");
+}
+
 /** Returns a position in a file. One that is not given is 0. */
 export function positionOf(position: unknown): number {
-  if (position === null) throw new Error("null position currently unsupported");
   return Number.isNaN(Number(position)) ? 0 : Math.trunc(Number(position));
 }
 

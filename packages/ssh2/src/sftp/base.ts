@@ -138,6 +138,7 @@ export abstract class SftpBase extends EventEmitter {
   destroy(): void {
     const { outgoing } = this;
     if (outgoing.state !== "open" && outgoing.state !== "eof") return;
+    this._driver.finish();
     outgoing.state = "closing";
     // With a reason, the channel ends even if the server does not answer.
     this.#channel.close(new SshError("closed", "SFTP was closed by this side"));

@@ -21,16 +21,28 @@ export class Driver extends SftpDriver {
   /** Callbacks of requests that get no answer. */
   #unanswered: (() => void)[] = [];
   #isEnding = false;
+  #isFinished = false;
 
   constructor(channel: Channel, owner: DriverOwner) {
-    // The machine does not know the server's version, so that `symlink` decides the order of its paths alone.
-    super(channel, undefined);
+    // The machine does not know the server's version, so that `symlink` decides the order of its paths alone. Handles are ssh2's: servers
+    // that programs write for their tests often have one for all files.
+    super(channel, { allowsReusedHandles: true });
     this.#owner = owner;
   }
 
   /** Sends SSH_FXP_INIT. */
   start(): void {
     this.write();
+  }
+
+  /** Sends the last requests, before this side closes the channel. */
+  finish(): void {
+    this.write();
+    this.#isFinished = true;
+  }
+
+  protected override write(): void {
+    if (!this.#isFinished) super.write();
   }
 
   /** Calls `callback` with the outcome of a failed request: now if the server has answered, otherwise as `atEnd` does. */

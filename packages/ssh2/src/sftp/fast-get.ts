@@ -110,8 +110,14 @@ class Download {
     this.#isOver = true;
     fs.close(this.#descriptor, (problem) => {
       if (problem) this.#sftp.close(this.#handle, () => this.#callback(problem));
-      else this.#sftp.close(this.#handle, (error) => (error === undefined ? this.#callback() : this.#callback(error)));
+      else this.#sftp.close(this.#handle, (error) => this.#done(error));
     });
+  }
+
+  #done(error?: Error): void {
+    // As in ssh2: one argument for an empty file.
+    if (error !== undefined || this.#size <= 0) this.#callback(error);
+    else this.#callback();
   }
 
   #take(pieces: readonly Bytes[]): void {

@@ -107,11 +107,15 @@ class Upload {
     this.#isStopped = true;
     this.#sftp.close(this.#handle, (error) => {
       fs.close(this.#descriptor, (problem) => {
-        const failure = error ?? problem;
-        if (failure) this.#callback(failure);
-        else this.#callback();
+        this.#done(error ?? problem ?? undefined);
       });
     });
+  }
+
+  #done(error?: Error): void {
+    // As in ssh2: one argument for an empty file.
+    if (error !== undefined || this.#size <= 0) this.#callback(error);
+    else this.#callback();
   }
 
   /** Reads from the disk while there is memory. */

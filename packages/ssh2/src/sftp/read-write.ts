@@ -1,4 +1,5 @@
 import { copyPieces } from "@nacre/files/blocks";
+import { positionOf } from "./arguments.ts";
 import type { SftpBase } from "./base.ts";
 import { type Answer, Call, type Callback } from "./call.ts";
 import { STATUS_CODE } from "./status.ts";
@@ -42,7 +43,7 @@ export class ReadCall extends Call {
     super(
       sftp._driver,
       sftp._debug,
-      { type: "read", handle, offset: position, length: requested },
+      { type: "read", handle, offset: positionOf(position), length: requested },
       callback as (error?: Error) => void,
     );
     this.#sftp = sftp;
@@ -76,7 +77,7 @@ export class ReadCall extends Call {
   }
 
   #goOn(read: number): void {
-    this.#position += this.#requested;
+    this.#position = positionOf(this.#position) + this.#requested;
     this.#before = read;
     this.#requested = Math.min(this.#length - read, this.#sftp._maxReadLen);
     this.request = { type: "read", handle: this.#handle, offset: this.#position, length: this.#requested };

@@ -1,4 +1,4 @@
-import { checkHandle, checkRange, positionOf } from "./arguments.ts";
+import { checkHandle, checkPosition, checkRange, positionOf } from "./arguments.ts";
 import type { Callback } from "./call.ts";
 import { SftpExtensions } from "./extensions.ts";
 import { fastGet } from "./fast-get.ts";
@@ -25,13 +25,10 @@ export class SFTP extends SftpExtensions {
   ): void {
     checkHandle(handle);
     checkRange(buffer, offset, length, false);
-    const at = positionOf(position);
+    checkPosition(position);
     const done = typeof callback === "function" ? callback : () => {};
-    if (!(length > 0)) {
-      process.nextTick(done, undefined, 0, buffer.subarray(offset, offset), at);
-      return;
-    }
-    this.sendCall(new ReadCall(this, this.#send, handle, buffer, offset, length, at, done));
+    if (length > 0) this.sendCall(new ReadCall(this, this.#send, handle, buffer, offset, length, position, done));
+    else process.nextTick(done, undefined, 0, buffer.subarray(offset, offset), position);
   }
 
   /** The old name of `read`. */
@@ -50,13 +47,11 @@ export class SFTP extends SftpExtensions {
   ): void {
     checkHandle(handle);
     checkRange(buffer, offset, length, true);
-    const at = positionOf(position);
+    checkPosition(position);
     const done = typeof callback === "function" ? callback : () => {};
-    if (!(length > 0)) {
-      process.nextTick(done, undefined, 0);
-      return;
-    }
-    this.sendCall(new WriteCall(this, this.#send, handle, buffer, offset, length, at, done));
+    const at = positionOf(position);
+    if (length > 0) this.sendCall(new WriteCall(this, this.#send, handle, buffer, offset, length, at, done));
+    else process.nextTick(done, undefined, 0);
   }
 
   /** The old name of `write`. */

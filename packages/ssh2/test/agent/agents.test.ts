@@ -83,7 +83,7 @@ test("CygwinAgent introduces itself twice, and passes the second connection", as
   });
   const stream = await streamOf(new CygwinAgent(await socketFile(`!<socket >${port} s ${SECRET}\0`)));
   onTestFinished(() => void stream.destroy());
-  const secret = "67452301efcdab89332211007766554" + "4";
+  const secret = "67452301efcdab893322110077665544";
   const own = Buffer.alloc(4);
   own.writeUInt32LE(process.pid);
   expect(received).toEqual([`${secret}${"00".repeat(12)}`, `${secret}${own.toString("hex")}0200000003000000`]);

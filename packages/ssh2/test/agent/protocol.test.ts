@@ -27,7 +27,7 @@ function sentBy(protocol: AgentProtocol): Buffer[] {
   return sent;
 }
 
-/** Joins both sides, one of which may be ssh2's. */
+/** Joins both sides. Either may be ssh2's. */
 function joined(client: AgentProtocol | InstanceType<typeof ssh2.AgentProtocol>, server: typeof client): void {
   client.pipe(server).pipe(client);
 }

@@ -25,6 +25,15 @@ const { generateAlgorithmList } = createRequire(import.meta.url)("ssh2/lib/utils
   generateAlgorithmList: Generate;
 };
 
+/** Returns the names, or the text of the error. */
+function attempt(choose: () => readonly string[]): unknown {
+  try {
+    return choose();
+  } catch (error) {
+    return `error: ${(error as Error).message}`;
+  }
+}
+
 describe("lists", () => {
   const known: readonly KnownAlgorithm<string>[] = [
     ...["a1", "a2", "b1"].map((name) => ({ name, standing: "default" as const, algorithm: name })),
@@ -64,13 +73,6 @@ describe("lists", () => {
   ];
 
   test.each(lists.map((list) => [list]))("make what ssh2 makes of them: %o", (list) => {
-    const attempt = (choose: () => readonly string[]): unknown => {
-      try {
-        return choose();
-      } catch (error) {
-        return `error: ${(error as Error).message}`;
-      }
-    };
     const supported = known.map(({ name }) => name);
     const theirs = attempt(() => generateAlgorithmList(list, supported.slice(0, 3), supported));
     expect(attempt(() => chooseAlgorithms("kex", known, list).map(({ name }) => name))).toEqual(theirs);
@@ -146,7 +148,11 @@ describe("readAlgorithms", () => {
 
   test("takes certificates of host keys by name", () => {
     const name = "ssh-ed25519-cert-v01@openssh.com";
-    expect(read({ serverHostKey: { prepend: name } }).names.serverHostKey[0]).toBe(name);
+    const named = read({ serverHostKey: { prepend: name } });
+    expect([named.names.serverHostKey[0], named.hostCertificates]).toEqual([name, []]);
+    const { algorithms, hostCertificates } = read({});
+    expect(hostCertificates.map((one) => one.name)).toContain(name);
+    expect(algorithms.hostKeys.filter((one) => hostCertificates.includes(one))).toEqual([]);
   });
 });
 
@@ -169,7 +175,7 @@ test("negotiatedOf returns the value of the event handshake", () => {
 
 describe("constants", () => {
   test("have ssh2's names and numbers", async () => {
-    const { constants } = await import("../../src/constants.ts");
+    const constants = (await import("../../src/constants.ts")).constants();
     const theirs = createRequire(import.meta.url)("ssh2/lib/protocol/constants.js") as Record<string, unknown>;
     expect(Object.keys(constants).toSorted()).toEqual(Object.keys(theirs).toSorted());
     // Lists of algorithms tell what this package supports; it needs no workarounds for old servers.

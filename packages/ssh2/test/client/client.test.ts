@@ -5,6 +5,7 @@ import { ed25519PrivateKey } from "@nacre/keys";
 import { listen } from "@nacre/node";
 import { uncaught } from "@nacre/testing/nacre/outcomes";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { MUX } from "../../src/connection.ts";
 import type { ParsedKey } from "../../src/keys/parse-key.ts";
 import { errorsOf, newClient, nextTurn, serve, serveSockets, type Target } from "./support.ts";
 
@@ -242,6 +243,17 @@ test("answered keepalives keep the connection", async () => {
 });
 
 describe("a stream", () => {
+  test("that the program connects after `connect` is waited for", async () => {
+    const target = await serve();
+    const sock = new Socket();
+    const { client, events } = newClient();
+    client.connect({ ...target, sock });
+    await nextTurn();
+    expect(events).toEqual([]);
+    sock.connect(target.port, target.host);
+    await once(client, "ready");
+  });
+
   test("that is destroyed already is an error, and closes", async () => {
     const sock = new Duplex({ read() {} });
     sock.destroy();
@@ -280,7 +292,45 @@ test("connect() while the connection before closes waits for its close", async (
   expect(names).toEqual(["connect", "handshake", "ready", "end", "close", "connect", "handshake", "ready"]);
 });
 
+test.for([true, false])("end() in every event changes nothing after it: accepted %s", async (isAccepted) => {
+  const target = await serve({ greeting: "Hello", banner: "Welcome" }, (connection) => {
+    connection.on("authentication", (context) => (isAccepted ? context.accept() : context.reject()));
+  });
+  for (const event of ["connect", "greeting", "handshake", "banner", "ready", "error", "end", "close"]) {
+    const { client, events, closed } = newClient();
+    client.on(event, () => void client.end().end());
+    client.on("ready", () => void client.end());
+    client.connect(target);
+    await closed;
+    await nextTurn();
+    const names = events.map(([name]) => name);
+    expect(names.slice(-2)).toEqual(["end", "close"]);
+    for (const name of names) expect(names.filter((one) => one === name)).toHaveLength(1);
+    // As in ssh2, an answer to the login that arrives after `end` still counts.
+    if (event !== "banner")
+      expect(names.includes("error")).toBe(!isAccepted && ["ready", "error", "end", "close"].includes(event));
+  }
+});
+
 describe("the server vanishes", () => {
+  test.for(["end", "destroy"] as const)("by %s of its socket: what waits for it fails after close", async (how) => {
+    const target = await serve({}, (connection) => {
+      connection.on("authentication", (context) => context.accept());
+      connection.on("session", () => (connection as unknown as { _sock: Socket })._sock[how]());
+    });
+    const { client, events, closed } = newClient();
+    client.connect(target);
+    await once(client, "ready");
+    client[MUX]?.open("session", undefined, {
+      opened: () => void events.push(["opened", undefined]),
+      refused: () => void events.push(["refused", undefined]),
+      lost: () => void events.push(["lost", undefined]),
+    });
+    await closed;
+    await nextTurn();
+    expect(events.map(([event]) => event).slice(-3)).toEqual(["end", "close", "lost"]);
+  });
+
   /** Bytes that the server sends until everything is answered. */
   const MOST = 6000;
 

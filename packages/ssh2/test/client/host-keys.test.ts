@@ -28,6 +28,17 @@ function keyOf(publicKey: string): TestKey {
   return { algorithm: type, blob, fingerprint: fingerprint(blob), line: `${type} ${base64}` };
 }
 
+function hmac(key: Uint8Array, text: Uint8Array): Uint8Array {
+  return createHmac("sha1", key).update(text).digest();
+}
+
+const acceptAll = (): boolean => true;
+
+const refuseFirst: HostKeyOptions["hostVerifier"] = (_key, verify) => {
+  verify(false);
+  verify(true);
+};
+
 let hosts = 0;
 
 /** Returns options for a host that no other test has, and writes its lines of known_hosts. `HOST` in them is its name. */
@@ -72,7 +83,6 @@ describe("mode known", () => {
       verdict: true,
       texts: [],
     });
-    const hmac = (key: Uint8Array, text: Uint8Array): Uint8Array => createHmac("sha1", key).update(text).digest();
     const hashed = hashName(hostName("hashed.example.org", 22), (length) => new Uint8Array(length).fill(7), hmac);
     const options = await optionsFor([`${hashed} ${ED25519.line}`], { host: "hashed.example.org" });
     expect(await decide(options)).toEqual({ verdict: true, texts: [] });
@@ -196,8 +206,7 @@ describe("other modes", () => {
 
 describe("hostVerifier", () => {
   test("decides in place of known_hosts, with no warning", async () => {
-    const hostVerifier = (): boolean => true;
-    expect(await decide(await optionsFor([`HOST ${ED25519.line}`], { hostVerifier }), OTHER)).toEqual({
+    expect(await decide(await optionsFor([`HOST ${ED25519.line}`], { hostVerifier: acceptAll }), OTHER)).toEqual({
       verdict: true,
       texts: [],
     });
@@ -213,11 +222,7 @@ describe("hostVerifier", () => {
   });
 
   test("counts its first answer", async () => {
-    const hostVerifier: HostKeyOptions["hostVerifier"] = (_key, verify) => {
-      verify(false);
-      verify(true);
-    };
-    expect(await decide(await optionsFor([], { hostVerifier }))).toMatchObject({ verdict: false });
+    expect(await decide(await optionsFor([], { hostVerifier: refuseFirst }))).toMatchObject({ verdict: false });
   });
 
   test("warns about a short RSA key", async () => {

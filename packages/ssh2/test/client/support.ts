@@ -1,4 +1,4 @@
-import { once } from "node:events";
+import { type EventEmitter, once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import ssh2, { type Connection, type ServerConfig } from "ssh2";
 import { onTestFinished } from "vitest";
@@ -25,7 +25,7 @@ export async function serve(
   const open = new Set<Connection>();
   const server = new ssh2.Server({ hostKeys: [HOST_KEY], ...options }, (connection) => {
     open.add(connection);
-    connection.setNoDelay(true);
+    (connection as unknown as { _sock: Socket })._sock.setNoDelay(true);
     connection.on("error", () => {});
     connection.on("close", () => open.delete(connection));
     accept(connection);
@@ -86,9 +86,7 @@ export function newClient(): TestClient {
 }
 
 /** Resolves with the errors of a client of either implementation once it has closed. */
-export async function errorsOf(client: {
-  on(event: string, listener: (...values: never[]) => void): unknown;
-}): Promise<readonly Ssh2Error[]> {
+export async function errorsOf(client: EventEmitter): Promise<readonly Ssh2Error[]> {
   const errors: Ssh2Error[] = [];
   client.on("error", (error: Ssh2Error) => void errors.push(error));
   await new Promise<void>((resolve) => void client.on("close", () => resolve()));

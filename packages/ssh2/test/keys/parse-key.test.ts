@@ -94,7 +94,7 @@ describe("key files", () => {
   test("returns a parsed key as it is", () => {
     const key = parsed(textOf("ed25519-plain"));
     expect(parseKey(key)).toBe(key);
-    expect([isParsedKey(key), isParsedKey({ ...key }), isParsedKey(null)]).toEqual([true, false, false]);
+    expect([isParsedKey(key), isParsedKey(Object.assign({}, key)), isParsedKey(null)]).toEqual([true, false, false]);
   });
 
   test("returns an error for arguments of other types", () => {
@@ -111,6 +111,10 @@ describe("key files", () => {
     expect(JSON.stringify([error.message, String(error.cause)])).not.toContain(key.split("\n")[1]!.slice(0, 16));
   });
 });
+
+function wrap(bytes: Buffer): string {
+  return `-----BEGIN OPENSSH PRIVATE KEY-----\n${bytes.toString("base64")}\n-----END OPENSSH PRIVATE KEY-----`;
+}
 
 describe("public keys", () => {
   const lines = ["ed25519-plain", "ecdsa-256-plain", "ecdsa-384-plain", "ecdsa-521-plain", "rsa-2048-plain"].map(
@@ -159,8 +163,6 @@ describe("public keys", () => {
   test("has ssh2's errors for damaged containers", () => {
     const text = textOf("ed25519-plain");
     const body = Buffer.from(text.replace(/-----.*-----|\n/g, ""), "base64");
-    const wrap = (bytes: Buffer): string =>
-      `-----BEGIN OPENSSH PRIVATE KEY-----\n${bytes.toString("base64")}\n-----END OPENSSH PRIVATE KEY-----`;
     const replaced = (from: string, to: string): Buffer =>
       Buffer.from(body.toString("latin1").replace(from, to), "latin1");
     const damaged = [

@@ -27,7 +27,7 @@ export async function serve(
   const open = new Set<Connection>();
   const server = new peers.ssh2.Server({ hostKeys: [HOST_KEY], ...options }, (connection) => {
     open.add(connection);
-    connection.setNoDelay(true);
+    (connection as unknown as { _sock: Socket })._sock.setNoDelay(true);
     connection.on("error", () => {});
     connection.on("close", () => open.delete(connection));
     accept(connection);

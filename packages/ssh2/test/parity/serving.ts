@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import type { Client, ClientInfo, ConnectConfig, Connection, ServerConfig } from "ssh2";
 import ssh2 from "ssh2";
-import type { Peers, Ssh2 } from "./case.ts";
+import type { Peers, Recorder, Ssh2 } from "./case.ts";
 
 /** Keys that all cases share: making an RSA key takes time. */
 export const keys = {
@@ -19,9 +19,9 @@ export interface Served {
   /** Connections of the server, oldest first. */
   readonly connections: Connection[];
   /** Connects ssh2's client and resolves when it has logged in. Rejects with its error. */
-  client(config?: ConnectConfig): Promise<Client>;
+  readonly client: (config?: ConnectConfig) => Promise<Client>;
   /** Returns a client of ssh2 that is connecting. */
-  connecting(config?: ConnectConfig): Client;
+  readonly connecting: (config?: ConnectConfig) => Client;
 }
 
 /** Serves on loopback until the case is over. `onConnection` gets each client. */
@@ -85,7 +85,7 @@ export function ended(emitter: NodeJS.EventEmitter, event: string): Promise<unkn
   });
 }
 
-/** Resolves with the values of an event, whatever happens before. */
+/** Resolves with the values of an event. Errors before it are ignored. */
 export function happened(emitter: NodeJS.EventEmitter, event: string): Promise<unknown[]> {
   return new Promise((resolve) => {
     emitter.once(event, (...values: unknown[]) => resolve(values));
@@ -100,7 +100,7 @@ export function called(call: (callback: (...values: unknown[]) => void) => unkno
 }
 
 /** Returns a function that adds an event with its values to a list, and the list: events of two sides have no common order. */
-export function journal(): { readonly events: unknown[]; note(event: string, ...values: unknown[]): void } {
+export function journal(): { readonly events: unknown[]; readonly note: Recorder } {
   const events: unknown[] = [];
   return { events, note: (event, ...values) => void events.push([event, ...values]) };
 }

@@ -179,8 +179,8 @@ export type LoginDecision =
 export type Authenticate = (login: Login) => LoginDecision | Promise<LoginDecision>;
 
 /**
- * An event of a server's connection that is not for a log, with the members of `ConnectEvent`. Texts come from the client: escape them before
- * display. "kex" comes when both sides use the new keys, so that `rekey` may begin another exchange.
+ * An event of a server's connection that is not for a log, with the members of `ConnectEvent`. Texts come from the client: escape them
+ * before display. "kex" comes when both sides use the new keys, so that `rekey` may begin another exchange.
  */
 export type ServerConnectionEvent = Extract<ConnectEvent, { readonly type: "kex" | "debug" | "disconnect" }>;
 

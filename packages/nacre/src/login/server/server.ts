@@ -31,8 +31,8 @@ export function serveDuplex<S extends BaseSession>(
 }
 
 /**
- * Returns the channels and global requests of a connection that {@link serveDuplex} made, with callbacks in the turn of the event. A program
- * may open channels once the log has the event "login".
+ * Returns the channels and global requests of a connection that {@link serveDuplex} made, with callbacks in the turn of the event. A
+ * program may open channels once the log has the event "login".
  */
 export function serverMux(connection: ServerConnection): Mux<ServerProtocolEvent> {
   if (connection instanceof ServerDriver) return connection.mux;

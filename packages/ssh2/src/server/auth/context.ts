@@ -14,8 +14,8 @@ export interface AuthRequest {
 }
 
 /**
- * A login attempt for the application to decide, once, by `accept` or `reject`. Later calls have no effect. It emits "abort" when the client
- * gives the attempt up.
+ * A login attempt for the application to decide, once, by `accept` or `reject`. Later calls have no effect. It emits "abort" when the
+ * client gives the attempt up.
  */
 export class AuthContext extends EventEmitter {
   readonly username: string;
@@ -39,8 +39,8 @@ export class AuthContext extends EventEmitter {
   }
 
   /**
-   * Refuses the login. `methodsLeft` are the names of the methods that the client may try next; by default it is told none. With `isPartial`
-   * this factor is accepted, and one of `methodsLeft` must follow.
+   * Refuses the login. `methodsLeft` are the names of the methods that the client may try next; by default the list is empty. With
+   * `isPartial` this factor is accepted, and one of `methodsLeft` must follow.
    */
   reject(methodsLeft?: readonly string[] | boolean, isPartial?: boolean): void {
     const [names, accepted] = typeof methodsLeft === "boolean" ? [[], methodsLeft] : [methodsLeft ?? [], isPartial];

@@ -16,7 +16,10 @@ export class PwdAuthContext extends AuthContext {
     this.password = password;
   }
 
-  /** Asks the client for a new password, which `callback` gets. Then call `accept` or `reject`. Throws for a second call before the answer. */
+  /**
+   * Asks the client for a new password, which `callback` gets. Then call `accept` or `reject`. Throws ssh2's errors for invalid arguments,
+   * and for a second call before the answer.
+   */
   requestChange(prompt: string, callback: (newPassword: string) => void): void {
     if (this.#decision.changed !== undefined) throw ssh2Error("Change request already in progress");
     if (typeof prompt !== "string") throw ssh2Error("prompt argument must be a string");
@@ -78,10 +81,10 @@ export class KeyboardAuthContext extends AuthContext {
   readonly submethods: readonly string[];
   readonly #ask: KeyboardInteractiveLogin["ask"];
 
-  constructor(request: AuthRequest, { submethods, ask }: KeyboardInteractiveLogin) {
+  constructor(request: AuthRequest, login: KeyboardInteractiveLogin) {
     super(request, "keyboard-interactive");
-    this.submethods = submethods === "" ? [] : submethods.split(",");
-    this.#ask = ask;
+    this.submethods = login.submethods === "" ? [] : login.submethods.split(",");
+    this.#ask = (prompts, texts) => login.ask(prompts, texts);
   }
 
   /** Shows prompts to the user, with a title and instructions. Call it once for each round. */
@@ -98,7 +101,7 @@ export class KeyboardAuthContext extends AuthContext {
     const [title, instructions] = rest.slice(0, callback && rest.indexOf(callback)) as (string | undefined)[];
     const all = (Array.isArray(prompts) ? prompts : [prompts]) as readonly AuthPrompt[];
     const shown = all.map((one) =>
-      typeof one === "string" ? { prompt: one, echo: true } : { prompt: String(one.prompt), echo: Boolean(one.echo) },
+      typeof one === "string" ? { prompt: one, echo: true } : { prompt: one.prompt, echo: one.echo === true },
     );
     const asked = this.#ask(shown, { name: title || undefined, instruction: instructions || undefined });
     // Not `await`: an exception of the callback must be an uncaught one, not a rejection.

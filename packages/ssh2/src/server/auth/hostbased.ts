@@ -46,7 +46,7 @@ export const serverHostbased: ServerLoginMethod = {
         .string(localHostname)
         .string(localUsername)
         .finish();
-      // rule: hostbased-signature
+      // rule: ssh2-hostbased-signature
       const isProved = algorithm !== undefined && verifies(() => algorithm.verify(publicKey, signedData, signature));
       if (!isProved) return attempt.fail();
       const proof: HostbasedProof = {

@@ -1,4 +1,4 @@
-import { Reader } from "@nacre/wire";
+import { equalBytes, Reader } from "@nacre/wire";
 import { type Authenticate, type Login, type LoginDecision, leaveUncaught } from "nacre/extend";
 import { warnIfShort } from "../../keys/rsa-size.ts";
 import { AuthContext, type AuthRequest } from "./context.ts";
@@ -13,18 +13,43 @@ import type { HostbasedProof } from "./hostbased.ts";
 export function decideBy(emit: (context: AuthContext) => boolean): Authenticate {
   /** The decision about the latest login, which may have asked the client for a new password. */
   let latest: Decision | undefined;
-  return (login) => {
+  /** Keys that were accepted as a factor when the client only asked about them. */
+  let promised: readonly Promised[] = [];
+  return async (login) => {
     const changed = latest?.takeChanged();
     if (login.method === "change-password" && latest !== undefined && changed !== undefined)
       return decided(latest, () => changed(login.newPassword));
+    const isQuery = login.method === "publickey" && !login.signed;
+    // The application counts the factor already, so nothing else may follow before its proof.
+    if (/* rule: ssh2-promised-factor */ promised.length > 0 && !isQuery) {
+      const proved = promised.find((one) => isProof(login, one));
+      if (proved === undefined) return false;
+      promised = [];
+      return proved.decision;
+    }
     const decision = new Decision();
     latest = decision;
     const context = contextOf(login, { username: login.user, decision });
     if (context === undefined) return false;
-    return decided(decision, () => {
+    const given = await decided(decision, () => {
       if (!emit(context)) context.reject();
     });
+    if (!isQuery || typeof given !== "object" || !("next" in given)) return given;
+    // A query proves nothing. The client learns that the key may log in, and the decision counts when it has proved the key.
+    promised = [...promised, { user: login.user, publicKey: login.publicKey, decision: given }];
+    return true;
   };
+}
+
+/** A decision that waits for the proof of a key. */
+interface Promised {
+  readonly user: string;
+  readonly publicKey: Uint8Array;
+  readonly decision: LoginDecision;
+}
+
+function isProof(login: Login, { user, publicKey }: Promised): boolean {
+  return login.method === "publickey" && login.signed && login.user === user && equalBytes(login.publicKey, publicKey);
 }
 
 /** Passes a login to the application and returns its decision. An exception refuses it, and is rethrown as an uncaught one. */

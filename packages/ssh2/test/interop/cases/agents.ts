@@ -6,13 +6,14 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import ssh2, { type ParsedKey } from "ssh2";
 import type { Ssh2 } from "../../parity/case.ts";
+import { ed25519Pair } from "../../parity/made-keys.ts";
 import type { OpenSshCase } from "../openssh.ts";
 
 const section = "OpenSSH's agent";
 const KEYS = {
   rsa: ssh2.utils.generateKeyPairSync("rsa", { bits: 2048, comment: "an rsa key" }),
   ecdsa: ssh2.utils.generateKeyPairSync("ecdsa", { bits: 521, comment: "an ecdsa key" }),
-  ed25519: ssh2.utils.generateKeyPairSync("ed25519", { comment: "an ed25519 key" }),
+  ed25519: ed25519Pair({ comment: "an ed25519 key" }),
 };
 
 type Agent = InstanceType<Ssh2["OpenSSHAgent"]>;

@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import ssh2, { type AgentInboundRequest, type ParsedKey } from "ssh2";
 import type { Case, Peers, Recorder, Ssh2 } from "../case.ts";
+import { ed25519Pair } from "../made-keys.ts";
 
 const section = "agents and http";
 
-const ED25519 = ssh2.utils.generateKeyPairSync("ed25519", { comment: "ed" });
+const ED25519 = ed25519Pair({ comment: "ed" });
 const RSA = ssh2.utils.generateKeyPairSync("rsa", { bits: 2048, comment: "rsa" });
 const ECDSA = ssh2.utils.generateKeyPairSync("ecdsa", { bits: 256 });
 const FAILURE = "0000000105";
@@ -170,7 +171,8 @@ export const cases: readonly Case[] = [
     name: "BaseAgent: a class without methods",
     section,
     run(implementation, record) {
-      const Own = class extends implementation.BaseAgent {} as never as new () => InstanceType<Ssh2["OpenSSHAgent"]>;
+      const Base = implementation.BaseAgent as unknown as new () => InstanceType<Ssh2["OpenSSHAgent"]>;
+      const Own = class extends Base {};
       const agent = new Own();
       agent.getIdentities((error) => record("identities", error));
       agent.sign(keyOf(RSA), DATA, (error) => record("sign", error));
@@ -184,7 +186,7 @@ export const cases: readonly Case[] = [
       record(
         "keys",
         error,
-        keys?.map((key) => (key as ParsedKey).getPublicSSH()),
+        keys?.map((key) => key.getPublicSSH()),
       ),
     );
     protocol.sign(RSA.public, DATA, { hash: "sha256" }, (error, signature) => record("sha256", error, signature));
@@ -227,7 +229,7 @@ export const cases: readonly Case[] = [
       const requests: AgentInboundRequest[] = [];
       protocol.on("identities", (request) => requests.push(request));
       protocol.on("sign", (request, key, data, options) => {
-        const one = key as ParsedKey;
+        const one = key;
         record("sign", one.type, one.comment, one.getPublicSSH(), data, options);
         requests.push(request);
       });
@@ -328,7 +330,7 @@ export const cases: readonly Case[] = [
         );
         agent.on("sign", (request, key, data, options) => {
           const own = [ED25519, RSA].map((one) => implementation.utils.parseKey(one.private) as ParsedKey);
-          const found = own.find((one) => one.getPublicSSH().equals((key as ParsedKey).getPublicSSH()));
+          const found = own.find((one) => one.getPublicSSH().equals(key.getPublicSSH()));
           if (found === undefined) agent.failureReply(request);
           else agent.signReply(request, found.sign(data, (options as { hash?: string }).hash));
         });

@@ -200,7 +200,7 @@ export const cases: readonly Case[] = [
             const socket = connectSocket({ port: inner.port, host: inner.host, noDelay: true });
             socket.on("error", () => {});
             for (let line = 0; line < 100; line++) channel.stderr.write(`${"noise".repeat(1000)}\n`);
-            channel.pipe(socket).pipe(channel as unknown as NodeJS.WritableStream);
+            channel.pipe(socket).pipe(channel);
           });
         });
       });

@@ -1,10 +1,14 @@
-import type { AuthContext, Connection, KeyboardAuthContext, PasswordAuthContext, PublicKeyAuthContext } from "ssh2";
+import type { AuthContext, Connection, PublicKeyAuthContext } from "ssh2";
 import ssh2 from "ssh2";
 import type { Case, Peers, Recorder } from "../case.ts";
 import { closed, serve, type Target, watch } from "../client-peers.ts";
 
 const section = "client: login";
-const ED25519 = ssh2.utils.generateKeyPairSync("ed25519", { passphrase: "secret", cipher: "aes256-ctr" }).private;
+const ED25519 = ssh2.utils.generateKeyPairSync("ed25519", {
+  passphrase: "secret",
+  cipher: "aes256-ctr",
+  rounds: 16,
+}).private;
 const ECDSA = ssh2.utils.generateKeyPairSync("ecdsa", { bits: 384 }).private;
 const RSA = ssh2.utils.generateKeyPairSync("rsa", { bits: 2048 }).private;
 
@@ -31,11 +35,18 @@ function factsOf(context: AuthContext): readonly unknown[] {
   }
 }
 
-function isValid({ key, blob, signature, hashAlgo }: PublicKeyAuthContext): boolean {
+/** What a signed login has, with a key or as a host. */
+interface Signed extends Pick<PublicKeyAuthContext, "key"> {
+  readonly blob?: Buffer | undefined;
+  readonly signature?: Buffer | undefined;
+  readonly hashAlgo?: string | undefined;
+}
+
+function isValid({ key, blob, signature, hashAlgo }: Signed): boolean {
   const parsed = ssh2.utils.parseKey(key.data);
   if (parsed instanceof Error) throw parsed;
   const one = Array.isArray(parsed) ? parsed[0]! : parsed;
-  return one.verify(blob!, signature!, hashAlgo as string) === true;
+  return one.verify(blob!, signature!, hashAlgo) === true;
 }
 
 /** Accepts a login by `method`: a key's only with a signature. */
@@ -108,11 +119,17 @@ export const cases: readonly Case[] = [
         {
           type: "keyboard-interactive",
           username: "alice",
-          prompt: (name, instructions, language, prompts, finish) => {
+          prompt: (
+            name: string,
+            instructions: string,
+            language: string,
+            prompts: readonly unknown[],
+            finish: (answers: readonly string[]) => void,
+          ) => {
             record("prompts", name, instructions, language, prompts);
             finish(prompts.map((_, index) => `answer ${index}`));
           },
-        },
+        } as never,
       ],
     }),
   ),
@@ -139,7 +156,7 @@ export const cases: readonly Case[] = [
     async run({ Client }, record, peers) {
       const target = await serveLogins(peers, record, (context) => {
         if (context.method !== "password") return context.reject(["password"]);
-        (context as PasswordAuthContext).requestChange("Choose another", (password) => {
+        context.requestChange("Choose another", (password) => {
           record("changed", password);
           context.accept();
         });
@@ -175,10 +192,10 @@ export const cases: readonly Case[] = [
       password: "open",
       privateKey: ED25519,
       passphrase: "secret",
-      authHandler: ((left: unknown, partial: unknown) => {
+      authHandler: (left: unknown, partial: unknown) => {
         record("left", left, partial);
         return answers.shift();
-      }) as never,
+      },
     };
   }),
   login("takes the answers of a callback later", only("password"), (record) => {
@@ -202,7 +219,7 @@ export const cases: readonly Case[] = [
       { type: "password", username: "alice", password: "open" },
     ] as never,
   })),
-  login("fails when the function returns false", only("password"), () => ({ authHandler: (() => false) as never })),
+  login("fails when the function returns false", only("password"), () => ({ authHandler: () => false })),
   login(
     "goes on after a partial success",
     (context) => {
@@ -216,10 +233,10 @@ export const cases: readonly Case[] = [
       return {
         password: "first",
         privateKey: ECDSA,
-        authHandler: ((left: unknown, partial: unknown) => {
+        authHandler: (left: unknown, partial: unknown) => {
           record("left", left, partial);
           return answers.shift();
-        }) as never,
+        },
       };
     },
   ),
@@ -265,13 +282,14 @@ export const cases: readonly Case[] = [
     async run(implementation, record, peers) {
       const target = await serveLogins(peers, record, only("publickey"));
       const agent = agentOf(implementation, [ED25519, ECDSA]);
-      const { sign } = agent;
+      const sign = agent.sign.bind(agent) as (...parameters: unknown[]) => void;
       let signatures = 0;
-      agent.sign = ((...parameters: Parameters<typeof sign>) => {
-        const callback = parameters.at(-1) as (error: Error) => void;
-        if (signatures++ === 0) callback(new Error("locked"));
-        else sign.apply(agent, parameters);
-      }) as typeof sign;
+      Object.assign(agent, {
+        sign(...parameters: unknown[]) {
+          if (signatures++ > 0) sign(...parameters);
+          else (parameters.at(-1) as (error: Error) => void)(new Error("locked"));
+        },
+      });
       await logIn(implementation, record, peers, { ...target, agent });
     },
   },
@@ -280,7 +298,7 @@ export const cases: readonly Case[] = [
 /** Asks for one answer, then says something, then asks for two, and accepts. */
 function askTwice(context: AuthContext): void {
   if (context.method !== "keyboard-interactive") return context.reject(["keyboard-interactive"]);
-  const keyboard = context as KeyboardAuthContext;
+  const keyboard = context;
   keyboard.prompt([{ prompt: "Password: ", echo: false }], "Log in", "Twice", () => {
     keyboard.prompt(
       [

@@ -62,10 +62,10 @@ function overHttp(name: string, use: (implementation: Ssh2, record: Recorder, ma
     async run(implementation, record, peers) {
       const webPort = await serveWeb(peers, echo());
       let open = 0;
-      let idle = (): void => {};
+      let idle: (() => void) | undefined;
       const counted: Recorder = (event, ...values) => {
         if (event === "ssh: connection") open++;
-        if (event === "ssh: close" && --open === 0) idle();
+        if (event === "ssh: close" && --open === 0) idle?.();
         // Which side sees the end first is up to the sockets.
         if (event !== "ssh: close") record(event, ...values);
       };
@@ -203,12 +203,8 @@ export const cases: readonly Case[] = [
         (event, ...values) => event !== "ssh: close" && record(event, ...values),
         webPort,
       );
-      const agent = new implementation.HTTPSAgent(target, { ca: certificate.cert } as never);
-      await fetch(
-        record,
-        { host: "localhost", port: webPort, path: "/c", agent } as RequestOptions,
-        getOverTls as typeof get,
-      );
+      const agent = new implementation.HTTPSAgent(target, { ca: certificate.cert });
+      await fetch(record, { host: "localhost", port: webPort, path: "/c", agent }, getOverTls);
       agent.destroy();
     },
   },
@@ -225,8 +221,8 @@ export const cases: readonly Case[] = [
         (event, ...values) => event !== "ssh: close" && record(event, ...values),
         webPort,
       );
-      const agent = new implementation.HTTPSAgent(target);
-      await fetch(record, { host: "localhost", port: webPort, agent } as RequestOptions, getOverTls as typeof get);
+      const agent = new implementation.HTTPSAgent(target, {});
+      await fetch(record, { host: "localhost", port: webPort, agent }, getOverTls);
     },
   },
 ];

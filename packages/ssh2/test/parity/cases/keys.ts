@@ -2,6 +2,7 @@ import { createPrivateKey, createPublicKey, sign, verify } from "node:crypto";
 import { PASSPHRASE, ppkVectors, textOf, vectors } from "@nacre/testing/keyfiles";
 import ssh2, { type ParsedKey } from "ssh2";
 import type { Case, Recorder, Ssh2 } from "../case.ts";
+import { ed25519Pair } from "../made-keys.ts";
 
 const section = "keys";
 
@@ -51,7 +52,9 @@ const KINDS: readonly (readonly ["ed25519" | "ecdsa" | "rsa", object])[] = [
 function generated(record: Recorder, maker: Ssh2, reader: Ssh2): void {
   for (let i = 0; i < 24; i++) {
     const [type, options] = KINDS[i % KINDS.length]!;
-    const pair = maker.utils.generateKeyPairSync(type as "ecdsa", { ...options, comment: `key ${i}` } as { bits: 256 });
+    const given = { ...options, comment: `key ${i}` };
+    const pair =
+      type === "ed25519" ? ed25519Pair(given, maker) : maker.utils.generateKeyPairSync(type as "ecdsa", given as never);
     const inPrivate = reader.utils.parseKey(pair.private) as ParsedKey;
     const inPublic = reader.utils.parseKey(pair.public) as ParsedKey;
     if (inPrivate instanceof Error || inPublic instanceof Error) record("error", inPrivate, inPublic);
@@ -77,8 +80,16 @@ function outcome(run: () => unknown): unknown {
 }
 
 const RSA = ssh2.utils.generateKeyPairSync("rsa", { bits: 2048 });
-const ED25519 = ssh2.utils.generateKeyPairSync("ed25519", { comment: "ed" });
+const ED25519 = ed25519Pair({ comment: "ed" });
 const ECDSA = ssh2.utils.generateKeyPairSync("ecdsa", { bits: 384 });
+
+function ppkText(name: string): string {
+  return ppkVectors.find((one) => one.name === name)!.text;
+}
+
+function rfc4716(body: string): string {
+  return `---- BEGIN SSH2 PUBLIC KEY ----\n${body}\n---- END SSH2 PUBLIC KEY ----\n`;
+}
 
 /** Returns OpenSSH's container with a part replaced. */
 function container(from: string, to: string): string {
@@ -101,32 +112,30 @@ export const cases: readonly Case[] = [
     [undefined, PASSPHRASE, "wrong", ""],
   ),
   reading("reads OpenSSL's encrypted files, and refuses other passphrases", () => {
-    const encrypted = (cipher: string): string =>
-      createPrivateKey(rsaPem()).export({ type: "pkcs1", format: "pem", cipher, passphrase: PASSPHRASE }).toString();
-    return { ...files("dek-aes128", "dek-aes192", "dek-aes256"), des: encrypted("des-ede3-cbc") };
+    const options = { type: "pkcs1", format: "pem", cipher: "des-ede3-cbc", passphrase: PASSPHRASE } as const;
+    const des = createPrivateKey(rsaPem()).export(options).toString();
+    return { ...files("dek-aes128", "dek-aes192", "dek-aes256"), des };
   }, [undefined, PASSPHRASE, "wrong"]),
   reading("reads PuTTY's files of version 2", () => {
-    const text = (name: string): string => ppkVectors.find((one) => one.name === name)!.text;
-    const [plain, encrypted] = [text("rsa-2048-2-plain"), text("rsa-2048-2-encrypted")];
+    const [plain, encrypted] = [ppkText("rsa-2048-2-plain"), ppkText("rsa-2048-2-encrypted")];
     const changed = [plain, encrypted].map((one) => one.replace(/Comment: ./, "Comment: X"));
     return { plain, encrypted, changedPlain: changed[0]!, changedEncrypted: changed[1]!, cut: plain.slice(0, -60) };
   }),
-  reading(
-    "reads PuTTY's encrypted files of version 2",
-    () => ({ text: ppkVectors.find(({ name }) => name === "rsa-2048-2-encrypted")!.text }),
-    [PASSPHRASE, "wrong", ""],
-  ),
+  reading("reads PuTTY's encrypted files of version 2", () => ({ text: ppkText("rsa-2048-2-encrypted") }), [
+    PASSPHRASE,
+    "wrong",
+    "",
+  ]),
   reading("reads RFC 4716", () => {
     const blob = (ssh2.utils.parseKey(RSA.public) as ParsedKey).getPublicSSH().toString("base64");
     const lines = blob.match(/.{1,70}/g)!.join("\n");
-    const wrap = (body: string): string => `---- BEGIN SSH2 PUBLIC KEY ----\n${body}\n---- END SSH2 PUBLIC KEY ----\n`;
-    const text = wrap(`Comment: "2048-bit RSA, \\\nmade here"\nx-other: y\n${lines}`);
+    const text = rfc4716(`Comment: "2048-bit RSA, \\\nmade here"\nx-other: y\n${lines}`);
     return {
       text,
-      bare: wrap(lines),
+      bare: rfc4716(lines),
       crlf: text.replaceAll("\n", "\r\n"),
-      broken: wrap("#"),
-      cut: wrap(lines.slice(0, 200)),
+      broken: rfc4716("#"),
+      cut: rfc4716(lines.slice(0, 200)),
     };
   }),
   reading("reads lines of public keys", () => {
@@ -207,11 +216,11 @@ export const cases: readonly Case[] = [
     async run(implementation, record, peers) {
       for (const cipher of ["aes128-cbc", "aes256-ctr", "aes256-gcm@openssh.com"]) {
         const pair = await new Promise<{ private: string; public: string }>((resolve, reject) => {
-          const options = { passphrase: PASSPHRASE, cipher, rounds: 2 } as never;
+          const options = { passphrase: PASSPHRASE, cipher, rounds: 2 };
           implementation.utils.generateKeyPair("ed25519", options, (error, keys) => {
             record("callback", error);
             if (error) reject(error);
-            else resolve(keys as never);
+            else resolve(keys);
           });
         });
         const key = peers.ssh2.utils.parseKey(pair.private, PASSPHRASE) as ParsedKey;

@@ -244,7 +244,7 @@ export const cases: readonly Case[] = [
       await once(server, "listening");
       const { address, family } = server.address() as AddressInfo;
       record("address", address, family);
-      record("connections", await called((done) => server.getConnections(done as never)));
+      record("connections", await called((done) => server.getConnections(done)));
       record("closed", await called((done) => server.close(done)));
       record("closed again", await called((done) => server.close(done)));
       record("events", side.events);
@@ -263,7 +263,7 @@ export const cases: readonly Case[] = [
     async run(ssh2, record, peers) {
       const { client, served: one } = await loggedIn(ssh2, peers, () => {});
       const server = one.server as typeof one.server & { maxConnections: number };
-      record("open", await called((done) => server.getConnections(done as never)));
+      record("open", await called((done) => server.getConnections(done)));
       server.maxConnections = 1;
       const refused = one.connecting();
       record("refused", ...(await ended(refused, "error")));
@@ -277,12 +277,12 @@ export const cases: readonly Case[] = [
     async run(ssh2, record, peers) {
       const { client, connection } = await loggedIn(ssh2, peers, () => {});
       const socket = inside(connection)._sock;
-      const { end } = socket;
+      const end = socket.end.bind(socket) as (...args: unknown[]) => Socket;
       const isReplaced = new Promise<void>((resolve) => {
-        socket.end = ((...args: Parameters<typeof end>) => {
+        socket.end = (...args: unknown[]): Socket => {
           resolve();
-          return end.apply(socket, args);
-        }) as typeof end;
+          return end(...args);
+        };
       });
       const closed = happened(client, "close");
       connection.end();

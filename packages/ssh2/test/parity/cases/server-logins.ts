@@ -44,7 +44,7 @@ function authenticatedOf(connection: Connection): unknown {
 
 /** Returns the fields of a context that do not change from one run to the other. */
 function fieldsOf(context: AuthContext): object {
-  const { method, username, service } = context as AuthContext & { readonly service: string };
+  const { method, username, service } = context;
   const fields = { method, username, user: (context as unknown as { readonly user: string }).user, service };
   if (context.method === "password") return { ...fields, password: context.password };
   if (context.method === "keyboard-interactive") return { ...fields, submethods: context.submethods };
@@ -207,22 +207,16 @@ export const cases: readonly Case[] = [
         connection.on("authentication", (context) => {
           if (context.method !== "keyboard-interactive") return context.reject(["keyboard-interactive"]);
           server.note("authentication", fieldsOf(context));
-          const ask = context.prompt as (...args: unknown[]) => void;
-          ask.call(context, "Name?", (first: unknown) => {
+          const asked = context as unknown as { prompt(...args: unknown[]): void };
+          asked.prompt("Name?", (first: unknown) => {
             server.note("first", first);
-            ask.call(
-              context,
-              [{ prompt: "Code", echo: false }, "Other"],
-              "Title",
-              "Instructions",
-              (second: unknown) => {
-                server.note("second", second);
-                ask.call(context, [], "Only a title", (third: unknown) => {
-                  server.note("third", third);
-                  context.accept();
-                });
-              },
-            );
+            asked.prompt([{ prompt: "Code", echo: false }, "Other"], "Title", "Instructions", (second: unknown) => {
+              server.note("second", second);
+              asked.prompt([], "Only a title", (third: unknown) => {
+                server.note("third", third);
+                context.accept();
+              });
+            });
           });
         });
       });
@@ -275,6 +269,43 @@ export const cases: readonly Case[] = [
         "server",
         server.events.map((event) => withoutKeys(event)),
       );
+    },
+  },
+  {
+    name: "never sees a login with a wrong signature",
+    section: "server",
+    async run(ssh2, record, peers) {
+      const server = journal();
+      const one = await served(ssh2, peers, (connection) => {
+        connection.on("authentication", (context) => {
+          server.note(context.method, "signature" in context && context.signature !== undefined);
+          context.accept();
+        });
+        connection.on("ready", () => server.note("ready"));
+      });
+      const key = peers.ssh2.utils.parseKey(keys.ed25519.private) as ParsedKey;
+      key.sign = () => Buffer.alloc(64);
+      const step = { type: "hostbased", username: "alice", key, localHostname: "h", localUsername: "u" };
+      const client = one.connecting({ authHandler: [step] as never });
+      const side = journal();
+      watch(client, ["ready", "error"], side.note);
+      await new Promise<void>((resolve) => client.once("ready", resolve).once("close", () => resolve()));
+      record("server", server.events);
+      record("client", side.events);
+    },
+    differs: "signatures",
+    expected: {
+      ssh2: [
+        ["server", [["hostbased", true], ["ready"]]],
+        ["client", [["ready"]]],
+      ],
+      nacre: [
+        ["server", []],
+        [
+          "client",
+          [["error", { error: "All configured authentication methods failed", level: "client-authentication" }]],
+        ],
+      ],
     },
   },
 ];

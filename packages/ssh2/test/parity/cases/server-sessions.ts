@@ -130,7 +130,7 @@ export const cases: readonly Case[] = [
       const seen = happened(channel, "data");
       channel.write("hello");
       record("echo", ...(await seen));
-      channel.setWindow(50 as never, 120 as never, 600 as never, 800 as never);
+      channel.setWindow(50, 120, 600, 800);
       channel.signal("INT");
       channel.signal("SIGTERM");
       channel.end();
@@ -186,8 +186,8 @@ export const cases: readonly Case[] = [
       record("env", ...(await executed(client, "a", { env: { A: "b" } })));
       record("pty", ...(await executed(client, "a", { pty: true })));
       record("shell", ...(await called((done) => client.shell(false, done as never))));
-      record("subsys", ...(await called((done) => client.subsys("a", done as never))));
-      record("sftp", ...(await called((done) => client.sftp(done as never))));
+      record("subsys", ...(await called((done) => client.subsys("a", done))));
+      record("sftp", ...(await called((done) => client.sftp(done))));
     },
   ),
   {

@@ -1,0 +1,144 @@
+import { once } from "node:events";
+import * as stream from "node:stream";
+import { uncaught } from "@nacre/testing/nacre/outcomes";
+import type { Client } from "ssh2";
+import ssh2 from "ssh2";
+import { describe, expect, it } from "vitest";
+import type { Channel } from "../../src/channel/channel.ts";
+import { Server } from "../../src/server/server.ts";
+import { keys, nacreClient, outcome, serving } from "./serving.ts";
+
+type Fields = Error & { readonly level?: string; readonly code?: unknown };
+
+describe("a connection", () => {
+  it("refuses a login whose listener throws, and goes on", async () => {
+    const thrown = uncaught();
+    let isFirst = true;
+    const { connect } = await serving(Server, (context) => {
+      const mayThrow = isFirst;
+      isFirst = false;
+      if (mayThrow) throw new Error("from the listener");
+      context.accept();
+    });
+    expect(await outcome(connect({ password: "a" }))).toBe("ready");
+    expect(thrown).toMatchObject([{ message: "from the listener" }]);
+  });
+
+  it("reports a client that stays silent", async () => {
+    const { loggedIn, connections } = await serving(Server, undefined, undefined, {
+      keepaliveInterval: 20,
+      keepaliveCountMax: 1,
+    });
+    const client = await loggedIn();
+    const [connection] = connections;
+    const closed = new Promise((resolve) => connection!.once("close", resolve));
+    (client as unknown as { readonly _sock: stream.Duplex })._sock.pause();
+    const [error] = (await once(connection!, "error", {}).catch((thrown: unknown) => [thrown])) as [Fields];
+    expect([error.message, error.level]).toEqual(["Keepalive timeout", "client-timeout"]);
+    await closed;
+  });
+
+  it("is not probed if the class says so", async () => {
+    const { KEEPALIVE_CLIENT_INTERVAL: before } = Server;
+    Server.KEEPALIVE_CLIENT_INTERVAL = -1;
+    try {
+      const { loggedIn } = await serving();
+      await loggedIn();
+    } finally {
+      Server.KEEPALIVE_CLIENT_INTERVAL = before;
+    }
+  });
+
+  it("opens no channels before the login and after the end", async () => {
+    const errors: (string | undefined)[] = [];
+    const note = (error: Error | undefined): void => void errors.push(error?.message);
+    const { connect, connections } = await serving(
+      Server,
+      (context) => context.reject(),
+      (connection) => connection.forwardOut("a", 1, "b", 2, note),
+    );
+    await outcome(connect());
+    connections[0]!.x11("a", 1, note);
+    await expect.poll(() => errors).toEqual(["Not connected", "Not connected"]);
+  });
+
+  it("reaches the client's agent", async () => {
+    const { port, connections } = await serving();
+    const client = await nacreClient(port);
+    client.accept("auth-agent@openssh.com", (open) => {
+      const channel = open.accept()!;
+      channel.handler = {
+        data: (_stream, bytes) => void channel.write(bytes),
+        writable() {},
+        eof: () => channel.end(),
+        request() {},
+        closed() {},
+      };
+    });
+    const channel = await new Promise<Channel>((resolve, reject) => {
+      connections[0]!.openssh_authAgent((error, opened) => (error === undefined ? resolve(opened!) : reject(error)));
+    });
+    channel.end("hello");
+    let text = "";
+    for await (const chunk of channel) text += String(chunk);
+    expect(text).toBe("hello");
+  });
+
+  it("calls back with an error for keys that it cannot exchange", async () => {
+    const errors: unknown[] = [];
+    const { connect } = await serving(Server, undefined, (connection) => {
+      connection.rekey((error) => errors.push(error?.message));
+    });
+    expect(await outcome(connect())).toBe("ready");
+    expect(errors).toEqual(["Not connected"]);
+  });
+
+  it("runs over any stream", async () => {
+    const server = new Server({ hostKeys: [keys.host.private] }, (connection) => {
+      connection.on("authentication", (context: { accept(): void }) => context.accept());
+    });
+    const [near, far] = duplexPair();
+    server.injectSocket(far);
+    const client: Client = new ssh2.Client().connect({ sock: near, username: "alice" });
+    await once(client, "ready");
+    const closed = once(client, "close");
+    client.end();
+    await closed;
+  });
+
+  it("writes debug lines without secrets, each with the connection's prefix", async () => {
+    const lines: string[] = [];
+    const { connect } = await serving(Server, undefined, undefined, { debug: (line) => lines.push(line) });
+    const client = connect({ password: "a secret password", authHandler: ["password"] });
+    expect(await outcome(client)).toBe("ready");
+    client.end();
+    await expect.poll(() => lines.length).toBeGreaterThan(0);
+    expect(lines.every((line) => /^\[\d+\.\d+\] /.test(line))).toBe(true);
+    expect(lines.join("\n")).not.toContain("secret");
+  });
+
+  it("leaves nothing open after many clients that vanish", async () => {
+    const { connect, server, connections } = await serving(Server, undefined, (connection) => {
+      connection.on("error", () => {});
+    });
+    for (const event of ["connect", "greeting", "handshake", "ready"])
+      for (let i = 0; i < 5; i++) {
+        const client = connect();
+        client.on("error", () => {});
+        const closed = new Promise((resolve) => client.once("close", resolve));
+        client.once(event === "greeting" ? "connect" : event, () => client.destroy());
+        await closed;
+      }
+    const count = (): Promise<number> => new Promise((resolve) => void server.getConnections((_, n) => resolve(n)));
+    await expect.poll(count).toBe(0);
+    expect(server._connections).toBe(0);
+    expect(connections.map(({ _chanMgr }) => _chanMgr._count).every((one) => one === 0)).toBe(true);
+  });
+});
+
+/** Node 20.0 has no `duplexPair`. */
+function duplexPair(): [stream.Duplex, stream.Duplex] {
+  const up = new stream.PassThrough();
+  const down = new stream.PassThrough();
+  return [stream.Duplex.from({ readable: down, writable: up }), stream.Duplex.from({ readable: up, writable: down })];
+}
