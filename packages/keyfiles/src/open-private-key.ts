@@ -32,8 +32,8 @@ export function openPrivateKey(text: string | Uint8Array, limits?: Overrides<Key
 
 /**
  * Opens a private key file like {@link openPrivateKey}: PEM, or one of `forms`. A bundle carries no other form than those. Throws
- * `key-unsupported` for PuTTY's PPK unless `ppkFiles` is among them. `makeKey` is the key constructor, such as that of a package that brings
- * its own arithmetic.
+ * `key-unsupported` for PuTTY's PPK unless `ppkFiles` is among them. `makeKey` is the key constructor: a package may bring its own
+ * arithmetic.
  */
 export function openPrivateKeyWith(
   forms: readonly KeyFileForm[],

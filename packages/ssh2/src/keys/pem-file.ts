@@ -3,6 +3,7 @@ import { openPrivateKeyWith, type UnlockedKey } from "@nacre/keyfiles";
 import { nodePrivateKey } from "@nacre/node";
 import { escapeText } from "@nacre/wire";
 import type { Ssh2Error } from "../errors.ts";
+import { curveOid } from "./curve-oid.ts";
 import { atOnce, inWords, type KeyFileOptions, KeyTextError, looseBase64, pemOf } from "./key-text.ts";
 
 const FILE = /^-----BEGIN (RSA|DSA|EC) PRIVATE KEY-----\r?\n([\s\S]+)\r?\n-----END (?:RSA|DSA|EC) PRIVATE KEY-----$/;
@@ -23,6 +24,7 @@ export function openPemFile(text: string, { passphrase, limits }: KeyFileOptions
   const [, kind, content] = FILE.exec(text) ?? [];
   if (kind === undefined || content === undefined) return undefined;
   let isEncrypted = false;
+  let curve: string | undefined;
   return inWords(
     () => {
       const { headers, body } = splitHeaders(content);
@@ -30,10 +32,14 @@ export function openPemFile(text: string, { passphrase, limits }: KeyFileOptions
       isEncrypted = encryption !== undefined;
       const plain = encryption === undefined ? body : decrypted(body, encryption, passphrase);
       if (kind === "DSA") throw new KeyTextError("Unsupported OpenSSH private key type: ssh-dss");
+      if (kind === "EC") curve = curveOid(plain);
       const file = openPrivateKeyWith([], pemOf(`${kind} PRIVATE KEY`, plain), limits, nodePrivateKey);
       return file as UnlockedKey;
     },
-    () => (isEncrypted ? `${MALFORMED}. Bad passphrase?` : MALFORMED),
+    (code) => {
+      if (code === "key-unsupported" && curve !== undefined) return `Unsupported private key EC OID: ${curve}`;
+      return isEncrypted ? `${MALFORMED}. Bad passphrase?` : MALFORMED;
+    },
   );
 }
 

@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, sign, verify } from "node:crypto";
+import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from "node:crypto";
 import { PASSPHRASE, ppkVectors, textOf, vectors } from "@nacre/testing/keyfiles";
 import ssh2, { type ParsedKey } from "ssh2";
 import type { Case, Recorder, Ssh2 } from "../case.ts";
@@ -177,6 +177,12 @@ export const cases: readonly Case[] = [
     iv: "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----",
     public: createPublicKey(rsaPem()).export({ type: "spki", format: "pem" }),
   })),
+  reading("refuses other curves", () => {
+    const made = generateKeyPairSync("ec", { namedCurve: "secp256k1" });
+    const other = generateKeyPairSync("ec", { namedCurve: "secp256k1", paramEncoding: "explicit" });
+    const options = { type: "sec1", format: "pem" } as const;
+    return { named: made.privateKey.export(options), explicit: other.privateKey.export(options) };
+  }),
   reading("refuses other texts and bytes", () => ({
     empty: "",
     text: "not a key",
