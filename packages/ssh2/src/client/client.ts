@@ -2,7 +2,7 @@ import { EventEmitter } from "node:events";
 import type { Duplex } from "node:stream";
 import type { BaseAgent } from "../agent/agents.ts";
 import type { Channel } from "../channel/channel.ts";
-import { type ChannelManager, type ChannelManager, channelsOf, channelsOf, protocolOf, protocolOf } from "../channel/private.ts";
+import { type ChannelManager, channelsOf, protocolOf } from "../channel/private.ts";
 import { type ConnectionMux, connectionBegins, connectionClosed, connectionReady, DEBUG, MUX } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
 import { uncaught } from "../uncaught.ts";
