@@ -14,7 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 mkdirSync(join(folder, "dist"));
 writeFileSync(join(folder, "dist/ssh2.cjs"), text);
 cpSync("packages/ssh2/lib", join(folder, "lib"), { recursive: true });
-const require = createRequire(join(folder, "program.cjs"));
+const load = createRequire(join(folder, "program.cjs"));
 const stubs = ["protocol/Protocol", "protocol/kex", "protocol/crypto"];
 const inner = readdirSync(join(folder, "lib"), { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".js"))
@@ -87,12 +87,12 @@ test("has the inner files that programs require, with all of their names", async
   const protocol = "SFTP constants crypto kex keyParser Protocol utils";
   const expected = [...files.split(" "), ...protocol.split(" ").map((name) => `protocol/${name}`)];
   expect(inner.toSorted()).toEqual(expected.toSorted());
-  const entry = require("./dist/ssh2.cjs") as Readonly<Record<string, unknown>>;
-  expect(require("./lib/index")).toBe(entry);
-  expect([require("./lib/client"), require("./lib/server.js")]).toEqual([entry["Client"], entry["Server"]]);
+  const entry = load("./dist/ssh2.cjs") as Readonly<Record<string, unknown>>;
+  expect(load("./lib/index")).toBe(entry);
+  expect([load("./lib/client"), load("./lib/server.js")]).toEqual([entry["Client"], entry["Server"]]);
   for (const name of inner.filter((one) => !stubs.includes(one))) {
-    const required = require(`./lib/${name}.js`) as Readonly<Record<string, unknown>>;
-    expect(require(`./lib/${name}`)).toBe(required);
+    const required = load(`./lib/${name}.js`) as Readonly<Record<string, unknown>>;
+    expect(load(`./lib/${name}`)).toBe(required);
     if (typeof required === "function") continue;
     const imported = (await import(join(folder, "lib", `${name}.js`))) as object;
     for (const [member, value] of Object.entries(required)) {
@@ -105,7 +105,7 @@ test("has the inner files that programs require, with all of their names", async
 test.each(stubs)("has no lib/%s, and names the public way", (name) => {
   let thrown: unknown;
   try {
-    require(`./lib/${name}`);
+    load(`./lib/${name}`);
   } catch (error) {
     thrown = error;
   }
@@ -113,7 +113,7 @@ test.each(stubs)("has no lib/%s, and names the public way", (name) => {
 });
 
 test("tells the truth in the lists of algorithms", () => {
-  const lists = require("./lib/protocol/constants") as Readonly<Record<string, readonly string[]>>;
+  const lists = load("./lib/protocol/constants") as Readonly<Record<string, readonly string[]>>;
   expect(lists["DEFAULT_KEX"]![0]).toBe("mlkem768x25519-sha256");
   expect(lists["SUPPORTED_KEX"]).toEqual(expect.arrayContaining([...lists["DEFAULT_KEX"]!]));
   expect([...lists["DEFAULT_MAC"]!, ...lists["DEFAULT_KEX"]!].filter((name) => name.includes("sha1"))).toEqual([]);

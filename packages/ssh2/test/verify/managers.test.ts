@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { type Manager, makeProject, type Project, packSsh2, removeProject } from "./project.ts";
+import { type Manager, makeProject, OVERRIDES, type Project, packSsh2, removeProject } from "./project.ts";
 import { type Registry, startRegistry } from "./registry.ts";
 
 // The lines of README that name this package, one for each package manager, and that for trees with ssh2 0.x.
@@ -50,5 +50,5 @@ test("`ssh2@1` leaves a package alone that needs ssh2 0.x", async () => {
   const names = folders
     .filter((folder) => existsSync(join(project.folder, folder)))
     .map((folder) => nameOf(project, folder));
-  expect(names.toSorted()).toEqual(["@nacre/ssh2", "ssh2"]);
+  expect(new Set(names)).toEqual(new Set(["@nacre/ssh2", "ssh2"]));
 });
