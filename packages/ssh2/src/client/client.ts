@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import type { BaseAgent } from "../agent/agents.ts";
 import type { Channel } from "../channel/channel.ts";
 import { type ConnectionMux, connectionBegins, connectionClosed, connectionReady, DEBUG, MUX } from "../connection.ts";
+import { ssh2Error } from "../errors.ts";
 import { type ChannelManager, channelsOf, protocolOf } from "../private.ts";
 import { uncaught } from "../uncaught.ts";
 import { watchHostKeys } from "./announced-keys.ts";
@@ -79,6 +80,17 @@ export class Client extends ConnectionEmitter implements ClientConnection {
   destroy(): this {
     this.#next = undefined;
     this.#link?.destroy();
+    return this;
+  }
+
+  /**
+   * Exchanges keys now. `callback` is called at the next event "rekey". ssh2 documents this method and lacks it. Throws "Not connected" before
+   * "ready" and after the end.
+   */
+  rekey(callback?: () => void): this {
+    if (this[MUX] === undefined) throw ssh2Error("Not connected");
+    if (callback !== undefined) this.once("rekey", callback);
+    this.#link?.rekey();
     return this;
   }
 

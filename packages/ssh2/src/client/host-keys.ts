@@ -30,6 +30,8 @@ export interface HostKeyOptions {
   readonly hostHash: string | undefined;
   /** Signature algorithms that the program allows for host keys. */
   readonly offered: readonly SignatureAlgorithm[];
+  /** Algorithms of certificates, which are offered too if known_hosts has an authority for the host. */
+  readonly certificates: readonly SignatureAlgorithm[];
   /** Paths of known_hosts files; default those of the account and of the system. */
   readonly files?: readonly string[] | undefined;
 }
@@ -49,7 +51,8 @@ export async function hostKeyCheck(options: HostKeyOptions): Promise<HostKeyChec
   return {
     ...check,
     verify: (hostKey) => {
-      warnIfShort(parsePublicKey(hostKey.blob, { minRsaBits: RSA_BITS.least }), `host key of ${placeOf(options)}`);
+      if (hostKey.algorithm.includes("rsa"))
+        warnIfShort(parsePublicKey(hostKey.blob, { minRsaBits: RSA_BITS.least }), `host key of ${placeOf(options)}`);
       return check.verify(hostKey);
     },
   };
@@ -79,16 +82,19 @@ async function byMode(options: HostKeyOptions): Promise<HostKeyCheck> {
   const known = await readKnownHostsFiles(files);
   let decision: KnownHostDecision;
   let isKnown: boolean;
+  let algorithms: readonly SignatureAlgorithm[];
   try {
+    const hasAuthority = known.hasAuthority(host, port);
+    algorithms = hasAuthority ? [...options.certificates, ...offered] : offered;
     const formats = offered.map(({ keyFormat }) => keyFormat);
     // A key of a type that is not offered cannot be presented: such a host counts as unknown.
-    isKnown = known.formats(host, port).some((format) => formats.includes(format)) || known.hasAuthority(host, port);
+    isKnown = known.formats(host, port).some((format) => formats.includes(format)) || hasAuthority;
     decision = decideByKnownHosts({
       host,
       port,
       known,
       certificates: hostCertificates,
-      offered,
+      offered: algorithms,
       fingerprint,
       showFile: showPath,
       unknownHost: undefined,
@@ -103,7 +109,7 @@ async function byMode(options: HostKeyOptions): Promise<HostKeyCheck> {
   }
   const unknown = mode === "strict" ? undefined : unverified(options, false);
   return {
-    algorithms: decision.order(offered),
+    algorithms: decision.order(algorithms),
     async verify(hostKey) {
       try {
         return await decision.verify(hostKey);
@@ -139,7 +145,9 @@ function unverified(options: HostKeyOptions, isLocal: boolean): (hostKey: HostKe
 }
 
 function placeOf({ host, port, isStream }: HostKeyOptions): string {
-  return isStream ? `${escapeText(host)}:${port} (over a stream)` : `${escapeText(host)}:${port}`;
+  const shown = escapeText(host);
+  const place = shown.includes(":") ? `[${shown}]:${port}` : `${shown}:${port}`;
+  return isStream ? `${place} (over a stream)` : place;
 }
 
 /** Returns whether a name or address is one of this machine. The name that the program gave counts, not what it resolves to. */

@@ -51,6 +51,7 @@ export class Link {
   /** Lets the byte connection report its end. */
   #over: (() => void) | undefined;
   #isConnected = false;
+  #isReady = false;
   #isIdentified = false;
   /** Whether an error has ended the connection, or `end` or `destroy` has. */
   #isFailed = false;
@@ -116,6 +117,11 @@ export class Link {
     socket.end();
   }
 
+  /** Begins a key exchange, if the login is over. */
+  rekey(): void {
+    if (this.#isReady) this.#driver?.rekey();
+  }
+
   destroy(): void {
     if (!isWritable(this.socket)) return;
     this.#isLeaving = true;
@@ -130,7 +136,7 @@ export class Link {
   }
 
   async #prepare(): Promise<HostKeyCheck> {
-    const { config, sock, algorithms, hostKeys, hostVerifier, hostHash } = this.#settings;
+    const { config, sock, algorithms, hostCertificates, hostKeys, hostVerifier, hostHash } = this.#settings;
     const [check] = await Promise.all([
       hostKeyCheck({
         host: String(config.host),
@@ -140,6 +146,7 @@ export class Link {
         hostVerifier,
         hostHash,
         offered: algorithms.hostKeys,
+        certificates: hostCertificates,
       }),
       loadAlgorithms(algorithms),
     ]);
@@ -256,6 +263,7 @@ export class Link {
               this.socket.destroy();
             },
           });
+        this.#isReady = true;
         this.#client.ready(mux, connection);
         return [];
       },

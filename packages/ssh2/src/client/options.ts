@@ -73,6 +73,8 @@ export interface ConnectSettings {
   readonly config: ClientConfig;
   readonly privateKey: ParsedKey | undefined;
   readonly algorithms: TransportAlgorithms;
+  /** Algorithms of host certificates, for a host whose authority is in known_hosts. */
+  readonly hostCertificates: TransportAlgorithms["hostKeys"];
   readonly softwareVersion: string | undefined;
   readonly hostVerifier: HostVerifier | undefined;
   /** Name of the hash whose hex digest `hostVerifier` gets in place of the key. */
@@ -114,7 +116,7 @@ export function emptyConfig(): ClientConfig {
 
 /** Checks the options of `connect`. Throws ssh2's errors, in ssh2's order. A value of a wrong type counts as missing, as in ssh2. */
 export function readOptions(given: ConnectConfig): ConnectSettings {
-  const { algorithms } = readAlgorithms(given.algorithms as Ssh2Algorithms | undefined, "client");
+  const { algorithms, hostCertificates } = readAlgorithms(given.algorithms as Ssh2Algorithms | undefined, "client");
   const username = textOf(given.username) ?? textOf(given.user);
   if (username === undefined) throw ssh2Error("Invalid username");
   const agent = agentOf(given.agent);
@@ -151,6 +153,7 @@ export function readOptions(given: ConnectConfig): ConnectSettings {
     config,
     privateKey: config.privateKey?.length ? readPrivateKey(config.privateKey, given.passphrase) : undefined,
     algorithms,
+    hostCertificates,
     softwareVersion: softwareVersionOf(config.ident),
     hostVerifier: typeof given.hostVerifier === "function" ? (given.hostVerifier as HostVerifier) : undefined,
     hostHash: typeof given.hostHash === "string" ? getHashes().find((name) => name === given.hostHash) : undefined,
@@ -172,7 +175,13 @@ function limitsOf(given: unknown, readyTimeout: number): NacreOptions["limits"] 
   const { authTimeout, kexTimeout } = PROTOCOL_LIMITS.ranges;
   const atLeast = ({ default: usual, most }: { readonly default: number; readonly most: number }): number =>
     Math.min(Math.max(usual, readyTimeout), most);
-  return { keepaliveInterval: 0, authTimeout: atLeast(authTimeout), kexTimeout: atLeast(kexTimeout), ...limits };
+  return {
+    keepaliveInterval: 0,
+    // Without a limit, an `authHandler` may wait for a user as long as it likes.
+    authTimeout: readyTimeout === 0 ? authTimeout.most : atLeast(authTimeout),
+    kexTimeout: atLeast(kexTimeout),
+    ...limits,
+  };
 }
 
 function readPrivateKey(text: string | Buffer, passphrase: unknown): ParsedKey {

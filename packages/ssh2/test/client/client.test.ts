@@ -225,6 +225,16 @@ test("emits rekey, and handshake again", async () => {
   expect(events.map(([event]) => event)).toEqual(["connect", "handshake", "ready", "handshake"]);
 });
 
+test("rekey() exchanges keys", async () => {
+  const target = await serve();
+  const { client, events } = newClient();
+  expect(() => client.rekey()).toThrow("Not connected");
+  client.connect(target);
+  await once(client, "ready");
+  await new Promise<void>((resolve) => void client.rekey(resolve));
+  expect(events.filter(([event]) => event === "handshake")).toHaveLength(2);
+});
+
 test("answered keepalives keep the connection", async () => {
   const target = await serve();
   const { client, events, closed } = newClient();

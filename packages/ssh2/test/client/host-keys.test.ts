@@ -15,7 +15,10 @@ import { errorsOf, newClient, nextTurn, serve, warnings } from "./support.ts";
 const ED25519 = keyOf(ssh2.utils.generateKeyPairSync("ed25519").public);
 const OTHER = keyOf(ssh2.utils.generateKeyPairSync("ed25519").public);
 const ECDSA = keyOf(ssh2.utils.generateKeyPairSync("ecdsa", { bits: 256 }).public);
-const SHORT_RSA = keyOf(ssh2.utils.generateKeyPairSync("rsa", { bits: 1024 } as never).public);
+const SHORT_RSA = {
+  ...keyOf(ssh2.utils.generateKeyPairSync("rsa", { bits: 1024 } as never).public),
+  algorithm: "rsa-sha2-512",
+};
 
 interface TestKey extends HostKey {
   /** Type and base64 of the key, as in known_hosts. */
@@ -56,6 +59,7 @@ async function optionsFor(lines: readonly string[], more: Partial<HostKeyOptions
     hostVerifier: undefined,
     hostHash: undefined,
     offered: nodeAlgorithms.hostKeys.filter(({ name }) => !name.includes("-cert-")),
+    certificates: nodeAlgorithms.hostKeys.filter(({ name }) => name.includes("-cert-")),
     files: [file],
     ...more,
   };
@@ -117,6 +121,17 @@ describe("mode known", () => {
   test("prefers the types of known keys", async () => {
     const { algorithms } = await hostKeyCheck(await optionsFor([`HOST ${ECDSA.line}`]));
     expect(algorithms[0]?.keyFormat).toBe("ecdsa-sha2-nistp256");
+  });
+
+  test("offers certificates of a host with an authority", async () => {
+    const options = await optionsFor([`@cert-authority HOST ${ECDSA.line}`]);
+    const { algorithms } = await hostKeyCheck(options);
+    expect(algorithms[0]?.name).toContain("-cert-");
+    expect(algorithms.length).toBe(options.offered.length + options.certificates.length);
+    const { algorithms: others } = await hostKeyCheck({ ...options, host: "other.example.org" });
+    expect(others.filter(({ name }) => name.includes("-cert-"))).toEqual([]);
+    // The plain key of such a host is unknown.
+    expect(await decide({ ...options, mode: "strict" })).toMatchObject({ verdict: "host-key-unknown" });
   });
 
   test("a host known only by types that are not offered counts as unknown", async () => {
