@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { addressScope } from "@nacre/keyfiles/internal";
+import { addressScope, hostName } from "@nacre/keyfiles/internal";
 import { parsePublicKey } from "@nacre/keys";
 import { RSA_BITS, type SignatureAlgorithm } from "@nacre/keys/internal";
 import { fingerprint } from "@nacre/node";
@@ -99,7 +99,10 @@ async function byMode(options: HostKeyOptions): Promise<HostKeyCheck> {
       showFile: showPath,
       unknownHost: undefined,
       remember: async () => undefined,
-      remedies: { add: `add it to ${showPath(files[0] ?? "known_hosts")}`, remove: "`ssh-keygen -R`" },
+      remedies: {
+        add: `add it to ${showPath(files[0] ?? "known_hosts")}`,
+        remove: `\`ssh-keygen -R '${escapeText(hostName(host, port))}'\``,
+      },
     });
   } catch (cause) {
     // A name that known_hosts cannot hold, such as a path.

@@ -330,7 +330,7 @@ export class Link {
     this.#release();
     this.#client.emit("end");
     const { socket } = this;
-    socket.end();
+    if (!socket.writableEnded) socket.end();
     // A stream that does not close by itself.
     this.#endTimer = setTimeout(() => {
       socket.destroy();

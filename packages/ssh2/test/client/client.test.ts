@@ -4,7 +4,7 @@ import { Duplex } from "node:stream";
 import { ed25519PrivateKey } from "@nacre/keys";
 import { listen } from "@nacre/node";
 import { uncaught } from "@nacre/testing/nacre/outcomes";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { MUX } from "../../src/connection.ts";
 import type { ParsedKey } from "../../src/keys/parse-key.ts";
 import { errorsOf, newClient, nextTurn, serve, serveSockets, type Target } from "./support.ts";
@@ -320,6 +320,32 @@ test.for([true, false])("end() in every event changes nothing after it: accepted
     if (event !== "banner")
       expect(names.includes("error")).toBe(!isAccepted && ["ready", "error", "end", "close"].includes(event));
   }
+});
+
+test("leaves no timer and no socket, however a connection ends", async () => {
+  const count = (): number =>
+    process.getActiveResourcesInfo().filter((name) => name === "Timeout" || name === "TCPSocketWrap").length;
+  const target = await serve();
+  const refusing = await serve({}, (connection) => void connection.on("authentication", (context) => context.reject()));
+  const silent = await serveSockets(() => {});
+  const before = count();
+  for (let round = 0; round < 4; round++)
+    for (const [options, event, how] of [
+      [{ ...target, keepaliveInterval: 10_000 }, "ready", "end"],
+      [{ ...target, keepaliveInterval: 10_000 }, "ready", "destroy"],
+      [target, "handshake", "end"],
+      [target, "connect", "destroy"],
+      [refusing, "error", "end"],
+      [{ ...silent, readyTimeout: 10 }, "error", "end"],
+      [{ ...target, hostVerifier: () => false }, "error", "destroy"],
+    ] as const) {
+      const { client, closed } = newClient();
+      client.on(event, () => void client[how]());
+      client.connect(options);
+      await closed;
+    }
+  // The server's sides close a little later. A test runner has timers of its own, but not one for each of 28 connections.
+  await vi.waitUntil(() => count() < before + 5, { timeout: 10_000 });
 });
 
 describe("the server vanishes", () => {

@@ -10,6 +10,7 @@ import ssh2 from "ssh2";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { hostKeyMode } from "../../src/client/host-key-mode.ts";
 import { type HostKeyOptions, hostKeyCheck } from "../../src/client/host-keys.ts";
+import { knownHostsFiles } from "../../src/client/known-hosts.ts";
 import { errorsOf, newClient, nextTurn, serve, warnings } from "./support.ts";
 
 const ED25519 = keyOf(ssh2.utils.generateKeyPairSync("ed25519").public);
@@ -100,6 +101,13 @@ describe("mode known", () => {
     expect(await decide(options, ECDSA)).toEqual({ verdict: "host-key-changed", texts: [] });
   });
 
+  test("says in the error what to do about a changed key", async () => {
+    const options = await optionsFor([`[HOST]:2222 ${ED25519.line}`], { port: 2222 });
+    const { verify } = await hostKeyCheck(options);
+    await expect(verify(OTHER)).rejects.toThrow(`got ssh-ed25519 ${OTHER.fingerprint}, but known_hosts has`);
+    await expect(verify(OTHER)).rejects.toThrow(`remove the old key with \`ssh-keygen -R '[${options.host}]:2222'\``);
+  });
+
   test("refuses a revoked key, also of an unknown host", async () => {
     const options = await optionsFor([`@revoked * ${ED25519.line}`]);
     expect(await decide(options)).toEqual({ verdict: "host-key-revoked", texts: [] });
@@ -173,6 +181,11 @@ describe("mode known", () => {
     expect(verdict).toBe(true);
     expect(texts.join()).toContain("the host key of bad\\x1bname:22 was not verified");
   });
+});
+
+test("reads the files of the account and of the system", () => {
+  expect(knownHostsFiles("/home/alice")[0]).toBe(join("/home/alice", ".ssh", "known_hosts"));
+  expect(knownHostsFiles("/home/alice")).toHaveLength(2);
 });
 
 describe("other modes", () => {

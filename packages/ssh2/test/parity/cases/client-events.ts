@@ -220,6 +220,39 @@ export const cases: readonly Case[] = [
     },
   },
   {
+    name: "over a forwarded connection of a jump host",
+    section,
+    async run({ Client }, record, peers) {
+      const inner = await serveAnybody(peers, { ident: "Inner_1" });
+      const outer = await serve(peers, (connection) => {
+        connection.on("authentication", (context) => context.accept());
+        connection.on("tcpip", (accept, _reject, { destIP, destPort }) => {
+          record("outer: tcpip", destIP, destPort);
+          const channel = accept();
+          const socket = connectSocket({ port: inner.port, host: inner.host, noDelay: true });
+          socket.on("error", () => {});
+          channel.pipe(socket).pipe(channel);
+        });
+      });
+      const jump = new Client();
+      watch(jump, (event, ...values) => record(`jump: ${event}`, ...values), peers);
+      jump.connect(outer);
+      await once(jump, "ready");
+      const sock = await new Promise<ClientChannel>((resolve, reject) => {
+        jump.forwardOut("127.0.0.1", 0, "inner", 22, (error, channel) => (error ? reject(error) : resolve(channel)));
+      });
+      const client = new Client();
+      watch(client, record, peers);
+      client.on("ready", () => client.end());
+      const over = closed(client);
+      client.connect({ sock, username: "alice", hostVerifier: () => true });
+      await over;
+      const jumpOver = closed(jump);
+      jump.end();
+      await jumpOver;
+    },
+  },
+  {
     name: "handshake after a rekey of the server",
     section,
     async run({ Client }, record, peers) {
