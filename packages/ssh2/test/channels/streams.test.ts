@@ -2,11 +2,11 @@ import type { Writable } from "node:stream";
 import { exitStatus, tcpipChannel } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
 import { Channel } from "../../src/channel/channel.ts";
+import { channelsOf, protocolOf } from "../../src/channel/private.ts";
 import { forwardIn } from "../../src/client/forwards.ts";
 import { open } from "../../src/client/open-channel.ts";
 import { exec } from "../../src/client/sessions.ts";
 import { MUX } from "../../src/connection.ts";
-import { channelsOf, protocolOf } from "../../src/private.ts";
 import { Script, server, turn } from "./support.ts";
 
 const WINDOW = 2 * 2 ** 20;
