@@ -30,7 +30,7 @@ function isTime(value: unknown): value is number | Date {
   return typeof value === "number" || isDate(value);
 }
 
-/** Returns a time in seconds since 1970. Throws for anything but a number or a date. */
+/** Returns a time in seconds since 1970. Throws for a value that is neither a number nor a date. */
 export function unixTime(time: unknown): number {
   if (typeof time === "number" && !Number.isNaN(time)) return time;
   if (isDate(time)) return Math.trunc(time.getTime() / 1000);
