@@ -80,10 +80,10 @@ describe.each<Manager>(["npm", "pnpm"])("with the override of %s", (manager) => 
       "put more",
       "true",
       "3000000",
-      "ENOENT _stat: No such file: ",
-      expect.stringContaining("ENOENT _get: "),
+      "ENOENT _xstat: No such file: /none",
+      "3 get: Permission denied /root/none",
       "false true",
-      "ERR_GENERIC_CLIENT getConnection: All configured authentication methods failed",
+      "undefined getConnection: All configured authentication methods failed",
       "ECONNREFUSED",
     ]);
   });

@@ -43,7 +43,9 @@ function env(): Record<string, string> {
 }
 
 test("the aliased dependency is in the place of all other copies", async () => {
-  expect(await project.command(["npm", "ls", "ssh2"])).toMatch(/ssh2@npm:@nacre\/ssh2@1\.17\.\d+ overridden/);
+  const listed = (await project.command(["npm", "ls", "ssh2"])).split("\n").filter((line) => line.includes("─ ssh2@"));
+  expect(listed.length).toBeGreaterThan(2);
+  expect(listed.filter((line) => !line.includes("ssh2@npm:@nacre/ssh2@1.17."))).toEqual([]);
   const print = `const { name, nacre } = require("ssh2/package.json"); console.log(name, typeof nacre)`;
   expect(await project.command([process.execPath, "-e", print])).toBe("@nacre/ssh2 string\n");
 });

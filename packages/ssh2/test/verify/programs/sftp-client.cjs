@@ -34,9 +34,12 @@ async function main() {
   await client.get("/root/none").catch((error) => console.log(error.code, error.message));
   await client.rmdir(remote, true);
   console.log(await client.exists(remote), await client.end());
-  const refused = new Client();
   const login = { host, port: Number(port), username, password: "wrong" };
+  // Without handlers, the client prints later events.
+  const handlers = { error: () => {}, end: () => {}, close: () => {} };
+  const refused = new Client("refused", handlers);
   await refused.connect(login).catch((error) => console.log(error.code, error.message));
-  await refused.connect({ ...login, port: 1 }).catch((error) => console.log(error.code));
+  const unreachable = new Client("unreachable", handlers);
+  await unreachable.connect({ ...login, port: 1 }).catch((error) => console.log(error.code));
 }
 main();
