@@ -1,6 +1,6 @@
 // Packs the packages as they are published, into the folder `tarballs`: npm run tarballs
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { publishedManifest, publishedReadme } from "./build/published.ts";
@@ -8,19 +8,21 @@ import { publishedManifest, publishedReadme } from "./build/published.ts";
 const { packageManager } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly packageManager: string };
 
 /**
- * Packs all packages into a folder. pnpm writes the versions of dependencies into their manifests; what only a clone needs is then taken
+ * Packs all packages, or the one that is named, into a folder. pnpm writes the versions of dependencies into their manifests; what only a clone needs is then taken
  * out.
  *
  * @returns the paths of the tarballs.
  * @throws if packing fails, or packs fewer packages than there are.
  */
-export function pack(to: string): string[] {
+export function pack(to: string, only?: string): string[] {
   const folder = mkdtempSync(join(tmpdir(), "nacre-pack-"));
   try {
-    const published = ["--filter", "./packages/*", "--filter", "!@nacre/testing"];
+    const published =
+      only === undefined ? ["--filter", "./packages/*", "--filter", "!@nacre/testing"] : ["--filter", only];
     run("npx", ["--yes", packageManager, "-r", ...published, "pack", "--pack-destination", folder]);
     const tarballs = readdirSync(folder).filter((name) => name.endsWith(".tgz"));
-    if (tarballs.length < 16) throw new Error(`packed only ${tarballs.length} packages; expected at least 16`);
+    const least = only === undefined ? 16 : 1;
+    if (tarballs.length < least) throw new Error(`packed only ${tarballs.length} packages; expected at least ${least}`);
     mkdirSync(to, { recursive: true });
     return tarballs.map((name) => {
       run("tar", ["-xzf", join(folder, name), "-C", folder]);
@@ -28,9 +30,10 @@ export function pack(to: string): string[] {
       const { name: packageName } = JSON.parse(readFileSync(join(folder, "package", "package.json"), "utf8")) as {
         readonly name: string;
       };
-      change(join(folder, "package", "README.md"), (text) =>
-        publishedReadme(text, `packages/${packageName.replace("@nacre/", "")}`),
-      );
+      for (const document of ["README.md", "GUIDE.md"].filter((file) => existsSync(join(folder, "package", file))))
+        change(join(folder, "package", document), (text) =>
+          publishedReadme(text, `packages/${packageName.replace("@nacre/", "")}`),
+        );
       const tarball = resolve(to, name);
       run("tar", ["-czf", tarball, "-C", folder, "--owner=0", "--group=0", "package"]);
       rmSync(join(folder, "package"), { recursive: true });

@@ -4,6 +4,6 @@
  * @module
  */
 export { BlockReader, type BlockSink, copyPieces, type ReadRange } from "./blocks/block-reader.ts";
-export { BlockWriter, type BlockSource } from "./blocks/block-writer.ts";
+export { type BlockSource, BlockWriter } from "./blocks/block-writer.ts";
 export type { BlockLimits } from "./blocks/depth.ts";
 export { type OpenFile, type Sender, SftpDriver, type Waiter } from "./channel/sftp-driver.ts";

@@ -15,7 +15,7 @@ import {
   SshError,
   utf8Encode,
 } from "@nacre/wire";
-import type { Channel } from "nacre";
+import type { Channel, ChannelFlow } from "nacre";
 import { describe, expect, it } from "vitest";
 import { openChannel } from "../src/mux/open-channel.ts";
 import { deaf, looseMux, unopened } from "./support/muxes.ts";
@@ -55,6 +55,61 @@ describe("an open of this side", () => {
     });
     receive(confirms(0), sends(utf8Encode("hello")));
     expect(said).toEqual(["hello"]);
+  });
+
+  it("has the numbers of its channel while it is open", () => {
+    const { mux, receive } = looseMux();
+    const seen: (ChannelFlow | undefined)[] = [];
+    mux.open("session", NOTHING, {
+      ...unopened,
+      opened(channel) {
+        seen.push(channel.flow);
+        channel.write(new Uint8Array(30));
+        seen.push(channel.flow);
+        channel.close();
+        seen.push(channel.flow);
+      },
+    });
+    receive(confirms(0));
+    expect(seen).toEqual([
+      { peer: 7, sendWindow: 100, maxSend: 100, receiveWindow: 2 * 1024 * 1024 },
+      { peer: 7, sendWindow: 70, maxSend: 100, receiveWindow: 2 * 1024 * 1024 },
+      undefined,
+    ]);
+  });
+
+  it.each([
+    ["leave", ["data", "request", "eof", "closed"]],
+    ["close", ["closed"]],
+  ] as const)("receives what precedes the peer's CLOSE after %s()", (method, expected) => {
+    const { mux, receive, sent } = looseMux();
+    const said: string[] = [];
+    mux.open("session", NOTHING, {
+      ...unopened,
+      opened(channel) {
+        channel.handler = {
+          data: () => said.push("data"),
+          writable() {},
+          eof: () => said.push("eof"),
+          request(request) {
+            said.push("request");
+            channel.reply(request, true);
+          },
+          closed: () => said.push("closed"),
+        };
+        channel[method]();
+        channel[method]();
+      },
+    });
+    receive(confirms(0));
+    receive(
+      sends(utf8Encode("late")),
+      requests("exit-status", true),
+      SSH_MSG_CHANNEL_EOF.encode({ recipientChannel: 0 }),
+      SSH_MSG_CHANNEL_CLOSE.encode({ recipientChannel: 0 }),
+    );
+    expect(said).toEqual(expected);
+    expect(numbers(sent)).toEqual([SSH_MSG_CHANNEL_OPEN.number, SSH_MSG_CHANNEL_CLOSE.number]);
   });
 
   it("receives the reason of a refusal", () => {

@@ -130,6 +130,7 @@ export {
   type RemoteListener,
   type RequestRefused,
   type ServerConnection,
+  type ServerConnectionEvent,
   type ServerEvent,
   type ServerLimits,
   type ServerLoginAnswers,

@@ -112,3 +112,14 @@ it("a handle may be given again after its CLOSE is answered", () => {
     server.status(server.client.request(CLOSE, "close"), SSH_FX.OK);
   }
 });
+
+it("is a handle as any other with `allowsReusedHandles`", () => {
+  const server = new ScriptedServer({ allowsReusedHandles: true }).ready();
+  answerOpen(server, "a", H);
+  expect(answerOpen(server, "b", H)).toMatchObject([{ type: "handle", waiter: "b", handle: H }]);
+  const read = server.client.read(H, 0, 1, "read");
+  expect(server.reply(read, { type: "data", data: Uint8Array.of(8) })).toMatchObject([
+    { type: "data", waiter: "read" },
+  ]);
+  expect(server.client.serverLimits.maxOpenHandles).toBeUndefined();
+});

@@ -1,4 +1,4 @@
-import { getDiffieHellman, hash } from "node:crypto";
+import { getDiffieHellman } from "node:crypto";
 import {
   ecdh,
   group14,
@@ -13,6 +13,7 @@ import { bigIntToBytes, bytesToBigInt, SshError } from "@nacre/wire";
 import { plainBytes } from "./bytes.ts";
 import { hasEcdh, type nistCurves } from "./curves.ts";
 import { hasX25519, nistKeyPair, x25519KeyPair } from "./ecdh.ts";
+import { hash } from "./hash.ts";
 import { loadMlKem768, mlKem768 } from "./ml-kem.ts";
 import { kexOrPortable } from "./or-portable.ts";
 import type { Loadable } from "./portable.ts";

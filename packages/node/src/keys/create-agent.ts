@@ -1,4 +1,3 @@
-import { hash } from "node:crypto";
 import {
   AGENT_LIMITS,
   Agent,
@@ -21,6 +20,7 @@ import {
 } from "nacre/extend";
 import { nodeAlgorithms } from "../crypto/algorithms.ts";
 import { nodeRandom } from "../crypto/bytes.ts";
+import { hash } from "../crypto/hash.ts";
 import { nodePrivateKey } from "../crypto/private-key.ts";
 import { type Bound, bindPath } from "../forward/bind.ts";
 import { acceptedDuplex } from "../net/socket-duplex.ts";

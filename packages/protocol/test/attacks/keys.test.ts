@@ -233,7 +233,7 @@ test("signature algorithm · server", () => {
 
 test("signature algorithm · client", () => {
   for (const implementation of IMPLEMENTATIONS) judgesNames(clientJudge(implementation));
-  // USERAUTH_PK_OK must name the queried key, and the algorithm or the format of the key.
+  // USERAUTH_PK_OK must name the queried key, and its algorithm or its format.
   const identities = [{ publicKey: rsa.publicKey }];
   const asking = (): ClientTarget => new ClientTarget({ client: { identities } }).service();
   const { blob: publicKey } = rsa.publicKey;
@@ -247,7 +247,7 @@ test("signature algorithm · client", () => {
     target.expectClosed("unexpected-message");
     expect(signedRequests(target)).toEqual([]);
   }
-  // The format, which ssh2's server names, is no request for SHA-1.
+  // The format in the answer does not choose the algorithm of the signature.
   const named = asking();
   named.peer.send(SSH_MSG_USERAUTH_PK_OK.encode({ algorithm: "ssh-rsa", publicKey }));
   expect(named.eventsOf("sign").map(({ algorithm }) => algorithm)).toEqual(["rsa-sha2-512"]);

@@ -4,19 +4,24 @@ import type { Connection } from "../connection.ts";
 export class ChannelManager {
   /** Open channels and SFTP sessions by our number. */
   readonly _channels: Record<number, unknown> = {};
-  #opening = 0;
+  /** One object for each open without an answer. */
+  readonly #opening = new Set<object>();
 
   /** Number of channels that are open or opening. */
   get _count(): number {
-    return Object.keys(this._channels).length + this.#opening;
+    return Object.keys(this._channels).length + this.#opening.size;
   }
 
-  /** Counts a channel that is being opened. Call the returned function when its open is answered. */
+  /** Counts a channel that is being opened. Call the returned function when its open is answered; further calls have no effect. */
   opening(): () => void {
-    this.#opening++;
-    return () => {
-      this.#opening--;
-    };
+    const open = {};
+    this.#opening.add(open);
+    return () => void this.#opening.delete(open);
+  }
+
+  /** Counts the opens no more that got no answer. */
+  forgetOpens(): void {
+    this.#opening.clear();
   }
 
   /** Adds an open channel, or replaces what has its number. */

@@ -1,6 +1,7 @@
 import { leaveUncaught, Channel as MuxChannel, type PeerOpen } from "nacre/extend";
 import { Channel } from "../channel/channel.ts";
-import { type ConnectionMux, DEBUG } from "../connection.ts";
+import { channelsOf } from "../channel/channel-manager.ts";
+import { afterClose, type ConnectionMux, DEBUG } from "../connection.ts";
 import type { ClientConnection } from "./client-connection.ts";
 
 /** Reasons to refuse a channel (RFC 4254 §5.1). */
@@ -28,8 +29,12 @@ export function acceptChannels(
   type: string,
   take: (data: Uint8Array) => ((open: ServerOpen) => boolean) | undefined,
 ): void {
-  const types = accepted.get(mux) ?? new Set();
-  accepted.set(mux, types);
+  let types = accepted.get(mux);
+  if (types === undefined) {
+    types = new Set();
+    accepted.set(mux, types);
+    afterClose(client, () => channelsOf(client).forgetOpens());
+  }
   if (types.has(type)) return;
   types.add(type);
   mux.accept(type, (open) => {
@@ -52,8 +57,10 @@ export function acceptChannels(
 
 function answersOf(client: ClientConnection, type: string, open: PeerOpen): ServerOpen {
   let channel: Channel | undefined;
+  const answered = channelsOf(client).opening();
   return {
     accept: () => {
+      answered();
       channel ??= new Channel(client, (open.answered ? undefined : open.accept()) ?? closedChannel(), {
         type,
         server: false,
@@ -61,6 +68,7 @@ function answersOf(client: ClientConnection, type: string, open: PeerOpen): Serv
       return channel;
     },
     reject: () => {
+      answered();
       if (!open.answered) open.reject(CONNECT_FAILED, "");
     },
   };

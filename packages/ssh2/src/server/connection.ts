@@ -1,9 +1,9 @@
 import { EventEmitter } from "node:events";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { type ChannelManager, channelsOf, type Protocol, protocolOf } from "../channel/private.ts";
 import { type ConnectionMux, connectionBegins, DEBUG, MUX } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
-import { type ChannelManager, channelsOf, type Protocol, protocolOf } from "../private.ts";
 import type { ClientHeader } from "./header.ts";
 import { type ConnectionOptions, Link } from "./link.ts";
 import { type OpenCallback, openAgent, openForwarded, openForwardedSocket, openX11 } from "./outgoing.ts";

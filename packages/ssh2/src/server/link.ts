@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream";
+import { inspect } from "node:util";
 import { socketDuplex } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import {
@@ -13,6 +14,7 @@ import {
 } from "nacre/extend";
 import { serveDuplex, serverMux } from "nacre/internal-on-demand";
 import { negotiatedOf } from "../algorithms.ts";
+import { debugEvent } from "../client/debug-lines.ts";
 import { connectionClosed, connectionReady, DEBUG, isWritable, MUX } from "../connection.ts";
 import { decideBy } from "./auth/logins.ts";
 import { type Disconnect, endError } from "./errors.ts";
@@ -49,7 +51,10 @@ export class Link implements ClientLink {
       socketDuplex(socket, { linger: LINGER }),
       {
         ...options,
-        authenticate: decideBy((context) => client.emit("authentication", context)),
+        authenticate: decideBy((context) => {
+          client[DEBUG]?.(`Inbound: Received USERAUTH_REQUEST (${context.method})`);
+          return client.emit("authentication", context);
+        }),
         rawSessions: (open) => onSessionOpen(client, open),
         noMoreSessions: () => this.#giveUpSessions(),
         channels: channelOpenHandlers(client),
@@ -60,6 +65,7 @@ export class Link implements ClientLink {
           try {
             if (event.type === "identified") {
               client.off("error", ignoreEarly);
+              client[DEBUG]?.(`Remote ident: ${inspect(escapeText(event.clientVersion))}`);
               identified(headerOf(event.clientVersion));
             } else this.#onLog(event);
           } catch (thrown) {
@@ -113,10 +119,13 @@ export class Link implements ClientLink {
   #onEvent(event: ServerConnectionEvent): void {
     const client = this.#client;
     switch (event.type) {
-      case "kex":
+      case "kex": {
+        const negotiated = negotiatedOf(event.negotiated);
+        if (client[DEBUG] !== undefined) debugEvent(client[DEBUG], event, negotiated);
         if (!event.initial) client.emit("rekey");
-        client.emit("handshake", negotiatedOf(event.negotiated));
+        client.emit("handshake", negotiated);
         return;
+      }
       case "debug":
         client[DEBUG]?.(`Debug output from client: ${JSON.stringify(escapeText(event.message))}`);
         return;
@@ -127,7 +136,10 @@ export class Link implements ClientLink {
 
   #onLog(event: ServerEvent): void {
     const client = this.#client;
-    if (event.type === "login") {
+    if (event.type === "login-refused") {
+      client[DEBUG]?.(`Outbound: Sending USERAUTH_FAILURE (${escapeText(event.method)})`);
+    } else if (event.type === "login") {
+      client[DEBUG]?.("Outbound: Sending USERAUTH_SUCCESS");
       client.authenticated = true;
       client[MUX] = serverMux(this.#connection);
       client.emit("ready");

@@ -1,6 +1,15 @@
 import { fingerprint, nodeUserKeys } from "@nacre/node";
-import type { Overrides } from "@nacre/wire";
-import type { AlgorithmOptions, BaseSession, ServeOptions, ServerLimits, ServerProvider } from "nacre/extend";
+import { MAX_MILLISECONDS, type Overrides } from "@nacre/wire";
+import {
+  type AlgorithmOptions,
+  type BaseSession,
+  checkOptions,
+  SERVE_OPTIONS,
+  type ServeOptions,
+  type ServerLimits,
+  type ServerProvider,
+} from "nacre/extend";
+import { checkServeOptions } from "nacre/internal-on-demand";
 import { readAlgorithms, type Ssh2Algorithms } from "../algorithms.ts";
 import { softwareVersionOf } from "../client/ident.ts";
 import { ssh2Error } from "../errors.ts";
@@ -65,6 +74,18 @@ export function readOptions(config: ServerConfig): Omit<SharedOptions, "limits">
   };
 }
 
+/** Throws `usage` for options that Nacre does not take, so that a server fails at once and not with its first client. */
+export function checkServerOptions({ loginMethods, fingerprint: own, ...options }: SharedOptions): void {
+  checkOptions({ ...options, authenticate: refuse }, SERVE_OPTIONS, "`Server`");
+  // Without host keys every key exchange fails, as in ssh2.
+  if (options.hostKeys.length > 0)
+    checkServeOptions({ ...options, loginMethods, fingerprint: own, authenticate: refuse });
+}
+
+function refuse(): false {
+  return false;
+}
+
 /** Returns the limits of a new connection: `defaults` are the values that the class `Server` has now. */
 export function limitsOf(config: ServerConfig, defaults: KeepaliveDefaults): Overrides<ServerLimits> {
   const interval = [config.keepaliveInterval, defaults.interval].find(isAbove0);
@@ -72,7 +93,10 @@ export function limitsOf(config: ServerConfig, defaults: KeepaliveDefaults): Ove
   const probes =
     interval === undefined || count === undefined
       ? { keepaliveInterval: 0 }
-      : { keepaliveInterval: Math.ceil(interval as number), keepaliveCount: Math.max(1, Math.floor(count as number)) };
+      : {
+          keepaliveInterval: Math.min(Math.ceil(interval as number), MAX_MILLISECONDS),
+          keepaliveCount: Math.max(1, Math.floor(count as number)),
+        };
   return { ...probes, ...config.limits };
 }
 

@@ -2,10 +2,11 @@ import { EventEmitter } from "node:events";
 import { type AddressInfo, Server as NetServer, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { loadAlgorithms } from "@nacre/node";
-import { checkServeOptions } from "nacre/internal-on-demand";
+import type { Overrides } from "@nacre/wire";
+import type { ServerLimits } from "nacre/extend";
 import { IncomingClient, serveClient } from "./connection.ts";
 import type { ClientHeader } from "./header.ts";
-import { limitsOf, readOptions, type ServerConfig, type SharedOptions } from "./options.ts";
+import { checkServerOptions, limitsOf, readOptions, type ServerConfig, type SharedOptions } from "./options.ts";
 
 /** A client's address, and how it identified itself. */
 export interface ClientInfo {
@@ -28,6 +29,9 @@ export class Server extends EventEmitter {
   /** Unanswered probes after which a connection ends. */
   static KEEPALIVE_CLIENT_COUNT_MAX: number = 3;
 
+  /** Class of the connections, as ssh2 has it on its server. */
+  static readonly IncomingClient: typeof IncomingClient = IncomingClient;
+
   /** Greatest number of connections at a time; further ones are closed at once. */
   maxConnections: number = Infinity;
   readonly _srv: NetServer;
@@ -42,7 +46,7 @@ export class Server extends EventEmitter {
     super();
     this.#options = readOptions(config);
     this.#config = config;
-    if (this.#options.hostKeys.length > 0) checkServeOptions({ ...this.#options, authenticate: () => false });
+    checkServerOptions({ ...this.#options, limits: this.#limits() });
     this.#load();
     if (typeof listener === "function") this.on("connection", listener);
     this._srv = new NetServer((socket) => this.#onSocket(socket))
@@ -103,6 +107,8 @@ export class Server extends EventEmitter {
       socket.destroy();
       return;
     }
+    // A client may vanish before it is served.
+    socket.on("error", () => {});
     this._connections++;
     socket.once("close", () => this._connections--);
     if (socket instanceof Socket) socket.setNoDelay(true);
@@ -117,15 +123,22 @@ export class Server extends EventEmitter {
     else
       this.#loading.then(
         () => this.#serve(client, socket),
-        (error: unknown) => socket.destroy(error as Error),
+        (error: unknown) => {
+          socket.destroy();
+          this.emit("error", error);
+        },
       );
   }
 
-  #serve(client: IncomingClient, socket: Duplex): void {
-    const limits = limitsOf(this.#config, {
+  #limits(): Overrides<ServerLimits> {
+    return limitsOf(this.#config, {
       interval: Server.KEEPALIVE_CLIENT_INTERVAL,
       count: Server.KEEPALIVE_CLIENT_COUNT_MAX,
     });
+  }
+
+  #serve(client: IncomingClient, socket: Duplex): void {
+    const limits = this.#limits();
     const { remoteAddress, remoteFamily, remotePort } = socket as Partial<Socket>;
     serveClient(client, { ...this.#options, limits }, (header) => {
       const info = { ip: remoteAddress, family: remoteFamily, port: remotePort, header };

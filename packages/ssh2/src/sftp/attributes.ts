@@ -30,16 +30,16 @@ function isTime(value: unknown): value is number | Date {
   return typeof value === "number" || isDate(value);
 }
 
-/** Returns a time in seconds since 1970. Throws for anything but a number or a date. */
+/** Returns a time in seconds since 1970. Throws for a value that is neither a number nor a date. */
 export function unixTime(time: unknown): number {
   if (typeof time === "number" && !Number.isNaN(time)) return time;
   if (isDate(time)) return Math.trunc(time.getTime() / 1000);
-  throw new Error(`Cannot parse time: ${time}`);
+  throw new Error(`Cannot parse time: ${String(time)}`);
 }
 
 /** Returns a mode given as a number or as octal text. Throws for anything else. */
 export function modeNumber(mode: unknown): number {
   const value = typeof mode === "string" ? Number.parseInt(mode, 8) : mode;
   if (typeof value === "number" && !Number.isNaN(value)) return value;
-  throw new Error(`Cannot parse mode: ${value}`);
+  throw new Error(`Cannot parse mode: ${String(value)}`);
 }

@@ -2,21 +2,14 @@ import { EventEmitter } from "node:events";
 import type { Sender } from "@nacre/files/blocks";
 import type { SftpClientRequest } from "@nacre/sftp";
 import { decodeIfReadable, escapeText, exitSignal, exitStatus, SshError } from "@nacre/wire";
-import { type Channel, type ChannelEnd, type ChannelRequest, leaveUncaught } from "nacre/extend";
+import type { Channel, ChannelEnd, ChannelRequest } from "nacre/extend";
+import { Direction } from "../channel/direction.ts";
+import { PACKET_SIZE } from "../channel/sizes.ts";
 import { afterClose, type Connection } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
+import { uncaught } from "../uncaught.ts";
 import { Call, requestName } from "./call.ts";
 import { Driver } from "./driver.ts";
-
-/** State of one direction of the channel, as programs read it. */
-export interface ChannelDirection {
-  id: number;
-  /** Bytes that may be sent. */
-  window: number;
-  /** Maximum length of the data in one packet in bytes. */
-  packetSize: number;
-  state: "open" | "eof" | "closing" | "closed";
-}
 
 /** How the server's program ended. */
 interface Exit {
@@ -32,10 +25,6 @@ const TAKES_LONG_PACKETS = /^SSH-2\.0-(?:OpenSSH|dropbear)/;
 /** Length of reads and writes in bytes for those servers, and for others, until a server states its limits. */
 const LONG_DATA = 254 * 1024;
 const SHORT_DATA = 31_952;
-
-/** Values of ssh2's channels. */
-const MAX_WINDOW = 2 * 1024 * 1024;
-const PACKET_SIZE = 32 * 1024;
 
 /** The error output of an SFTP server, which is dropped. */
 const NO_STDERR = {
@@ -56,8 +45,8 @@ export abstract class SftpBase extends EventEmitter {
   readonly server = false;
   readonly type = "session";
   readonly subtype: string | undefined = undefined;
-  readonly incoming: ChannelDirection;
-  readonly outgoing: ChannelDirection;
+  readonly incoming: Direction;
+  readonly outgoing: Direction;
   readonly stderr: object = NO_STDERR;
   readable = true;
   /** Number of handles that the server may have open; `undefined` if it does not state its limits. */
@@ -83,11 +72,18 @@ export abstract class SftpBase extends EventEmitter {
     this._debug = debug;
     this.serverVersion = channel.peerVersion ?? "";
     this._isOpenSSH = TAKES_LONG_PACKETS.test(this.serverVersion);
-    const { id } = channel;
-    this.incoming = { id, window: MAX_WINDOW, packetSize: PACKET_SIZE, state: "open" };
-    this.outgoing = { id, window: MAX_WINDOW, packetSize: PACKET_SIZE, state: "open" };
+    const { peer = 0, maxSend = 0 } = channel.flow ?? {};
+    this.incoming = new Direction(channel.id, PACKET_SIZE, () => channel.flow?.receiveWindow ?? 0);
+    this.outgoing = new Direction(peer, maxSend, () => channel.flow?.sendWindow ?? 0);
     this.#channel = channel;
-    const driver = new Driver(channel, { ready: () => this.#onReady(), ended: (error) => this.#onEnded(error) });
+    const driver = new Driver(channel, {
+      ready: () => this.#onReady(),
+      ended: (error) => this.#onEnded(error),
+      answered: () => {
+        // After the server's EOF, the program closes the channel, or the server does.
+        if (!this.#isEnding) this.destroy();
+      },
+    });
     this._driver = driver;
     channel.handler = {
       data: (stream, bytes) => {
@@ -187,7 +183,7 @@ export abstract class SftpBase extends EventEmitter {
   #onReady(): void {
     const { hasLimits, machine } = this._driver;
     const names = [...machine.extensions.keys()].map((name) => escapeText(name));
-    this._debug?.(`SFTP: Inbound: Received VERSION (v3${names.length > 0 ? `, exts:${names}` : ""})`);
+    this._debug?.(`SFTP: Inbound: Received VERSION (v3${names.length > 0 ? `, exts:${names.join()}` : ""})`);
     if (hasLimits) this.maxOpenHandles = machine.serverLimits.maxOpenHandles ?? Number.POSITIVE_INFINITY;
     this.#emit("ready");
   }
@@ -196,7 +192,6 @@ export abstract class SftpBase extends EventEmitter {
     if (this.#isEnding) return;
     this._debug?.(`SFTP: Inbound: ${error.message}`);
     this.#emit("error", ssh2Error(error.message, { level: "sftp-protocol", cause: error }));
-    this.destroy();
   }
 
   /** Handles a request of the server. Returns whether it is understood. */
@@ -245,11 +240,7 @@ export abstract class SftpBase extends EventEmitter {
 
   /** Emits an event. What a listener throws is an uncaught exception, and keeps no other callback from its call. */
   #emit(event: string, ...values: readonly unknown[]): void {
-    try {
-      this.emit(event, ...values);
-    } catch (thrown) {
-      leaveUncaught(thrown);
-    }
+    uncaught(() => this.emit(event, ...values));
   }
 }
 

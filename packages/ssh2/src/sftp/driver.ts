@@ -1,7 +1,8 @@
 import { SftpDriver } from "@nacre/files/blocks";
 import { SFTP_EXTENSIONS, SftpError, type SftpLimits } from "@nacre/sftp";
 import type { SshError } from "@nacre/wire";
-import { type Channel, leaveUncaught } from "nacre/extend";
+import type { Channel } from "nacre/extend";
+import { uncaught } from "../uncaught.ts";
 
 /** Learns what happens to SFTP as a whole. */
 export interface DriverOwner {
@@ -9,6 +10,8 @@ export interface DriverOwner {
   ready(): void;
   /** Called when SFTP has ended, before the callbacks of its requests. */
   ended(error: SshError): void;
+  /** Called after the callbacks of requests without an answer. */
+  answered(): void;
 }
 
 /** Runs the SFTP machine. Callbacks of requests without an answer wait until the owner knows of the end, as in ssh2. */
@@ -75,12 +78,7 @@ export class Driver extends SftpDriver {
     this.#isEnding = false;
     const unanswered = this.#unanswered;
     this.#unanswered = [];
-    for (const callback of unanswered) {
-      try {
-        callback();
-      } catch (thrown) {
-        leaveUncaught(thrown);
-      }
-    }
+    for (const callback of unanswered) uncaught(callback);
+    this.#owner.answered();
   }
 }

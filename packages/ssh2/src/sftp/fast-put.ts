@@ -59,7 +59,7 @@ class Upload {
   readonly #readLength: number;
   /** Memory for the disk, free to be read into. */
   #free: Buffer[] = [];
-  /** Bytes read from the disk, of which `rest` is not taken by the writer. */
+  /** Bytes read from the disk. The writer has not taken `rest` yet. */
   #read: { readonly memory: Buffer; rest: Buffer }[] = [];
   /** Position of the next byte to read. */
   #position = 0;

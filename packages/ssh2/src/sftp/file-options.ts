@@ -20,11 +20,11 @@ export function fileOptions<C extends Callback<never[]>>(
     return { options: checked({ ...defaults, encoding: value as BufferEncoding }), callback };
   if (!value) return { options: defaults, callback };
   if (typeof value !== "object") throw new TypeError("Bad arguments");
-  return { options: checked(value as FileOptions), callback };
+  return { options: checked(value), callback };
 }
 
 function checked(options: FileOptions): FileOptions {
   const { encoding } = options;
-  if (encoding && !Buffer.isEncoding(encoding)) throw new Error(`Unknown encoding: ${encoding}`);
+  if (encoding && !Buffer.isEncoding(encoding)) throw new Error(`Unknown encoding: ${String(encoding)}`);
   return options;
 }

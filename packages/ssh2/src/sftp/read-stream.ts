@@ -18,6 +18,11 @@ const SHORT_RANGE = 256 * 1024;
 /** Bytes that Node's stream holds by default. */
 const HIGH_WATER_MARK = 64 * 1024;
 
+/** Node's streams, with the callback of `destroy`. */
+interface Destroyable {
+  destroy(error: Error | null, callback?: (error?: Error | null) => void): unknown;
+}
+
 /**
  * A stream of a file's bytes. Reads ahead, bounded by what the program takes. Emits "open", "ready", the data, "end", and "close" when the
  * server has closed the file. A failure emits "error", then "close" if the file is closed by itself.
@@ -118,8 +123,8 @@ export class ReadStream extends Readable {
 
   /** Closes the file. */
   close(callback?: (error?: Error | null) => void): void {
-    const destroy = this.destroy as (error: Error | null, callback?: (error?: Error | null) => void) => this;
-    destroy.call(this, null, callback);
+    // Node's method takes a callback that its documentation does not have.
+    (this as Destroyable).destroy(null, callback);
   }
 
   #startReader(handle: Buffer): BlockReader {
@@ -154,7 +159,7 @@ export class ReadStream extends Readable {
 
   /** Passes bytes on while the program takes them, then the end or the failure. */
   #pass(): void {
-    while (this.#pieces.length > 0 && this.#isWanted && !this.destroyed) this.#push(this.#pieces.shift()!);
+    while (this.#pieces.length > 0 && this.#isWanted && !this.destroyed) this.#passChunk();
     if (this.#pieces.length > 0 || this.destroyed) return;
     if (this.#failure !== undefined) {
       const failure = this.#failure;
@@ -166,16 +171,16 @@ export class ReadStream extends Readable {
     }
   }
 
-  /** Passes a piece on, in chunks of at most the length that the program chose. */
-  #push(piece: Bytes): void {
-    const { length } = piece;
-    this.bytesRead += length;
-    this.pos += length;
-    const most = this.readableObjectMode ? length : Math.max(this.readableHighWaterMark, 1);
-    let isWanted = true;
-    for (let at = 0; at < length; at += most) isWanted = this.push(bufferOf(piece.subarray(at, at + most)));
-    this.#isWanted = isWanted;
-    this.#reader!.consumed(length);
+  /** Passes on a piece, or as much of it as the program wants in one chunk. */
+  #passChunk(): void {
+    const piece = this.#pieces[0]!;
+    const chunk = this.readableObjectMode ? piece : piece.subarray(0, Math.max(this.readableHighWaterMark, 1));
+    if (chunk.length === piece.length) this.#pieces.shift();
+    else this.#pieces[0] = piece.subarray(chunk.length);
+    this.bytesRead += chunk.length;
+    this.pos += chunk.length;
+    this.#isWanted = this.push(bufferOf(chunk));
+    this.#reader!.consumed(chunk.length);
   }
 
   #emitFailure(error: Error): void {

@@ -11,8 +11,8 @@ export type ReadCallback = Callback<[bytesRead: number, buffer: Buffer, position
 export type SendCall = (call: Call) => void;
 
 /**
- * Reads up to `length` bytes into a buffer. A read beyond the server's limit is followed by another, as long as each is answered in full. At
- * the end of the file it calls back with fewer bytes, or none.
+ * Reads up to `length` bytes into a buffer. A read beyond the server's limit is followed by another while each is answered in full. At the
+ * end of the file it calls back with fewer bytes, or none.
  */
 export class ReadCall extends Call {
   readonly #sftp: SftpBase;
@@ -44,7 +44,7 @@ export class ReadCall extends Call {
       sftp._driver,
       sftp._debug,
       { type: "read", handle, offset: positionOf(position), length: requested },
-      callback as (error?: Error) => void,
+      callback as never,
     );
     this.#sftp = sftp;
     this.#sendCall = sendCall;

@@ -1,5 +1,5 @@
 import type { BlockLimits } from "@nacre/files/blocks";
-import { leaveUncaught } from "nacre/extend";
+import { uncaught } from "../uncaught.ts";
 import { modeNumber } from "./attributes.ts";
 import type { Callback } from "./call.ts";
 
@@ -53,7 +53,7 @@ function positive(value: unknown): number | undefined {
   return typeof value === "number" && value > 0 ? value : undefined;
 }
 
-/** Reports the progress of a transfer in chunks of one length, however long the requests are. */
+/** Reports the progress of a transfer in chunks of one length, which requests may differ from. */
 export class Steps {
   readonly #step: TransferOptions["step"];
   readonly #chunk: number;
@@ -68,17 +68,14 @@ export class Steps {
 
   /** Notes that all bytes up to this position are written. */
   reached(position: number): void {
-    if (this.#step === undefined) return;
+    const step = this.#step;
+    if (step === undefined) return;
     for (;;) {
       const next = Math.min(this.#total + this.#chunk, this.#size);
       if (next > position || next === this.#total) return;
       const chunk = next - this.#total;
       this.#total = next;
-      try {
-        this.#step(next, chunk, this.#size);
-      } catch (thrown) {
-        leaveUncaught(thrown);
-      }
+      uncaught(() => step(next, chunk, this.#size));
     }
   }
 }

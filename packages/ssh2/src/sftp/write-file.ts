@@ -37,7 +37,7 @@ function write(
       return;
     }
     const isAppend = /a/.test(flag);
-    const bytes = Buffer.isBuffer(data) ? data : Buffer.from(`${data}`, encoding || "utf8");
+    const bytes = Buffer.isBuffer(data) ? data : Buffer.from(String(data), encoding || "utf8");
     const start = (failure?: Error, position = 0): void => {
       if (failure === undefined) writeAll(sftp, path, handle!, bytes, position, isAppend, callback);
       else sftp.close(handle!, () => callback(failure));

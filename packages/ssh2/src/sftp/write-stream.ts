@@ -36,8 +36,11 @@ export class WriteStream extends Writable {
   /** Chunks that the writer has not taken, and the callback of Node's stream. */
   #chunks: Uint8Array[] = [];
   #taken: Done | undefined;
-  /** Callbacks of writes, with the positions that must be written for them. */
-  #waiting: { readonly position: number; readonly done: Done }[] = [];
+  /** Number of bytes that the program has passed to `write`. */
+  #given = 0;
+  #defaultEncoding: BufferEncoding = "utf8";
+  /** Callbacks of writes, with the number of bytes that must be written for them. */
+  #waiting: { readonly end: number; readonly done: Done }[] = [];
   #isOpening = false;
   #isOpen = false;
   #failure: Error | undefined;
@@ -46,7 +49,7 @@ export class WriteStream extends Writable {
 
   constructor(sftp: SFTP, path: string, given?: WriteStreamOptions | string) {
     const options = streamOptions(given);
-    super(writableOptions(options as WritableOptions));
+    super(writableOptions(options));
     this.path = path;
     this.flags = options.flags ?? "w";
     this.mode = options.mode ?? NEW_MODE;
@@ -109,12 +112,20 @@ export class WriteStream extends Writable {
     this.#whenOpened?.();
   }
 
+  override setDefaultEncoding(encoding: BufferEncoding): this {
+    super.setDefaultEncoding(encoding);
+    this.#defaultEncoding = encoding;
+    return this;
+  }
+
   /** Writes like Node's streams. The callback waits until the server has written the bytes. */
   override write(chunk: unknown, encoding?: BufferEncoding | Done, callback?: Done): boolean {
     const done = typeof encoding === "function" ? encoding : callback;
     const name = typeof encoding === "function" ? undefined : encoding;
+    this.#given += lengthOf(chunk, name ?? this.#defaultEncoding);
+    const end = this.#given;
     if (typeof done !== "function") return super.write(chunk, name as BufferEncoding);
-    return super.write(chunk, name as BufferEncoding, (error) => (error ? done(error) : this.#whenWritten(done)));
+    return super.write(chunk, name as BufferEncoding, (error) => (error ? done(error) : this.#whenWritten(end, done)));
   }
 
   override _write(chunk: Buffer, _: BufferEncoding, done: Done): void {
@@ -222,17 +233,17 @@ export class WriteStream extends Writable {
     done?.(error);
   }
 
-  #whenWritten(done: Done): void {
-    const position = this.#writer?.position ?? 0;
+  /** Calls `done` when the server has written the first `end` bytes of the stream. */
+  #whenWritten(end: number, done: Done): void {
     if (this.#failure !== undefined) done(this.#failure);
-    else if (position <= (this.#writer?.written ?? 0)) done(null);
-    else this.#waiting.push({ position, done });
+    else if (end <= this.bytesWritten) done(null);
+    else this.#waiting.push({ end, done });
   }
 
   #onWritten(): void {
     const { written } = this.#writer!;
     this.bytesWritten = written - this.#first;
-    while (this.#waiting.length > 0 && this.#waiting[0]!.position <= written) this.#waiting.shift()!.done(null);
+    while (this.#waiting.length > 0 && this.#waiting[0]!.end <= this.bytesWritten) this.#waiting.shift()!.done(null);
   }
 
   #failWaiting(error: Error): void {
@@ -263,6 +274,11 @@ export class WriteStream extends Writable {
     if (Buffer.isBuffer(handle)) this.sftp.close(handle, finish);
     else finish();
   }
+}
+
+function lengthOf(chunk: unknown, encoding: BufferEncoding): number {
+  if (typeof chunk === "string") return Buffer.byteLength(chunk, encoding);
+  return chunk instanceof Uint8Array ? chunk.length : 0;
 }
 
 /** Returns the options that Node's constructor knows. Its functions, such as `write`, would replace the methods of this class. */

@@ -1,10 +1,10 @@
 import { exitStatus } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
 import type { Channel } from "../../src/channel/channel.ts";
+import { channelsOf } from "../../src/channel/private.ts";
 import * as forwards from "../../src/client/forwards.ts";
 import { exec, shell, subsys } from "../../src/client/sessions.ts";
 import { sftp } from "../../src/client/sftp.ts";
-import { channelsOf } from "../../src/private.ts";
 import { Log, Script, server, told, turn } from "./support.ts";
 
 /** SSH_FXP_VERSION 3. */

@@ -1,11 +1,12 @@
 import type { Writable } from "node:stream";
-import { exitStatus } from "@nacre/wire";
+import { exitStatus, tcpipChannel } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
 import { Channel } from "../../src/channel/channel.ts";
+import { channelsOf, protocolOf } from "../../src/channel/private.ts";
+import { forwardIn } from "../../src/client/forwards.ts";
 import { open } from "../../src/client/open-channel.ts";
 import { exec } from "../../src/client/sessions.ts";
 import { MUX } from "../../src/connection.ts";
-import { channelsOf, protocolOf } from "../../src/private.ts";
 import { Script, server, turn } from "./support.ts";
 
 const WINDOW = 2 * 2 ** 20;
@@ -239,6 +240,26 @@ describe("the private parts", () => {
     exec(script.client, "a", {}, () => {});
     await script.lose();
     expect(manager._count).toBe(0);
+  });
+
+  it("count opens of the server until they are answered, or cannot be", async () => {
+    const script = await Script.begin();
+    const counts: number[] = [];
+    const rejects: (() => void)[] = [];
+    script.client.on("tcp connection", (_info, _accept, reject: () => void) => {
+      counts.push(channelsOf(script.client)._count);
+      rejects.push(reject);
+    });
+    forwardIn(script.client, "a", 1, () => {});
+    const data = tcpipChannel.encode({ address: "a", port: 1, originatorAddress: "b", originatorPort: 2 });
+    await script.receive(server.granted());
+    for (const id of [50, 51]) await script.receive(server.open("forwarded-tcpip", id, { data }));
+    rejects[0]?.();
+    rejects[0]?.();
+    counts.push(channelsOf(script.client)._count);
+    await script.lose();
+    counts.push(channelsOf(script.client)._count);
+    expect(counts).toEqual([1, 2, 1, 0]);
   });
 
   it("send on the channel with the peer's number, and on no other", async () => {

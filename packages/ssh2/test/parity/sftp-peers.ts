@@ -11,7 +11,7 @@ export interface Reply {
   /** Names, each with attributes or without. */
   name(...names: readonly (string | NameAnswer)[]): void;
   attrs(attributes: object): void;
-  /** The wrapper and the id, for what is not in the list. */
+  /** The wrapper and the id, for other replies. */
   readonly sftp: SFTPWrapper;
   readonly id: number;
 }
@@ -64,16 +64,19 @@ export async function openSessions(ssh2: Ssh2, peers: Peers, serve: (session: Se
 }
 
 /** Resolves when a call has called back, and records what with. */
-export function call(
-  record: Recorder,
-  name: string,
-  start: (done: (...values: never[]) => void) => void,
-): Promise<void> {
+export function call(record: Recorder, name: string, start: (done: never) => void): Promise<void> {
   return new Promise((resolve) => {
-    start((...values: readonly unknown[]) => {
+    start(((...values: readonly unknown[]) => {
       record(name, ...values);
       resolve();
-    });
+    }) as never);
+  });
+}
+
+/** Returns the methods as functions of any arguments, also those that `@types/ssh2` lacks. */
+export function untyped(sftp: SFTPWrapper): Readonly<Record<string, (...values: unknown[]) => void>> {
+  return new Proxy(sftp as unknown as Readonly<Record<string, (...values: unknown[]) => void>>, {
+    get: (target, name) => target[name as string]?.bind(target),
   });
 }
 
@@ -133,14 +136,14 @@ function replyTo(sftp: SFTPWrapper, id: number): Reply {
   return {
     sftp,
     id,
-    status: (code, message) => void sftp.status(id, code, message),
-    handle: (name) => void sftp.handle(id, Buffer.from(name)),
-    data: (data) => void sftp.data(id, data),
+    status: (code, message) => sftp.status(id, code, message),
+    handle: (name) => sftp.handle(id, Buffer.from(name)),
+    data: (data) => sftp.data(id, data),
     name: (...names) =>
-      void sftp.name(
+      sftp.name(
         id,
         names.map((one) => (typeof one === "string" ? { filename: one, longname: one, attrs: {} } : one)) as never,
       ),
-    attrs: (attributes) => void sftp.attrs(id, attributes as never),
+    attrs: (attributes) => sftp.attrs(id, attributes as never),
   };
 }

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { type AddressInfo, createConnection } from "node:net";
 import * as stream from "node:stream";
 import { uncaught } from "@nacre/testing/nacre/outcomes";
 import type { Client } from "ssh2";
@@ -9,6 +10,35 @@ import { Server } from "../../src/server/server.ts";
 import { keys, nacreClient, outcome, serving } from "./serving.ts";
 
 type Fields = Error & { readonly level?: string; readonly code?: unknown };
+
+describe("a server", () => {
+  it.each([
+    ["a greeting that looks like an identification", { greeting: "SSH-2.0-x" }],
+    ["an unknown limit", { limits: { sessions: 1 } }],
+    ["a limit out of range", { limits: { maxSessions: -1 } }],
+  ])("throws for %s at once, and not with its first client", (_, config) => {
+    expect(() => new Server({ hostKeys: [keys.host.private], ...config })).toThrow(
+      expect.objectContaining({ code: "usage" }),
+    );
+  });
+
+  it("takes an interval that no timer can wait for", async () => {
+    const { connect } = await serving(Server, undefined, undefined, {
+      keepaliveInterval: 1e12,
+      keepaliveCountMax: 0.5,
+    });
+    expect(await outcome(connect())).toBe("ready");
+  });
+
+  it("ends clients at once if it has no host keys", async () => {
+    const server = new Server({ hostKeys: [] });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const socket = createConnection((server.address() as AddressInfo).port, "127.0.0.1");
+    await once(socket.resume(), "close");
+    await new Promise((resolve) => server.close(resolve));
+  });
+});
 
 describe("a connection", () => {
   it("refuses a login whose listener throws, and goes on", async () => {
@@ -114,6 +144,9 @@ describe("a connection", () => {
     client.end();
     await expect.poll(() => lines.length).toBeGreaterThan(0);
     expect(lines.every((line) => /^\[\d+\.\d+\] /.test(line))).toBe(true);
+    expect(lines.map((line) => line.replace(/^\[.*?\] /, ""))).toEqual(
+      expect.arrayContaining(["Remote ident: 'SSH-2.0-ssh2js1.17.0'", "Outbound: Sending USERAUTH_SUCCESS"]),
+    );
     expect(lines.join("\n")).not.toContain("secret");
   });
 
@@ -125,8 +158,9 @@ describe("a connection", () => {
       for (let i = 0; i < 5; i++) {
         const client = connect();
         client.on("error", () => {});
-        const closed = new Promise((resolve) => client.once("close", resolve));
-        client.once(event === "greeting" ? "connect" : event, () => client.destroy());
+        const emitter: NodeJS.EventEmitter = client;
+        const closed = new Promise((resolve) => emitter.once("close", resolve));
+        emitter.once(event === "greeting" ? "connect" : event, () => client.destroy());
         await closed;
       }
     const count = (): Promise<number> => new Promise((resolve) => void server.getConnections((_, n) => resolve(n)));

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { ServerChannel, SFTPWrapper } from "ssh2";
 import type { Case, Peers, Recorder, Ssh2 } from "../case.ts";
 import { logIn } from "../sessions.ts";
-import { call, type OpenedSftp, openSessions, openSftp, pattern, thrown } from "../sftp-peers.ts";
+import { call, type OpenedSftp, openSessions, openSftp, pattern, thrown, untyped } from "../sftp-peers.ts";
 
 const section = "sftp: ends";
 const HANDLE = Buffer.from("handle");
@@ -23,14 +23,16 @@ async function pending(record: Recorder, sftp: SFTPWrapper): Promise<void> {
     call(record, "stat", (done) => sftp.stat("file", done)),
     call(record, "open", (done) => sftp.open("file", "r", done)),
     call(record, "read", (done) => sftp.read(HANDLE, Buffer.alloc(10), 0, 10, 0, done)),
-    call(record, "write", (done) => sftp.write(HANDLE, Buffer.alloc(10), 0, 10, 0, done as never)),
+    call(record, "write", (done) => sftp.write(HANDLE, Buffer.alloc(10), 0, 10, 0, done)),
     call(record, "readdir", (done) => sftp.readdir("dir", done)),
     call(record, "readFile", (done) => sftp.readFile("file", done)),
-    call(record, "writeFile", (done) => sftp.writeFile("file", "text", done as never)),
+    call(record, "writeFile", (done) => sftp.writeFile("file", "text", done)),
     call(record, "realpath", (done) => sftp.realpath("file", done)),
-    call(record, "exists", (done) => sftp.exists("file", done as never)),
+    call(record, "exists", (done) => sftp.exists("file", done)),
   ]);
 }
+
+function none(): void {}
 
 /** Serves SFTP that answers nothing. Calls `act` with the channel's SFTP on the server when the last request is there. */
 function silent(
@@ -39,7 +41,6 @@ function silent(
   peers: Peers,
   act: (opened: OpenedSftp, server: SFTPWrapper) => void,
 ): Promise<OpenedSftp> {
-  const none = (): void => {};
   let opened!: OpenedSftp;
   const answers = {
     OPEN: none,
@@ -250,7 +251,7 @@ const withOpenSsh: readonly Case[] = [
       (done: (...values: never[]) => void) => sftp.ext_openssh_fstatvfs(handle, done as never),
     ])
       await new Promise<void>((resolve) => {
-        start(((error: unknown, facts: Record<string, number>) => {
+        start((error: unknown, facts: Record<string, number>) => {
           record(
             "statvfs",
             error,
@@ -260,12 +261,12 @@ const withOpenSsh: readonly Case[] = [
             Object.values(facts).map((value) => typeof value),
           );
           resolve();
-        }) as never);
+        });
       });
-    await call(record, "missing", (done) => sftp.ext_openssh_statvfs("missing", done as never));
+    await call(record, "missing", (done) => sftp.ext_openssh_statvfs("missing", done));
   }),
   openssh("lsetstat and home directory of OpenSSH", async (sftp, record, folder) => {
-    const any = sftp as never as Record<string, (...values: unknown[]) => void>;
+    const any = untyped(sftp);
     await symlink("b", join(folder, "link"));
     await call(record, "lsetstat", (done) => any["ext_openssh_lsetstat"]!("link", { atime: 5, mtime: 6 }, done));
     await new Promise<void>((resolve) => {
@@ -288,7 +289,7 @@ const withOpenSsh: readonly Case[] = [
   }),
   openssh("copy-data of OpenSSH", async (sftp, record, folder) => {
     await writeFile(join(folder, "a"), "0123456789");
-    const any = sftp as never as Record<string, (...values: unknown[]) => void>;
+    const any = untyped(sftp);
     const [from, to] = [await openHandle(sftp, "a", "r"), await openHandle(sftp, "b", "w")];
     await call(record, "copy", (done) => any["ext_copy_data"]!(from, 2, 5, to, 1, done));
     await call(record, "same", (done) => any["ext_copy_data"]!(from, 2, 5, from, 1, done));
@@ -308,10 +309,14 @@ const withOpenSsh: readonly Case[] = [
     const buffer = Buffer.alloc(300_000);
     await call(record, "read", (done) => sftp.read(handle, buffer, 0, 300_000, 0, done));
     await call(record, "end", (done) => sftp.read(handle, buffer, 0, 10, 300_000, done));
-    await call(record, "write to a file for reading", (done) => sftp.write(handle, buffer, 0, 10, 0, done as never));
+    await call(record, "write to a file for reading", (done) => sftp.write(handle, buffer, 0, 10, 0, done));
     await new Promise<void>((resolve) => {
       sftp.readdir("dir", (error, list) => {
-        record("readdir", error, list.map(({ filename, attrs: { mode, size } }) => [filename, mode, size]).sort());
+        record(
+          "readdir",
+          error,
+          list.map(({ filename, attrs: { mode, size } }) => `${filename} ${mode} ${size}`).toSorted(),
+        );
         resolve();
       });
     });
@@ -344,7 +349,7 @@ const withOpenSsh: readonly Case[] = [
   openssh(
     "expand-path of OpenSSH",
     async (sftp, record, folder) => {
-      const any = sftp as never as Record<string, (...values: unknown[]) => void>;
+      const any = untyped(sftp);
       await new Promise<void>((resolve) => {
         sftp.on("close", () => resolve());
         any["ext_openssh_expandPath"]!("./file", (error: Error | undefined, path: unknown) => {

@@ -1,10 +1,10 @@
-import { CHANNEL, Channel } from "./channel/channel.ts";
-import { channelsOf } from "./channel/channel-manager.ts";
-import { sendExitSignal, sendExitStatus, sendSignal, sendWindowChange } from "./channel/signals.ts";
-import { type Connection, MUX } from "./connection.ts";
-import { ssh2Error } from "./errors.ts";
+import { type Connection, MUX } from "../connection.ts";
+import { ssh2Error } from "../errors.ts";
+import { CHANNEL, Channel } from "./channel.ts";
+import { channelsOf } from "./channel-manager.ts";
+import { sendExitSignal, sendExitStatus, sendSignal, sendWindowChange } from "./signals.ts";
 
-export { ChannelManager, channelsOf } from "./channel/channel-manager.ts";
+export { ChannelManager, channelsOf } from "./channel-manager.ts";
 
 /** The messages that programs send by `_protocol` of ssh2. Channels are named by the peer's number, `channel.outgoing.id`. */
 export interface Protocol {
