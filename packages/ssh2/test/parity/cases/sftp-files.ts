@@ -230,6 +230,8 @@ const reading: readonly Case[] = [
         { end: -5 },
         { start: 5, end: 4 },
         { start: 10_000_000_000.5 },
+        { end: null },
+        { flags: null },
       ];
       for (const options of wrong) {
         thrown(record, "read", () => sftp.createReadStream("file", options as never).on("error", () => {}));
