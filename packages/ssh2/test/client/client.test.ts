@@ -326,7 +326,7 @@ test.for([true, false])("end() in every event changes nothing after it: accepted
 });
 
 /** Server that refuses every login. */
-const refusing = (): Promise<Target> =>
+const serveRefusing = (): Promise<Target> =>
   serve({}, (connection) => void connection.on("authentication", (context) => context.reject(["publickey"])));
 
 test("an answer of authHandler after the end counts no more, also on the next connection", async () => {
@@ -358,7 +358,7 @@ test("an answer of authHandler after the end counts no more, also on the next co
 });
 
 test("an agent that fails after the end is no error, and its socket is closed", async () => {
-  const target = await refusing();
+  const target = await serveRefusing();
   const folder = await mkdtemp(join(tmpdir(), "nacre-ssh2-"));
   onTestFinished(() => rm(folder, { recursive: true }));
   const path = join(folder, "agent");
@@ -375,13 +375,16 @@ test("an agent that fails after the end is no error, and its socket is closed", 
   expect(events.map(([event]) => event)).toEqual(["connect", "handshake", "end", "close"]);
 });
 
+/** Returns the number of timers and sockets of this process. */
+function timersAndSockets(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === "Timeout" || name === "TCPSocketWrap").length;
+}
+
 test("leaves no timer and no socket, however a connection ends", async () => {
-  const count = (): number =>
-    process.getActiveResourcesInfo().filter((name) => name === "Timeout" || name === "TCPSocketWrap").length;
   const target = await serve();
   const refusing = await serve({}, (connection) => void connection.on("authentication", (context) => context.reject()));
   const silent = await serveSockets(() => {});
-  const before = count();
+  const before = timersAndSockets();
   for (let round = 0; round < 4; round++)
     for (const [options, event, how] of [
       [{ ...target, keepaliveInterval: 10_000 }, "ready", "end"],
@@ -398,7 +401,7 @@ test("leaves no timer and no socket, however a connection ends", async () => {
       await closed;
     }
   // The server's sides close a little later. A test runner has timers of its own, but not one for each of 28 connections.
-  await vi.waitUntil(() => count() < before + 5, { timeout: 10_000 });
+  await vi.waitUntil(() => timersAndSockets() < before + 5, { timeout: 10_000 });
 });
 
 describe("the server vanishes", () => {
