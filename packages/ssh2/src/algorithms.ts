@@ -28,7 +28,7 @@ export interface ReadAlgorithms {
   readonly algorithms: TransportAlgorithms;
   /**
    * Algorithms of host certificates, for a client that reads known_hosts and finds an authority there; none if the program lists
-   * `serverHostKey`. They are not in `algorithms`: a program's `hostVerifier` expects a plain key.
+   * `serverHostKey`. They are opt-in, because ssh2's callbacks expect plain host keys.
    */
   readonly hostCertificates: TransportAlgorithms["hostKeys"];
   /** Names of compression methods: `["none"]`. */

@@ -13,8 +13,8 @@ const LATE: ConnectionErrorRow = { level: "client-timeout", message: "Timed out 
 const OTHER: ConnectionErrorRow = { level: "protocol" };
 
 /**
- * Level and message of a connection's error, by the code of the `SshError` that caused it. Codes that are not here have the level
- * "protocol" and the `SshError`'s message: ssh2 has texts of its own for them that depend on its parser.
+ * Level and message of a connection's error, by the code of the `SshError` that caused it. Other codes get the level "protocol" and Nacre's
+ * message, because ssh2's texts for them depend on its parser.
  */
 export const CONNECTION_ERRORS: Readonly<Partial<Record<SshErrorCode, ConnectionErrorRow>>> = {
   "banner-limit": { level: "protocol", message: greetingMessage },

@@ -10,7 +10,7 @@ import {
 } from "./base-agent.ts";
 import { AgentProtocol } from "./protocol.ts";
 
-/** An agent behind a Unix socket or a named pipe. Each call makes a connection of its own. */
+/** An agent at a Unix socket or named pipe. Each call opens its own connection. */
 export class OpenSSHAgent extends BaseAgent {
   readonly socketPath: string;
 

@@ -157,7 +157,7 @@ export class Channel extends ChannelStream {
 
   /** Ends writing. A server's error output that waits for the window is sent first. */
   override end(...values: unknown[]): this {
-    // `_final` delays "finish", and ssh2 has none. So it is set only when something waits.
+    // `_final` delays "finish", so it is set only when output is pending.
     if (!this.#outflow.isIdle)
       this._final = (callback) => {
         this.#sent = callback;

@@ -58,7 +58,7 @@ export class Client extends ConnectionEmitter implements ClientConnection {
     const settings = readOptions(config);
     const link = this.#link;
     if (link === undefined || link.isClosed) {
-      // A listener of "close" may connect again at once. What waits for the connection before must not wait for the new one.
+      // A listener of "close" may call `connect`. Calls pending on the old connection must fail, not wait for the new one.
       link?.finish();
       if (link !== undefined) connectionClosed(this);
       this.#start(settings);
@@ -69,7 +69,7 @@ export class Client extends ConnectionEmitter implements ClientConnection {
     return this;
   }
 
-  /** Disconnects. Replies under way still arrive. */
+  /** Disconnects. Replies to earlier requests still arrive. */
   end(): this {
     this.#next = undefined;
     this.#link?.end();
@@ -207,7 +207,7 @@ export class Client extends ConnectionEmitter implements ClientConnection {
         if (this.#link === link) this[MUX] = undefined;
       },
       closed: () => {
-        // A listener of "close" has begun the next connection.
+        // A listener of "close" may have started the next connection.
         if (this.#link !== link) return;
         connectionClosed(this);
         const next = this.#next;

@@ -18,7 +18,7 @@ import { toText } from "./text.ts";
 
 type Done = (error?: Error) => void;
 
-/** Returns the callback. Like ssh2, takes any value that is not a function as none. */
+/** Returns the callback, or `undefined` if the value is not a function, as in ssh2. */
 function given<T>(callback: T | undefined): T | undefined {
   return typeof callback === "function" ? callback : undefined;
 }
@@ -45,8 +45,8 @@ export function forwardOut(
 }
 
 /**
- * Lets the server listen on an address, and emits "tcp connection" for each connection. Only with a callback the server is asked to answer;
- * without one its connections are refused, as in ssh2. Throws "Not connected", and a `TypeError` for an address that is not text.
+ * Lets the server listen on an address, and emits "tcp connection" for each connection. Without a callback no reply is requested, and
+ * incoming connections are refused, as in ssh2. Throws "Not connected", and a `TypeError` for an address that is not text.
  */
 export function forwardIn(
   client: ClientConnection,
@@ -158,7 +158,7 @@ function acceptPathConnections(client: ClientConnection, mux: ConnectionMux): vo
 
 /**
  * Sends a global request when the connection can, and wants a reply if there is a callback. `refusal` is the message if the server refuses.
- * `before` runs first: connections may follow the reply in the same packet.
+ * `before` runs before the request is sent: connections may arrive in the same packet as the reply.
  */
 function ask(
   client: ClientConnection,
@@ -232,7 +232,7 @@ function isOpenSsh(version = ""): boolean {
   return /^OpenSSH_[5-9]|\d\d/.test(version);
 }
 
-/** Returns a callback for `openStream`: it calls the one of the application, if there is one. */
+/** Returns a callback for `openStream` that calls `callback` if it is a function. */
 function streamCallback(callback: unknown): (error: Error | undefined, channel?: Channel) => void {
   return typeof callback === "function" ? (error, channel) => callback(error, channel) : () => {};
 }

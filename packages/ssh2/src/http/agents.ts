@@ -19,7 +19,7 @@ export interface TunnelClient extends EventEmitter {
 
 /** Options of Node's agents, and of ours. */
 export type HttpAgentOptions = AgentOptions & {
-  /** Source address of connections in the request to the SSH server; default `"localhost"`. */
+  /** Origin address that is sent to the server; default `"localhost"`. */
   readonly srcIP?: string;
 };
 

@@ -87,7 +87,7 @@ export abstract class SftpBase extends EventEmitter {
     this._driver = driver;
     channel.handler = {
       data: (stream, bytes) => {
-        // The machine keeps at most one packet, so credit returns at once.
+        // The machine buffers at most one packet, so window credit can return immediately.
         channel.consumed(bytes.length);
         if (stream === 0) driver.receive(bytes);
       },
@@ -238,7 +238,7 @@ export abstract class SftpBase extends EventEmitter {
     this.#emit("end");
   }
 
-  /** Emits an event. What a listener throws is an uncaught exception, and keeps no other callback from its call. */
+  /** Emits an event. What a listener throws is an uncaught exception, and does not prevent other callbacks. */
   #emit(event: string, ...values: readonly unknown[]): void {
     uncaught(() => this.emit(event, ...values));
   }
