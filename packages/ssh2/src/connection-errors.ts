@@ -1,4 +1,5 @@
 import { SshError, type SshErrorCode } from "@nacre/wire";
+import { DISCONNECT_REASON_BY_VALUE } from "./constants.ts";
 import { type ErrorLevel, type Ssh2Error, ssh2Error } from "./errors.ts";
 
 /** What a connection that ended with an error of Nacre reports, in ssh2's words. */
@@ -43,6 +44,11 @@ export function connectionError(error: SshError): Ssh2Error {
   const { level, message } = CONNECTION_ERRORS[error.code] ?? OTHER;
   const text = typeof message === "function" ? message(error) : message;
   return Object.assign(ssh2Error(text ?? error.message, { level, cause: error }), { fatal: true });
+}
+
+/** Returns the text of a disconnect (RFC 4253 §11.1): the peer's, and without one ssh2's name of the reason. */
+export function disconnectText(reason: number, description: string): string {
+  return description || (DISCONNECT_REASON_BY_VALUE[reason] ?? `Unexpected disconnection reason: ${reason}`);
 }
 
 /** Lists of the key exchange, as messages of Nacre and of ssh2 name them. */

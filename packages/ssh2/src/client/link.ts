@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { Duplex as NodeDuplex } from "node:stream";
 import { fingerprint, loadAlgorithms } from "@nacre/node";
-import { codeName, DISCONNECT_REASON } from "@nacre/wire";
+import { DISCONNECT_REASON } from "@nacre/wire";
 import {
   type ClientUsers,
   CONNECT_OPTIONS,
@@ -12,7 +12,7 @@ import {
 } from "nacre/extend";
 import { negotiatedOf } from "../algorithms.ts";
 import { type ConnectionMux, isWritable } from "../connection.ts";
-import { connectionError } from "../connection-errors.ts";
+import { connectionError, disconnectText } from "../connection-errors.ts";
 import { type Ssh2Error, ssh2Error } from "../errors.ts";
 import { debugEvent, debugTrace } from "./debug-lines.ts";
 import { type HostKeyCheck, hostKeyCheck } from "./host-keys.ts";
@@ -296,7 +296,7 @@ export class Link {
         const { reasonCode, description } = event;
         // As in ssh2, the server's normal end is not an error.
         if (reasonCode === DISCONNECT_REASON.BY_APPLICATION) this.#isFailed = true;
-        else this.#fail(ssh2Error(description || reasonText(reasonCode), { code: reasonCode }));
+        else this.#fail(ssh2Error(disconnectText(reasonCode, description), { code: reasonCode }));
         return;
       }
       case "failed":
@@ -366,12 +366,3 @@ export class Link {
 
 /** Milliseconds that a stream has to close after its end. */
 const CLOSE_TIMEOUT = 2000;
-/** A disconnect reason without meaning (RFC 4250 §4.2.2). */
-const RESERVED = 4;
-
-/** Returns ssh2's name of a disconnect reason, for a server that gives no text. */
-function reasonText(reason: number): string {
-  if (reason === DISCONNECT_REASON.AUTH_CANCELLED_BY_USER) return "AUTH_CANCELED_BY_USER";
-  if (reason === RESERVED) return "RESERVED";
-  return codeName(DISCONNECT_REASON, reason) ?? `Unexpected disconnection reason: ${reason}`;
-}

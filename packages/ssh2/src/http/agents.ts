@@ -42,12 +42,18 @@ export function httpAgents(newClient: () => TunnelClient): {
   readonly HTTPAgent: SshHttpAgentClass;
   readonly HTTPSAgent: SshHttpsAgentClass;
 } {
+  const tunnelOf = (connectConfig: object, options: HttpAgentOptions | undefined): Tunnel => ({
+    newClient,
+    connectConfig,
+    sourceHost: options?.srcIP || "localhost",
+  });
+
   class HTTPAgent extends HttpBase {
     readonly #tunnel: Tunnel;
 
     constructor(connectConfig: object, agentOptions?: HttpAgentOptions) {
       super(agentOptions);
-      this.#tunnel = { newClient, connectConfig, sourceHost: agentOptions?.srcIP || "localhost" };
+      this.#tunnel = tunnelOf(connectConfig, agentOptions);
     }
 
     override createConnection(options: ClientRequestArgs, callback?: Created): undefined {
@@ -60,7 +66,7 @@ export function httpAgents(newClient: () => TunnelClient): {
 
     constructor(connectConfig: object, agentOptions?: HttpAgentOptions) {
       super(agentOptions);
-      this.#tunnel = { newClient, connectConfig, sourceHost: agentOptions?.srcIP || "localhost" };
+      this.#tunnel = tunnelOf(connectConfig, agentOptions);
     }
 
     override createConnection(options: RequestOptions, callback?: Created): undefined {

@@ -18,10 +18,9 @@ export function looseBase64(text: string): Uint8Array {
 }
 
 /** Returns a PEM block with canonical lines. */
-export function pemOf(label: string, body: Uint8Array, headers: readonly string[] = []): string {
+export function pemOf(label: string, body: Uint8Array): string {
   const lines = base64Encode(body).match(/.{1,64}/g) ?? [];
-  const head = headers.length === 0 ? [] : [...headers, ""];
-  return [`-----BEGIN ${label}-----`, ...head, ...lines, `-----END ${label}-----`, ""].join("\n");
+  return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ""].join("\n");
 }
 
 /**

@@ -48,14 +48,16 @@ export class Driver extends SftpDriver {
     if (!this.#isFinished) super.write();
   }
 
-  /** Calls `callback` with the outcome of a failed request: now if the server has answered, otherwise as `atEnd` does. */
+  /**
+   * Calls `callback` with the outcome of a failed request: now if the server has answered, otherwise when SFTP ends, or later if it has
+   * ended.
+   */
   settle(error: SshError, callback: () => void): void {
     if (error instanceof SftpError || error.code === "sftp-handle-reused" || error.code === "usage") callback();
-    else this.atEnd(callback);
+    else this.#atEnd(callback);
   }
 
-  /** Calls `callback` of a request that gets no answer: when SFTP ends, or later if it has ended. */
-  atEnd(callback: () => void): void {
+  #atEnd(callback: () => void): void {
     if (this.over === undefined || this.#isEnding) this.#unanswered.push(callback);
     // Deferred, so that a program that retries at once does not block the event loop.
     else setImmediate(callback);
