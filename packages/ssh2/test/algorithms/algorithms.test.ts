@@ -20,11 +20,14 @@ function read(given: unknown, role: "client" | "server" = "client"): ReturnType<
   return readAlgorithms(given as Ssh2Algorithms, role);
 }
 
+function listNames(list: readonly { readonly name: string }[]): readonly string[] {
+  return list.map(({ name }) => name);
+}
+
 /** Returns the names of the algorithms that `read` returns. */
 function namesOf(given: unknown): Readonly<Record<keyof ReturnType<typeof read>["algorithms"], readonly string[]>> {
   const { kex, hostKeys, ciphers, macs } = read(given).algorithms;
-  const names = (list: readonly { readonly name: string }[]): readonly string[] => list.map(({ name }) => name);
-  return { kex: names(kex), hostKeys: names(hostKeys), ciphers: names(ciphers), macs: names(macs) };
+  return { kex: listNames(kex), hostKeys: listNames(hostKeys), ciphers: listNames(ciphers), macs: listNames(macs) };
 }
 
 type Generate = (list: unknown, defaults: readonly string[], supported: readonly string[]) => readonly string[];
