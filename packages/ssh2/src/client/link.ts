@@ -1,20 +1,11 @@
 import type { Socket } from "node:net";
 import type { Duplex as NodeDuplex } from "node:stream";
 import { fingerprint, loadAlgorithms } from "@nacre/node";
-import { DISCONNECT_REASON } from "@nacre/wire";
-import {
-  type ClientUsers,
-  CONNECT_OPTIONS,
-  type ConnectEvent,
-  clientMethods,
-  encodeTerminalModes,
-  LoginDriver,
-} from "nacre/extend";
-import { negotiatedOf } from "../algorithms.ts";
+import { type ClientUsers, CONNECT_OPTIONS, clientMethods, encodeTerminalModes, LoginDriver } from "nacre/extend";
 import { type ConnectionMux, isWritable } from "../connection.ts";
-import { connectionError, disconnectText } from "../connection-errors.ts";
 import { type Ssh2Error, ssh2Error } from "../errors.ts";
-import { debugEvent, debugTrace } from "./debug-lines.ts";
+import { type ConnectionEventsHost, emitConnectionEvent } from "./connection-events.ts";
+import { debugTrace } from "./debug-lines.ts";
 import { type HostKeyCheck, hostKeyCheck } from "./host-keys.ts";
 import { Keepalive } from "./keepalive.ts";
 import { Login, type LoginHost } from "./login.ts";
@@ -207,11 +198,12 @@ export class Link {
     const { config, algorithms, limits, softwareVersion, minRsaBits } = this.#settings;
     const { duplex, releaseEnd } = duplexWithDelayedEnd(socket, () => this.#isLeaving);
     const login = new Login(this.#loginDefaults(), config.authHandler, this.#loginHost());
+    const events = this.#eventsHost();
     const driver = new LoginDriver(duplex, {
       user: config.username ?? "",
       hostKey: hostKeys.verify,
       nextLogin: login.next,
-      events: (event) => this.#onEvent(event),
+      events: (event) => emitConnectionEvent(event, events),
       algorithms: { ...algorithms, hostKeys: hostKeys.algorithms },
       limits,
       softwareVersion,
@@ -290,41 +282,22 @@ export class Link {
     };
   }
 
-  #onEvent(event: ConnectEvent): void {
+  #eventsHost(): ConnectionEventsHost {
     const client = this.#client;
-    const negotiated = event.type === "kex" ? negotiatedOf(event.negotiated) : undefined;
-    if (this.#debug) debugEvent(this.#debug, event, negotiated);
-    switch (event.type) {
-      case "identified": {
+    return {
+      debug: this.#debug,
+      emit: (event, ...values) => client.emit(event, ...values),
+      identified: (softwareVersion) => {
         if (this.#running !== undefined) this.#running.isIdentified = true;
-        const software = /^SSH-[^-]*-(\S*)/.exec(event.peerVersion)?.[1] ?? "";
-        client.identified(software);
-        if (event.linesBefore.length > 0)
-          client.emit("greeting", event.linesBefore.map((line) => `${line}\r\n`).join(""));
-        return;
-      }
-      case "kex":
-        client.emit("handshake", negotiated);
-        if (!event.initial) client.emit("rekey");
-        return;
-      case "banner":
-        client.emit("banner", event.message);
-        return;
-      case "disconnect": {
-        const { reasonCode, description } = event;
-        // As in ssh2, the server's normal end is not an error.
-        if (reasonCode === DISCONNECT_REASON.BY_APPLICATION) this.#isSettled = true;
-        else this.#fail(ssh2Error(disconnectText(reasonCode, description), { code: reasonCode }));
-        return;
-      }
-      case "failed":
-        // A lost connection is reported by the socket's events, as in ssh2.
-        if (this.#running !== undefined && event.error.code !== "connection-lost")
-          this.#fail(connectionError(event.error));
-        return;
-      case "debug":
-      case "instruction":
-    }
+        client.identified(softwareVersion);
+      },
+      disconnected: () => {
+        this.#isSettled = true;
+      },
+      fail: (error) => {
+        if (this.#running !== undefined) this.#fail(error);
+      },
+    };
   }
 
   /** Emits the error that ends the connection, unless another did. */
