@@ -1,4 +1,5 @@
 import { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { ParsedKey } from "../keys/parse-key.ts";
 import { InvalidAnswer } from "./answers.ts";
 import {
@@ -10,7 +11,7 @@ import {
 } from "./base-agent.ts";
 import { AgentProtocol } from "./protocol.ts";
 
-/** An agent behind a Unix socket or a named pipe. Each call makes a connection of its own. */
+/** An agent at a Unix socket or named pipe. Each call opens its own connection. */
 export class OpenSSHAgent extends BaseAgent {
   readonly socketPath: string;
 
@@ -31,19 +32,23 @@ export class OpenSSHAgent extends BaseAgent {
     socket.connect(this.socketPath);
   }
 
-  override getIdentities(callback: IdentitiesCallback): void {
+  /** `signal` abandons the request: the connection to the agent closes, and the callback gets an error. */
+  override getIdentities(callback: IdentitiesCallback, signal?: AbortSignal): void {
     this.#ask<ParsedKey[]>(
       "Failed to retrieve identities from agent",
       (protocol, done) => protocol.getIdentities(done as IdentitiesCallback),
       callback,
+      signal,
     );
   }
 
+  /** `signal` abandons the request, as for `getIdentities`. */
   override sign(
     publicKey: ParsedKey | Buffer | string,
     data: Buffer,
     options: SigningOptions | SignatureCallback | null | undefined,
     callback?: SignatureCallback,
+    signal?: AbortSignal,
   ): void {
     const done = typeof options === "function" ? options : callback!;
     const given = typeof options === "object" ? options : undefined;
@@ -51,6 +56,7 @@ export class OpenSSHAgent extends BaseAgent {
       "Failed to sign data with agent",
       (protocol, answered) => protocol.sign(publicKey, data, given, answered),
       done,
+      signal,
     );
   }
 
@@ -59,8 +65,18 @@ export class OpenSSHAgent extends BaseAgent {
     failure: string,
     request: (protocol: AgentProtocol, done: (error?: Error | null, answer?: T) => void) => void,
     callback: (error?: Error | null, answer?: T) => void,
+    signal: AbortSignal | undefined,
   ): void {
-    const done = once(callback);
+    let opened: Duplex | undefined;
+    const abandon = (): void => {
+      opened?.destroy();
+      done(new Error(failure));
+    };
+    const done = once<Parameters<typeof callback>>((error, answer) => {
+      signal?.removeEventListener("abort", abandon);
+      callback(error, answer);
+    });
+    signal?.addEventListener("abort", abandon);
     this.getStream((error, stream) => {
       const fail = (reason?: Error | boolean | null): void => {
         stream?.destroy();
@@ -68,6 +84,8 @@ export class OpenSSHAgent extends BaseAgent {
         done(reason instanceof Error && !(reason instanceof InvalidAnswer) ? reason : new Error(failure));
       };
       if (error || stream === undefined) return fail(error);
+      opened = stream;
+      if (signal?.aborted === true) return fail();
       const protocol = new AgentProtocol(true);
       protocol.pipe(stream).pipe(protocol);
       stream.on("close", fail).on("end", fail).on("error", fail);

@@ -5,14 +5,14 @@ export interface KeepaliveOptions {
   /** Milliseconds between two requests. */
   readonly interval: number;
   /** Unanswered requests after which the connection counts as lost. */
-  readonly most: number;
+  readonly maxUnanswered: number;
   readonly isWritable: () => boolean;
   readonly lost: () => void;
 }
 
 const NO_DATA = new Uint8Array(0);
 
-/** Sends requests in intervals after the login, as OpenSSH does. Any reply, also a refusal, shows that the server is there. */
+/** Sends a request at each interval after the login. Any reply, even a refusal, proves that the server is alive. */
 export class Keepalive {
   readonly #mux: ConnectionMux;
   readonly #options: KeepaliveOptions;
@@ -30,8 +30,8 @@ export class Keepalive {
   }
 
   #tick(): void {
-    const { most, isWritable, lost } = this.#options;
-    if (++this.#unanswered > most) {
+    const { maxUnanswered, isWritable, lost } = this.#options;
+    if (++this.#unanswered > maxUnanswered) {
       this.stop();
       lost();
       return;
@@ -43,7 +43,7 @@ export class Keepalive {
     try {
       this.#mux.globalRequest("keepalive@openssh.com", NO_DATA, (reply) => this.#answered(reply));
     } catch {
-      // The connection ends, or too many requests wait: then the count goes on.
+      // The connection is ending or too many requests are pending. The missed request counts as unanswered.
     }
   }
 

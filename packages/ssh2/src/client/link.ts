@@ -1,41 +1,60 @@
 import type { Socket } from "node:net";
 import type { Duplex as NodeDuplex } from "node:stream";
 import { fingerprint, loadAlgorithms } from "@nacre/node";
-import { codeName, DISCONNECT_REASON } from "@nacre/wire";
-import {
-  type ClientUsers,
-  CONNECT_OPTIONS,
-  type ConnectEvent,
-  clientMethods,
-  encodeTerminalModes,
-  LoginDriver,
-} from "nacre/extend";
-import { negotiatedOf } from "../algorithms.ts";
+import { type ClientUsers, CONNECT_OPTIONS, clientMethods, encodeTerminalModes, LoginDriver } from "nacre/extend";
 import { type ConnectionMux, isWritable } from "../connection.ts";
-import { connectionError } from "../connection-errors.ts";
 import { type Ssh2Error, ssh2Error } from "../errors.ts";
-import { debugEvent, debugTrace } from "./debug-lines.ts";
+import { type ConnectionEventsHost, emitConnectionEvent } from "./connection-events.ts";
+import { debugTrace } from "./debug-lines.ts";
 import { type HostKeyCheck, hostKeyCheck } from "./host-keys.ts";
 import { Keepalive } from "./keepalive.ts";
 import { Login, type LoginHost } from "./login.ts";
 import type { LoginDefaults } from "./login-attempts.ts";
 import type { ConnectSettings } from "./options.ts";
-import { dial, heldDuplex, isConnecting, newSocket } from "./socket.ts";
+import { dial, duplexWithDelayedEnd, isConnecting, newSocket } from "./socket.ts";
 
-/** What a connection tells its client. */
+/** Callbacks from a connection to its client. */
 export interface LinkClient {
   /** Emits an event. An exception of a listener is rethrown as an uncaught one. */
   emit(event: string, ...values: readonly unknown[]): void;
-  /** Returns whether the event has a listener. */
-  hears(event: string): boolean;
+  /** Whether the event has a listener. */
+  hasListener(event: string): boolean;
   /** The server has identified itself. */
   identified(softwareVersion: string): void;
-  /** The login is over: emits "ready". `connection` is what the users of a client's connection get. */
+  /** Called after the login, to emit "ready". `connection` is what the users of a client's connection get. */
   ready(mux: ConnectionMux, connection: Parameters<ClientUsers["begin"]>[1]): void;
   /** Nothing can be opened any more. Called before the first of "error", "end" and "close". */
   broken(): void;
   /** "close" was emitted. */
   closed(): void;
+}
+
+/** Where a connection is in its life. */
+type State =
+  /** The socket is not connected yet. */
+  | { readonly type: "connecting" }
+  /** The socket is connected; the check of the host key and the algorithms load. */
+  | { readonly type: "preparing" }
+  | Running
+  /** The server has ended its direction. */
+  | {
+      readonly type: "ended";
+      readonly releaseEnd: (() => void) | undefined;
+      readonly timer: ReturnType<typeof setTimeout>;
+    }
+  /** "close" was emitted, or is being emitted. `releaseEnd` is called once. */
+  | { readonly type: "closed"; releaseEnd: (() => void) | undefined };
+
+/** The SSH protocol runs. */
+interface Running {
+  readonly type: "running";
+  readonly driver: LoginDriver;
+  readonly login: Login;
+  /** Lets the byte connection report its end. */
+  readonly releaseEnd: () => void;
+  /** Whether the server has identified itself. */
+  isIdentified: boolean;
+  keepalive: Keepalive | undefined;
 }
 
 /** One connection of a client: its socket, its login, its timers and its end. */
@@ -44,20 +63,13 @@ export class Link {
   readonly #settings: ConnectSettings;
   readonly #client: LinkClient;
   readonly #prepared: Promise<HostKeyCheck>;
-  #driver: LoginDriver | undefined;
+  #state: State = { type: "connecting" };
+  /** Runs until "ready". */
   #readyTimer: ReturnType<typeof setTimeout> | undefined;
-  #endTimer: ReturnType<typeof setTimeout> | undefined;
-  #keepalive: Keepalive | undefined;
-  /** Lets the byte connection report its end. */
-  #over: (() => void) | undefined;
-  #isConnected = false;
-  #isReady = false;
-  #isIdentified = false;
-  /** Whether an error has ended the connection, or `end` or `destroy` has. */
-  #isFailed = false;
+  /** Whether no error follows: one was emitted, the server has disconnected in order, or "close" is emitted. */
+  #isSettled = false;
+  /** Whether `end` or `destroy` was called. An error may still follow. */
   #isLeaving = false;
-  #isEnded = false;
-  #isClosed = false;
 
   constructor(settings: ConnectSettings, client: LinkClient) {
     this.#settings = settings;
@@ -70,7 +82,7 @@ export class Link {
 
   /** Whether "close" was emitted. */
   get isClosed(): boolean {
-    return this.#isClosed;
+    return this.#state.type === "closed";
   }
 
   /** Begins: connects the socket, unless the program passed one. */
@@ -98,28 +110,25 @@ export class Link {
     this.#startTimer();
     if (sock.destroyed)
       process.nextTick(() => {
-        this.#isConnected = true;
+        this.#state = { type: "preparing" };
         this.#closed();
       });
     else if (!isConnecting(sock)) this.#connected();
   }
 
-  /** Disconnects, and handles what the server still sends until its FIN. */
+  /** Disconnects. Input is handled until the server's FIN. */
   end(): void {
     const { socket } = this;
     if (!isWritable(socket)) return;
     this.#isLeaving = true;
-    const driver = this.#driver;
-    if (driver !== undefined && driver.mux.engine.over === undefined) {
-      void driver.end();
-      return;
-    }
-    socket.end();
+    const driver = this.#running?.driver;
+    if (driver !== undefined && driver.mux.engine.over === undefined) void driver.end();
+    else socket.end();
   }
 
   /** Begins a key exchange, if the login is over. */
   rekey(): void {
-    if (this.#isReady) this.#driver?.rekey();
+    this.#running?.driver.rekey();
   }
 
   destroy(): void {
@@ -128,11 +137,13 @@ export class Link {
     this.socket.destroy();
   }
 
-  /** Lets everything that waits for the connection fail, if "close" is being emitted now. */
+  /** Fails all calls that wait for this connection. Called while "close" is emitted. */
   finish(): void {
-    const over = this.#over;
-    this.#over = undefined;
-    over?.();
+    const state = this.#state;
+    if (state.type !== "closed") return;
+    const { releaseEnd } = state;
+    state.releaseEnd = undefined;
+    releaseEnd?.();
   }
 
   async #prepare(): Promise<HostKeyCheck> {
@@ -167,8 +178,8 @@ export class Link {
   }
 
   #connected(): void {
-    if (this.#isConnected) return;
-    this.#isConnected = true;
+    if (this.#state.type !== "connecting") return;
+    this.#state = { type: "preparing" };
     this.#debug?.("Socket connected");
     this.#client.emit("connect");
     this.#prepared.then(
@@ -182,16 +193,17 @@ export class Link {
 
   #begin(hostKeys: HostKeyCheck): void {
     const { socket } = this;
-    if (socket.destroyed) return;
+    // The socket may have ended meanwhile.
+    if (this.#state.type !== "preparing" || socket.destroyed) return;
     const { config, algorithms, limits, softwareVersion, minRsaBits } = this.#settings;
-    const { duplex, over } = heldDuplex(socket, () => this.#isLeaving);
-    this.#over = over;
+    const { duplex, releaseEnd } = duplexWithDelayedEnd(socket, () => this.#isLeaving);
     const login = new Login(this.#loginDefaults(), config.authHandler, this.#loginHost());
+    const events = this.#eventsHost();
     const driver = new LoginDriver(duplex, {
       user: config.username ?? "",
       hostKey: hostKeys.verify,
       nextLogin: login.next,
-      events: (event) => this.#onEvent(event),
+      events: (event) => emitConnectionEvent(event, events),
       algorithms: { ...algorithms, hostKeys: hostKeys.algorithms },
       limits,
       softwareVersion,
@@ -202,8 +214,8 @@ export class Link {
       trace: this.#debug && debugTrace(this.#debug),
       users: this.#users(),
     });
-    this.#driver = driver;
-    // A jump through a command: what it says must not fill its window.
+    this.#state = { type: "running", driver, login, releaseEnd, isIdentified: false, keepalive: undefined };
+    // With a command as a jump host, unread stderr would fill the channel's window.
     const { stderr } = socket as { readonly stderr?: { readonly resume?: unknown } };
     if (typeof stderr?.resume === "function") stderr.resume();
     // The event "failed" has reported a rejection.
@@ -228,8 +240,8 @@ export class Link {
       tryKeyboard,
       localHostname,
       localUsername,
-      prompt: () => (client.hears("keyboard-interactive") ? emitter("keyboard-interactive") : undefined),
-      changePassword: () => (client.hears("change password") ? emitter("change password") : undefined),
+      prompt: () => (client.hasListener("keyboard-interactive") ? emitter("keyboard-interactive") : undefined),
+      changePassword: () => (client.hasListener("change password") ? emitter("change password") : undefined),
     };
   }
 
@@ -253,66 +265,47 @@ export class Link {
         clearTimeout(this.#readyTimer);
         const { keepaliveInterval = 0, keepaliveCountMax = 3 } = this.#settings.config;
         const { mux } = connection;
-        if (keepaliveInterval > 0)
-          this.#keepalive = new Keepalive(mux, {
+        const running = this.#running;
+        if (running !== undefined && keepaliveInterval > 0)
+          running.keepalive = new Keepalive(mux, {
             interval: keepaliveInterval,
-            most: keepaliveCountMax,
+            maxUnanswered: keepaliveCountMax,
             isWritable: () => isWritable(this.socket),
             lost: () => {
               this.#fail(ssh2Error("Keepalive timeout", { level: "client-timeout" }));
               this.socket.destroy();
             },
           });
-        this.#isReady = true;
         this.#client.ready(mux, connection);
         return [];
       },
     };
   }
 
-  #onEvent(event: ConnectEvent): void {
+  #eventsHost(): ConnectionEventsHost {
     const client = this.#client;
-    const negotiated = event.type === "kex" ? negotiatedOf(event.negotiated) : undefined;
-    if (this.#debug) debugEvent(this.#debug, event, negotiated);
-    switch (event.type) {
-      case "identified": {
-        this.#isIdentified = true;
-        const software = /^SSH-[^-]*-(\S*)/.exec(event.peerVersion)?.[1] ?? "";
-        client.identified(software);
-        if (event.linesBefore.length > 0)
-          client.emit("greeting", event.linesBefore.map((line) => `${line}\r\n`).join(""));
-        return;
-      }
-      case "kex":
-        client.emit("handshake", negotiated);
-        if (!event.initial) client.emit("rekey");
-        return;
-      case "banner":
-        client.emit("banner", event.message);
-        return;
-      case "disconnect": {
-        const { reasonCode, description } = event;
-        // As in ssh2, a normal end of the server is not reported.
-        if (reasonCode === DISCONNECT_REASON.BY_APPLICATION) this.#isFailed = true;
-        else this.#fail(ssh2Error(description || reasonText(reasonCode), { code: reasonCode }));
-        return;
-      }
-      case "failed":
-        // A lost connection is reported by the socket's events, as in ssh2.
-        if (!this.#isEnded && !this.#isClosed && event.error.code !== "connection-lost")
-          this.#fail(connectionError(event.error));
-        return;
-      case "debug":
-      case "instruction":
-    }
+    return {
+      debug: this.#debug,
+      emit: (event, ...values) => client.emit(event, ...values),
+      identified: (softwareVersion) => {
+        if (this.#running !== undefined) this.#running.isIdentified = true;
+        client.identified(softwareVersion);
+      },
+      disconnected: () => {
+        this.#isSettled = true;
+      },
+      fail: (error) => {
+        if (this.#running !== undefined) this.#fail(error);
+      },
+    };
   }
 
   /** Emits the error that ends the connection, unless another did. */
   #fail(error: Ssh2Error): void {
     clearTimeout(this.#readyTimer);
-    this.#keepalive?.stop();
-    if (this.#isFailed) return;
-    this.#isFailed = true;
+    this.#running?.keepalive?.stop();
+    if (this.#isSettled) return;
+    this.#isSettled = true;
     this.#client.broken();
     this.#client.emit("error", error);
   }
@@ -324,49 +317,54 @@ export class Link {
   }
 
   #ended(): void {
-    if (this.#isEnded) return;
-    this.#isEnded = true;
-    this.#debug?.("Socket ended");
-    this.#release();
-    this.#client.emit("end");
     const { socket } = this;
-    if (!socket.writableEnded) socket.end();
-    // A stream that does not close by itself.
-    this.#endTimer = setTimeout(() => {
+    const { type } = this.#state;
+    if (type === "ended" || type === "closed") return;
+    this.#debug?.("Socket ended");
+    const releaseEnd = this.#release();
+    // Some streams do not close after `end()`.
+    const timer = setTimeout(() => {
       socket.destroy();
       setImmediate(() => this.#closed());
     }, CLOSE_TIMEOUT);
+    this.#state = { type: "ended", releaseEnd, timer };
+    this.#client.emit("end");
+    if (!socket.writableEnded) socket.end();
   }
 
   #closed(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    clearTimeout(this.#endTimer);
+    if (this.#state.type === "closed") return;
     this.#debug?.("Socket closed");
-    this.#release();
+    const releaseEnd = this.#release();
+    this.#state = { type: "closed", releaseEnd };
+    // The program expects no error after "close".
+    this.#isSettled = true;
     this.#client.emit("close");
     this.finish();
     this.#client.closed();
   }
 
-  /** Stops the timers. A server that has not identified itself is an error. */
-  #release(): void {
+  /** Stops what runs. A server that has not identified itself is an error. Returns what lets the byte connection report its end. */
+  #release(): (() => void) | undefined {
+    const state = this.#state;
     clearTimeout(this.#readyTimer);
-    this.#keepalive?.stop();
-    if (this.#isConnected && !this.#isIdentified)
+    if (state.type === "ended") {
+      clearTimeout(state.timer);
+      return state.releaseEnd;
+    }
+    const running = this.#running;
+    running?.keepalive?.stop();
+    running?.login.stop();
+    if (state.type !== "connecting" && running?.isIdentified !== true)
       this.#fail(Object.assign(ssh2Error("Connection lost before handshake", { level: "protocol" }), { fatal: true }));
     this.#client.broken();
+    return running?.releaseEnd;
+  }
+
+  get #running(): Running | undefined {
+    return this.#state.type === "running" ? this.#state : undefined;
   }
 }
 
 /** Milliseconds that a stream has to close after its end. */
 const CLOSE_TIMEOUT = 2000;
-/** A disconnect reason without meaning (RFC 4250 §4.2.2). */
-const RESERVED = 4;
-
-/** Returns ssh2's name of a disconnect reason, for a server that gives no text. */
-function reasonText(reason: number): string {
-  if (reason === DISCONNECT_REASON.AUTH_CANCELLED_BY_USER) return "AUTH_CANCELED_BY_USER";
-  if (reason === RESERVED) return "RESERVED";
-  return codeName(DISCONNECT_REASON, reason) ?? `Unexpected disconnection reason: ${reason}`;
-}

@@ -1,12 +1,12 @@
 import type { Channel as MuxChannel } from "nacre/extend";
 import { channelsOf } from "../channel/channel-manager.ts";
+import { openWhenReady } from "../channel/open-channel.ts";
 import { DEBUG } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
 import { SFTP } from "../sftp/sftp.ts";
 import type { ClientConnection } from "./client-connection.ts";
-import { openWhenReady } from "./open-channel.ts";
-import { request, type SessionRequest } from "./request.ts";
-import { envRequests, subsystemOf } from "./session-requests.ts";
+import { askInTurn } from "./request.ts";
+import { envRequests, startSubsystemRequest } from "./session-requests.ts";
 import { toFunction } from "./text.ts";
 
 type SftpCallback = (error: Error | undefined, sftp: SFTP) => void;
@@ -21,34 +21,20 @@ export function sftp(
   callback?: SftpCallback,
 ): void {
   const back = toFunction(typeof env === "function" ? env : callback, "callback");
-  const requests = [...envRequests(typeof env === "function" ? undefined : env), subsystemOf("sftp")];
+  const requests = [...envRequests(typeof env === "function" ? undefined : env), startSubsystemRequest("sftp")];
   const fail = (error: Error | undefined): void => (back as (error: Error | undefined) => void)(error);
   openWhenReady(client, "session", undefined, (failure, channel) => {
     if (channel === undefined) return fail(failure);
     askInTurn(client, channel, requests, (error) => {
-      if (error === undefined) return begin(client, channel, back);
+      if (error === undefined) return waitUntilReady(client, channel, back);
       channel.close();
       fail(error);
     });
   });
 }
 
-/** Sends each request when the one before is granted. */
-function askInTurn(
-  client: ClientConnection,
-  channel: MuxChannel,
-  [first, ...others]: readonly SessionRequest[],
-  done: (error?: Error) => void,
-): void {
-  if (first === undefined) return done();
-  request(client, channel, first, (error) => {
-    if (error === undefined) askInTurn(client, channel, others, done);
-    else done(error);
-  });
-}
-
 /** Waits until the server is ready, or ends. */
-function begin(client: ClientConnection, channel: MuxChannel, callback: SftpCallback): void {
+function waitUntilReady(client: ClientConnection, channel: MuxChannel, callback: SftpCallback): void {
   const made = new SFTP(client, channel, client[DEBUG]);
   const manager = channelsOf(client);
   manager.add(channel.id, made);
@@ -67,11 +53,12 @@ function begin(client: ClientConnection, channel: MuxChannel, callback: SftpCall
   };
   const failed = (error: Error): void => {
     settled();
+    // The program does not get the SFTP, so it cannot listen to what the server still does.
+    made.on("error", () => {}).destroy();
     fail(error);
   };
   const ended = (code?: number | null, signal?: string): void => {
-    settled();
-    fail(Object.assign(ssh2Error(endText(code, signal)), { code, signal }));
+    failed(Object.assign(ssh2Error(endText(code, signal)), { code, signal }));
   };
   made.on("ready", ready).on("error", failed).on("exit", ended).on("close", ended);
 }

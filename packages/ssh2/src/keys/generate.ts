@@ -9,7 +9,7 @@ import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
 import { openPlainPrivateKey } from "@nacre/keyfiles/internal";
 import { nodePrivateKey } from "@nacre/node";
 import { inSlices, platformRandom } from "nacre/extend";
-import { atOnce } from "./key-text.ts";
+import { runToEnd } from "./key-text.ts";
 import { FILE_CIPHERS } from "./openssh-file.ts";
 import { minRsaBits } from "./rsa-size.ts";
 
@@ -46,7 +46,7 @@ const ENCODINGS = {
 export function generateKeyPairSync(type: string, options?: KeyPairOptions): KeyPair {
   const { kind, settings } = readType(type, options);
   const { privateKey } = generatePairSync(kind as "rsa", settings as RSAKeyPairOptions<"pem", "pem">);
-  return atOnce(writePair(privateKey, options));
+  return runToEnd(writePair(privateKey, options));
 }
 
 /**
@@ -58,7 +58,7 @@ export function generateKeyPair(type: string, options?: KeyPairOptions | PairCal
   const { kind, settings } = readType(type, given);
   generatePair(kind as "rsa", settings as RSAKeyPairOptions<"pem", "pem">, (error, _publicKey, privateKey) => {
     if (error !== null) return done(error);
-    // Calls back outside of the promise, so that what the callback throws is an uncaught exception.
+    // Leaves the promise first, so that an exception of the callback is uncaught, not a rejection.
     inSlices(writePair(privateKey, given)).then(
       (pair) => process.nextTick(done, null, pair),
       (failure: Error) => process.nextTick(done, failure),

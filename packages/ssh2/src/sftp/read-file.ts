@@ -15,7 +15,7 @@ const NEW_MODE = 0o666;
 /** Largest size for which memory is taken before the bytes have arrived. A server may state any size. */
 const TRUSTED_SIZE = 256 * 1024 * 1024;
 
-/** Reads a file up to the size that it has when it is opened. A file of size 0 is read to its end: systems have files that do not tell. */
+/** Reads a file up to the size that it has when it is opened. A file of size 0 is read to its end, because files in /proc report 0. */
 export function readFile(
   sftp: SFTP,
   path: string,
@@ -37,11 +37,23 @@ export function readFile(
       readAll(sftp, path, handle!, size, (problem, contents) => {
         sftp.close(handle!, (closing) => {
           if (problem !== undefined) callback(problem);
-          else callback(closing, encoding ? contents!.toString(encoding) : contents!);
+          else withText(contents!, encoding, (unreadable, value) => callback(unreadable ?? closing, value));
         });
       });
     });
   });
+}
+
+/** Decodes the bytes if there is an encoding. Node throws if the text is too long for a string. */
+function withText(bytes: Buffer, encoding: FileOptions["encoding"], done: Callback<[Buffer | string]>): void {
+  let value: Buffer | string;
+  try {
+    value = encoding ? bytes.toString(encoding) : bytes;
+  } catch (error) {
+    done(error as Error);
+    return;
+  }
+  done(undefined, value);
 }
 
 function readAll(sftp: SFTP, path: string, handle: Buffer, size: number, callback: Callback<[Buffer]>): void {
@@ -60,8 +72,8 @@ function readAll(sftp: SFTP, path: string, handle: Buffer, size: number, callbac
         reader.consumed(added);
       },
       end() {
-        if (parts.length > 0) callback(undefined, Buffer.concat(parts, length));
-        else callback(undefined, whole === undefined || length === whole.length ? whole! : whole.subarray(0, length));
+        if (whole === undefined || parts.length > 0) callback(undefined, Buffer.concat(parts, length));
+        else callback(undefined, length === whole.length ? whole : whole.subarray(0, length));
       },
       failed: (error) => driver.settle(error, () => callback(requestError(error))),
     },

@@ -4,7 +4,7 @@ import type { Bytes } from "@nacre/wire";
 import { bufferOf } from "./call.ts";
 import type { SFTP } from "./sftp.ts";
 import { requestError } from "./status.ts";
-import { checkPosition, NEW_MODE, outOfRange, type StreamOptions, streamOptions } from "./stream-options.ts";
+import { checkFilePosition, NEW_MODE, outOfRange, type StreamOptions, streamOptions } from "./stream-options.ts";
 
 /** Options of `createReadStream`. */
 export interface ReadStreamOptions extends StreamOptions {
@@ -65,11 +65,11 @@ export class ReadStream extends Readable {
     this.sftp = sftp;
     const { start, end } = this;
     if (start !== undefined) {
-      checkPosition(start, "start");
+      checkFilePosition(start, "start");
       this.pos = start;
     }
     if (end !== Number.POSITIVE_INFINITY) {
-      checkPosition(end, "end");
+      checkFilePosition(end, "end");
       if (start !== undefined && start > end) throw outOfRange("start", `<= "end" (here: ${end})`, start);
     }
     this.on("end", () => {
@@ -147,10 +147,10 @@ export class ReadStream extends Readable {
     };
     const start = this.pos;
     const end = Math.min(this.end + 1, Number.MAX_SAFE_INTEGER);
-    // A short range needs no size of the file: what is requested beyond its end costs less than the question.
+    // A short range is read without FSTAT: requests past the end cost less than the extra round trip.
     const range = end - start <= SHORT_RANGE ? { start, end, size: end } : { start, end };
     const reader = new BlockReader(driver, { handle: Uint8Array.from(handle), path: this.path }, sink, range);
-    // Not in this call: the reader may call back at once, and must be known then.
+    // Deferred: the reader may call back synchronously, before `#reader` is set.
     queueMicrotask(() => {
       if (!this.destroyed) reader.start();
     });
