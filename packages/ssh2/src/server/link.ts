@@ -35,6 +35,8 @@ export class Link implements ClientLink {
   readonly #socket: Duplex;
   readonly #connection: ServerConnection;
   #disconnect: Disconnect | undefined;
+  /** Ends the connection with the reason PROTOCOL_ERROR. As in ssh2 the application gets no "error". */
+  readonly #userChanged = new SshError("unexpected-message", "the client changed its user name");
 
   /** `identified` is called when the client has identified itself, before its next message is handled. */
   constructor(
@@ -51,10 +53,13 @@ export class Link implements ClientLink {
       socketDuplex(socket, { linger: LINGER }),
       {
         ...options,
-        authenticate: decideBy((context) => {
-          client[DEBUG]?.(`Inbound: Received USERAUTH_REQUEST (${context.method})`);
-          return client.emit("authentication", context);
-        }),
+        authenticate: decideBy(
+          (context) => {
+            client[DEBUG]?.(`Inbound: Received USERAUTH_REQUEST (${context.method})`);
+            return client.emit("authentication", context);
+          },
+          () => this.#mux.engine.fail(this.#userChanged),
+        ),
         rawSessions: (open) => onSessionOpen(client, open),
         noMoreSessions: () => this.#giveUpSessions(),
         channels: channelOpenHandlers(client),
@@ -147,7 +152,7 @@ export class Link implements ClientLink {
     } else if (event.type === "closed") {
       client[MUX] = undefined;
       client[DEBUG]?.(`Connection ended: ${event.error.message}`);
-      const error = endError(event.error, this.#disconnect);
+      const error = event.error === this.#userChanged ? undefined : endError(event.error, this.#disconnect);
       if (error !== undefined) client.emit("error", error);
     }
   }

@@ -33,13 +33,13 @@ export class AuthContext extends EventEmitter {
     this.#decision = decision;
   }
 
-  /** Accepts the login. A mere query of a key is only told that the key may log in. */
+  /** Accepts the login. For a query, the client only learns that the key is acceptable. */
   accept(): void {
     this.#decision.give(true);
   }
 
   /**
-   * Refuses the login. `methodsLeft` are the names of the methods that the client may try next; by default the list is empty. With
+   * Refuses the login. `methodsLeft` are the names of the methods that the client may try next; default none. With
    * `isPartial` this factor is accepted, and one of `methodsLeft` must follow.
    */
   reject(methodsLeft?: readonly string[] | boolean, isPartial?: boolean): void {

@@ -21,11 +21,10 @@ export class PwdAuthContext extends AuthContext {
    * and for a second call before the answer.
    */
   requestChange(prompt: string, callback: (newPassword: string) => void): void {
-    if (this.#decision.changed !== undefined) throw ssh2Error("Change request already in progress");
+    if (this.#decision.isChanging) throw ssh2Error("Change request already in progress");
     if (typeof prompt !== "string") throw ssh2Error("prompt argument must be a string");
     if (typeof callback !== "function") throw ssh2Error("Callback argument must be a function");
-    this.#decision.changed = callback;
-    this.#decision.give({ changePassword: prompt });
+    this.#decision.askChange(prompt, callback);
   }
 }
 

@@ -10,8 +10,8 @@ export const LISTABLE: readonly ServerLoginMethod[] = [
 ];
 
 /**
- * Login methods that a client may use at any time, also if the last refusal did not list them: an application that calls `reject()`
- * without a list still decides what follows.
+ * Login methods that are accepted even if the last refusal did not list them: after `reject()` without a list the application still
+ * decides each attempt.
  */
 export const ALWAYS_OPEN: readonly ServerLoginMethod[] = [
   ...LISTABLE.map(alwaysOpen),
