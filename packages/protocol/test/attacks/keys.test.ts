@@ -233,12 +233,12 @@ test("signature algorithm · server", () => {
 
 test("signature algorithm · client", () => {
   for (const implementation of IMPLEMENTATIONS) judgesNames(clientJudge(implementation));
-  // USERAUTH_PK_OK must name the queried key and algorithm.
+  // USERAUTH_PK_OK must name the queried key, and its algorithm or its format.
   const identities = [{ publicKey: rsa.publicKey }];
   const asking = (): ClientTarget => new ClientTarget({ client: { identities } }).service();
   const { blob: publicKey } = rsa.publicKey;
   for (const answer of [
-    { algorithm: "ssh-rsa", publicKey },
+    { algorithm: "ssh-ed25519", publicKey },
     { algorithm: "rsa-sha2-256", publicKey },
     { algorithm: "rsa-sha2-512", publicKey: keyVector("rsa-2048-other").blob },
   ]) {
@@ -247,6 +247,10 @@ test("signature algorithm · client", () => {
     target.expectClosed("unexpected-message");
     expect(signedRequests(target)).toEqual([]);
   }
+  // The format in the answer does not choose the algorithm of the signature.
+  const named = asking();
+  named.peer.send(SSH_MSG_USERAUTH_PK_OK.encode({ algorithm: "ssh-rsa", publicKey }));
+  expect(named.eventsOf("sign").map(({ algorithm }) => algorithm)).toEqual(["rsa-sha2-512"]);
   // A signature of another algorithm than requested is never sent.
   for (const name of ["ssh-rsa", "rsa-sha2-256", "rsa-sha2-512"]) {
     const target = asking();

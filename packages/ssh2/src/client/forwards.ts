@@ -8,12 +8,12 @@ import {
 } from "@nacre/wire";
 import { type GlobalReply, SshError } from "nacre/extend";
 import type { Channel } from "../channel/channel.ts";
+import { openStream } from "../channel/open-channel.ts";
 import { afterClose, type ConnectionMux, noResponse, whenReady } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
 import { uncaught } from "../uncaught.ts";
 import { acceptChannels } from "./channel-opens.ts";
 import type { ClientConnection } from "./client-connection.ts";
-import { openStream } from "./open-channel.ts";
 import { toText } from "./text.ts";
 
 type Done = (error?: Error) => void;

@@ -1,7 +1,7 @@
 import { CHANNEL, type Channel } from "../channel/channel.ts";
+import { openStream } from "../channel/open-channel.ts";
 import { forwardAgent } from "./agent-forwarding.ts";
 import type { ClientConnection } from "./client-connection.ts";
-import { openStream } from "./open-channel.ts";
 import { request, type SessionRequest } from "./request.ts";
 import {
   commandRequest,

@@ -1,10 +1,10 @@
 import type { Channel as MuxChannel } from "nacre/extend";
 import { channelsOf } from "../channel/channel-manager.ts";
+import { openWhenReady } from "../channel/open-channel.ts";
 import { DEBUG } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
 import { SFTP } from "../sftp/sftp.ts";
 import type { ClientConnection } from "./client-connection.ts";
-import { openWhenReady } from "./open-channel.ts";
 import { request, type SessionRequest } from "./request.ts";
 import { envRequests, subsystemOf } from "./session-requests.ts";
 import { toFunction } from "./text.ts";

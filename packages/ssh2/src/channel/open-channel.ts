@@ -1,9 +1,9 @@
 import { type Channel as MuxChannel, SshError } from "nacre/extend";
-import { Channel, type ChannelInfo } from "../channel/channel.ts";
-import { channelsOf } from "../channel/channel-manager.ts";
 import { afterClose, type Connection, type ConnectionMux, noResponse, whenReady } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
 import { uncaught } from "../uncaught.ts";
+import { Channel, type ChannelInfo } from "./channel.ts";
+import { channelsOf } from "./channel-manager.ts";
 
 /** Gets the outcome of an open: an error, or the channel. */
 export type OpenCallback<T> = (error: Error | undefined, channel?: T) => void;
@@ -39,7 +39,10 @@ export function openStream(
   });
 }
 
-/** Opens a channel of a connection that is logged in. */
+/**
+ * Opens a channel of a connection that is logged in, for both roles. `callback` always gets an answer, also when the channel cannot be
+ * opened; its exception is rethrown as an uncaught one.
+ */
 export function open(
   connection: Connection,
   mux: ConnectionMux,
