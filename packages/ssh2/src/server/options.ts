@@ -39,7 +39,7 @@ export interface ServerConfig {
   readonly limits?: Overrides<ServerLimits>;
 }
 
-/** Probes by default: milliseconds of silence, and number. Not a positive number: no probes. */
+/** Default probes. Probing is off if either value is not a positive number. */
 export interface KeepaliveDefaults {
   readonly interval: unknown;
   readonly count: unknown;
@@ -59,7 +59,7 @@ export function readOptions(config: ServerConfig): Omit<SharedOptions, "limits">
   return {
     hostKeys: keys,
     algorithms,
-    // ssh2 knows no certificates, and an application that compares keys must not get one.
+    // ssh2 has no certificates. An application that compares raw keys must not receive one.
     userKeys: nodeUserKeys.filter(({ certificate, name }) => certificate === undefined && !name.startsWith("sk-")),
     methods: [...ALWAYS_OPEN, ...LISTABLE],
     loginMethods: [],

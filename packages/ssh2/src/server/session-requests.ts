@@ -10,9 +10,6 @@ import {
 } from "@nacre/wire";
 import { TERMINAL_MODE } from "../constants.ts";
 
-/** A request that starts the program of a session. */
-export type StartType = "shell" | "exec" | "subsystem";
-
 /** An event of a session for a request: its name, and the values after `accept` and `reject`. */
 export interface RequestEvent {
   readonly event: string;

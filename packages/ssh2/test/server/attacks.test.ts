@@ -159,8 +159,6 @@ test("new passwords for another user than ssh2's applications asked · server", 
       _protocol.authPassword(username, "old", "new");
     });
     expect(await outcome(client)).toBe(expected);
-    expect([changed, connections[0]!.authenticated]).toEqual(
-      expected === "ready" ? [["new"], true] : [[], false],
-    );
+    expect([changed, connections[0]!.authenticated]).toEqual(expected === "ready" ? [["new"], true] : [[], false]);
   }
 });
