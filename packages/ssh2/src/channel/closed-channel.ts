@@ -14,7 +14,7 @@ export function closedChannel(connection: Connection): MuxChannel {
   return channel;
 }
 
-/** A closed channel no longer uses its host. */
-const NO_HOST = {} as ConstructorParameters<typeof MuxChannel>[0];
+/** A closed channel uses its host for nothing but this. */
+const NO_HOST = { machine: { peerVersion: undefined } } as ConstructorParameters<typeof MuxChannel>[0];
 
 const IGNORE_ALL: ChannelHandler = { data() {}, writable() {}, eof() {}, request() {}, closed() {} };
