@@ -31,19 +31,23 @@ export class OpenSSHAgent extends BaseAgent {
     socket.connect(this.socketPath);
   }
 
-  override getIdentities(callback: IdentitiesCallback): void {
+  /** `signal` abandons the request: the connection to the agent closes, and the callback gets an error. */
+  override getIdentities(callback: IdentitiesCallback, signal?: AbortSignal): void {
     this.#ask<ParsedKey[]>(
       "Failed to retrieve identities from agent",
       (protocol, done) => protocol.getIdentities(done as IdentitiesCallback),
       callback,
+      signal,
     );
   }
 
+  /** `signal` abandons the request, as for `getIdentities`. */
   override sign(
     publicKey: ParsedKey | Buffer | string,
     data: Buffer,
     options: SigningOptions | SignatureCallback | null | undefined,
     callback?: SignatureCallback,
+    signal?: AbortSignal,
   ): void {
     const done = typeof options === "function" ? options : callback!;
     const given = typeof options === "object" ? options : undefined;
@@ -51,6 +55,7 @@ export class OpenSSHAgent extends BaseAgent {
       "Failed to sign data with agent",
       (protocol, answered) => protocol.sign(publicKey, data, given, answered),
       done,
+      signal,
     );
   }
 
@@ -59,8 +64,16 @@ export class OpenSSHAgent extends BaseAgent {
     failure: string,
     request: (protocol: AgentProtocol, done: (error?: Error | null, answer?: T) => void) => void,
     callback: (error?: Error | null, answer?: T) => void,
+    signal: AbortSignal | undefined,
   ): void {
-    const done = once(callback);
+    let abandon = (): void => {};
+    const abandoned = (): void => abandon();
+    const done = once<Parameters<typeof callback>>((error, answer) => {
+      signal?.removeEventListener("abort", abandoned);
+      callback(error, answer);
+    });
+    abandon = () => done(new Error(failure));
+    signal?.addEventListener("abort", abandoned);
     this.getStream((error, stream) => {
       const fail = (reason?: Error | boolean | null): void => {
         stream?.destroy();
@@ -68,6 +81,8 @@ export class OpenSSHAgent extends BaseAgent {
         done(reason instanceof Error && !(reason instanceof InvalidAnswer) ? reason : new Error(failure));
       };
       if (error || stream === undefined) return fail(error);
+      abandon = fail;
+      if (signal?.aborted === true) return fail();
       const protocol = new AgentProtocol(true);
       protocol.pipe(stream).pipe(protocol);
       stream.on("close", fail).on("end", fail).on("error", fail);

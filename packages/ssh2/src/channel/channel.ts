@@ -269,8 +269,18 @@ export class Channel extends ChannelStream {
   }
 }
 
-/** Calls `call` after the event "end" of the stream: now, if nothing is left to read. */
+/** Calls `call` after the listeners of "end" of the stream: now, if nothing is left to read. */
 function afterReading(stream: Readable | Duplex, call: () => void): void {
   if (!stream.readable || stream.destroyed || stream.readableEnded) uncaught(call);
-  else stream.once("end", call);
+  else {
+    let isCalled = false;
+    const run = (): void => {
+      if (isCalled) return;
+      isCalled = true;
+      call();
+    };
+    // A listener that throws keeps later listeners from their call.
+    stream.prependOnceListener("end", () => process.nextTick(run));
+    stream.once("end", run);
+  }
 }

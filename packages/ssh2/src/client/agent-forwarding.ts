@@ -1,18 +1,21 @@
 import { CHANNEL, type Channel } from "../channel/channel.ts";
-import { MUX } from "../connection.ts";
+import { type ConnectionMux, MUX } from "../connection.ts";
 import { acceptChannels, type ServerOpen } from "./channel-opens.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import { request } from "./request.ts";
 import { agentRequest } from "./session-requests.ts";
 
+/** Connections whose server was asked to forward the agent, and has not refused. */
+const requested = new WeakSet<ConnectionMux>();
+
 /**
- * Requests agent forwarding on a session, once for each connection: the server then forwards for all sessions. Its connections are joined
- * to `getStream` of the agent.
+ * Requests agent forwarding on a session, once for each connection: the server then forwards for all sessions. Once it has granted that, its
+ * connections are joined to `getStream` of the agent.
  */
 export function forwardAgent(client: ClientConnection, channel: Channel, done: (error?: Error) => void): void {
   const mux = client[MUX];
-  if (mux === undefined || client._agentFwdEnabled) return done();
-  client._agentFwdEnabled = true;
+  if (mux === undefined || requested.has(mux)) return done();
+  requested.add(mux);
   acceptChannels(client, mux, "auth-agent@openssh.com", () => {
     if (!client._agentFwdEnabled || typeof client._agent?.getStream !== "function") return undefined;
     return (open) => {
@@ -21,7 +24,8 @@ export function forwardAgent(client: ClientConnection, channel: Channel, done: (
     };
   });
   request(client, channel[CHANNEL], agentRequest(), (error) => {
-    if (error !== undefined) client._agentFwdEnabled = false;
+    if (error === undefined) client._agentFwdEnabled = true;
+    else requested.delete(mux);
     done(error);
   });
 }
@@ -38,6 +42,8 @@ function joinAgent(client: ClientConnection, { accept, reject }: ServerOpen): vo
     }
     const channel = accept();
     stream.on("error", () => channel.close());
+    // The agent may not read any more, and then the event "close" of the channel does not come.
+    void channel[CHANNEL].ended.then(() => stream.destroy());
     channel.pipe(stream).pipe(channel);
   });
 }

@@ -1,13 +1,16 @@
 import { escapeText, Writer } from "@nacre/wire";
 import type { RemoteIdentity } from "nacre/extend";
-import type { BaseAgent } from "../agent/agents.ts";
+import { type BaseAgent, OpenSSHAgent } from "../agent/agents.ts";
 import { type Ssh2Error, ssh2Error } from "../errors.ts";
 import { type ParsedKey, parseKey, publicKeyOf } from "../keys/parse-key.ts";
 import { signatureBytes } from "./signature-bytes.ts";
 
-/** Resolves with the keys of an agent that can be parsed. Rejects with the agent's error. */
-export async function agentKeys(agent: BaseAgent): Promise<readonly ParsedKey[]> {
-  const keys = await called<unknown>((callback) => agent.getIdentities(callback));
+/** Resolves with the keys of an agent that can be parsed. Rejects with the agent's error. `signal` ends the wait. */
+export async function agentKeys(agent: BaseAgent, signal: AbortSignal): Promise<readonly ParsedKey[]> {
+  const keys = await called<unknown>((callback) => {
+    if (agent instanceof OpenSSHAgent) agent.getIdentities(callback, signal);
+    else agent.getIdentities(callback);
+  });
   if (!Array.isArray(keys)) throw ssh2Error("Agent implementation failed to provide keys");
   return keys.flatMap((key) => {
     const parsed = parseKey(key);
@@ -15,16 +18,26 @@ export async function agentKeys(agent: BaseAgent): Promise<readonly ParsedKey[]>
   });
 }
 
-/** Returns a key of an agent to log in with. `failed` gets the agent's error, after which the key is skipped. */
-export function agentIdentity(agent: BaseAgent, key: ParsedKey, failed: (error: unknown) => void): RemoteIdentity {
+/**
+ * Returns a key of an agent to log in with. `failed` gets the agent's error, after which the key is skipped. `signal` ends the wait for a
+ * signature.
+ */
+export function agentIdentity(
+  agent: BaseAgent,
+  key: ParsedKey,
+  failed: (error: unknown) => void,
+  signal: AbortSignal,
+): RemoteIdentity {
   return {
     publicKey: publicKeyOf(key),
     async sign(algorithm, data) {
       const hash = /^rsa-sha2-(256|512)$/.exec(algorithm)?.[1];
       try {
-        const made = await called<unknown>((callback) =>
-          agent.sign(key, Buffer.from(data), hash === undefined ? {} : { hash: `sha${hash}` as "sha256" }, callback),
-        );
+        const options = hash === undefined ? {} : { hash: `sha${hash}` as "sha256" };
+        const made = await called<unknown>((callback) => {
+          if (agent instanceof OpenSSHAgent) agent.sign(key, Buffer.from(data), options, callback, signal);
+          else agent.sign(key, Buffer.from(data), options, callback);
+        });
         if (!(made instanceof Uint8Array)) throw ssh2Error("Agent implementation failed to provide a signature");
         return new Writer(512).string(algorithm).string(signatureBytes(made, key.type)).finish();
       } catch (error) {
@@ -35,7 +48,7 @@ export function agentIdentity(agent: BaseAgent, key: ParsedKey, failed: (error: 
   };
 }
 
-/** Returns an agent's error with ssh2's level. A thrown value that is no error becomes one. */
+/** Returns an agent's error with ssh2's level. Wraps a thrown value that is not an `Error`. */
 export function agentError(thrown: unknown): Ssh2Error {
   const error = thrown instanceof Error ? thrown : ssh2Error(escapeText(String(thrown)));
   return Object.assign(error, { level: "agent" as const });

@@ -10,19 +10,20 @@ import {
   type HostKey,
   type HostKeyVerifier,
   hostCertificates,
-  type KnownHostDecision,
   SshError,
 } from "nacre/extend";
 import { warnIfShort } from "../keys/rsa-size.ts";
 import { warn } from "../warnings.ts";
 import type { HostKeyMode } from "./host-key-mode.ts";
+import { knownHostNames, underNames } from "./host-names.ts";
 import { knownHostsFiles, readKnownHostsFiles } from "./known-hosts.ts";
 import type { HostVerifier } from "./options.ts";
 
-/** What decides about the host key of one connection. */
+/** Settings for checking the host key of one connection. */
 export interface HostKeyOptions {
   readonly host: string;
-  readonly port: number;
+  /** The option `port`: perhaps text. */
+  readonly port: number | string;
   /** Whether the program passed the stream of the connection: the name of its peer is not known for sure. */
   readonly isStream: boolean;
   readonly mode: HostKeyMode;
@@ -63,53 +64,72 @@ function byVerifier({ hostVerifier, hostHash }: HostKeyOptions): HostKeyVerifier
     const key = Buffer.from(blob);
     const shown = hostHash === undefined ? key : createHash(hostHash).update(key).digest("hex");
     return new Promise((resolve, reject) => {
-      // ssh2 accepts any truthy value, so a promise of false, too. Here it is awaited.
-      const decide = (verdict: unknown): void =>
-        void Promise.resolve(verdict).then((one) => resolve(Boolean(one)), reject);
-      const verdict = hostVerifier!(shown, decide);
-      if (verdict !== undefined) decide(verdict);
+      let earlier: Promise<void> = Promise.resolve();
+      // The first answer counts, even if it is a promise and a later one is not.
+      const answer = (verdict: unknown): void => {
+        const given = Promise.resolve(verdict);
+        given.catch(() => {});
+        earlier = earlier
+          .then(() => given)
+          .then((one) => {
+            // An async function that answers by its callback resolves with `undefined`.
+            if (one !== undefined) resolve(Boolean(one));
+          });
+        earlier.catch(reject);
+      };
+      // In ssh2 a returned promise is truthy and accepts every key. Here it is awaited.
+      const returned = hostVerifier!(shown, (verdict) => answer(verdict === undefined ? false : verdict));
+      if (returned !== undefined) answer(returned);
     });
   };
 }
 
 async function byMode(options: HostKeyOptions): Promise<HostKeyCheck> {
-  const { host, port, mode, isStream, offered } = options;
+  const { host, mode, isStream, offered } = options;
   const isLocal = isStream || isLoopback(host);
   if (mode === "off") return { verify: () => true, algorithms: offered };
   if (mode === "warn" || (isLocal && mode === "known"))
     return { verify: unverified(options, isLocal), algorithms: offered };
-  const files = options.files ?? knownHostsFiles();
-  const known = await readKnownHostsFiles(files);
-  let decision: KnownHostDecision;
-  let isKnown: boolean;
-  let algorithms: readonly SignatureAlgorithm[];
-  try {
-    const hasAuthority = known.hasAuthority(host, port);
-    algorithms = hasAuthority ? [...options.certificates, ...offered] : offered;
-    const formats = offered.map(({ keyFormat }) => keyFormat);
-    // A key of a type that is not offered cannot be presented: such a host counts as unknown.
-    isKnown = known.formats(host, port).some((format) => formats.includes(format)) || hasAuthority;
-    decision = decideByKnownHosts({
-      host,
-      port,
-      known,
-      certificates: hostCertificates,
-      offered: algorithms,
-      fingerprint,
-      showFile: showPath,
-      unknownHost: undefined,
-      remember: async () => undefined,
-      remedies: {
-        add: `add it to ${showPath(files[0] ?? "known_hosts")}`,
-        remove: `\`ssh-keygen -R '${escapeText(hostName(host, port))}'\``,
-      },
-    });
-  } catch (cause) {
-    // A name that known_hosts cannot hold, such as a path.
-    if (!(cause instanceof SshError)) throw cause;
-    if (mode === "strict") return { verify: () => Promise.reject(cause), algorithms: offered };
+  const names = knownHostNames(host);
+  if (names.length === 0 && mode === "known")
+    // known_hosts cannot hold this name, for example a path.
     return { verify: unverified(options, false), algorithms: offered };
+  try {
+    return await byKnownHosts(options, names);
+  } catch (cause) {
+    return { verify: () => Promise.reject(cause), algorithms: offered };
   }
+}
+
+/** Throws `usage` for an invalid port, and for a name that known_hosts cannot hold: then `names` is empty. */
+async function byKnownHosts(options: HostKeyOptions, names: readonly string[]): Promise<HostKeyCheck> {
+  const { mode, offered } = options;
+  // Programs pass the text of an environment variable.
+  const port = Number(options.port);
+  const [host = options.host] = names;
+  const place = hostName(host, port);
+  const files = options.files ?? knownHostsFiles();
+  const known = underNames(await readKnownHostsFiles(files), names);
+  const hasAuthority = known.hasAuthority(host, port);
+  const algorithms = hasAuthority ? [...options.certificates, ...offered] : offered;
+  const formats = offered.map(({ keyFormat }) => keyFormat);
+  // A key of a type that is not offered cannot be presented: such a host counts as unknown.
+  const isKnown = known.formats(host, port).some((format) => formats.includes(format)) || hasAuthority;
+  const decision = decideByKnownHosts({
+    host,
+    port,
+    known,
+    certificates: hostCertificates,
+    offered: algorithms,
+    fingerprint,
+    showFile: showPath,
+    unknownHost: undefined,
+    remember: async () => undefined,
+    remedies: {
+      add: `add it to ${showPath(files[0] ?? "known_hosts")}`,
+      remove: `\`ssh-keygen -R '${escapeText(place)}'\``,
+    },
+  });
   const unknown = mode === "strict" ? undefined : unverified(options, false);
   return {
     algorithms: decision.order(algorithms),
@@ -153,7 +173,7 @@ function placeOf({ host, port, isStream }: HostKeyOptions): string {
   return isStream ? `${place} (over a stream)` : place;
 }
 
-/** Returns whether a name or address is one of this machine. The name that the program gave counts, not what it resolves to. */
+/** Returns whether a name or address is one of this machine. Checks the name as given, without resolving it. */
 function isLoopback(host: string): boolean {
   return /^(?:.*\.)?localhost\.?$/i.test(host) || addressScope(host.replace(/^\[(.*)\]$/, "$1")) === "machine";
 }

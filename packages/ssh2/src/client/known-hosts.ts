@@ -22,7 +22,10 @@ async function readOne(path: string): Promise<KnownHostsFile> {
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? "unknown error";
     if (code !== "ENOENT" && code !== "ENOTDIR")
-      warn("NACRE_SSH2_HOST_KEY", `${showPath(path)} cannot be read (${code}): its host keys count as unknown`);
+      warn(
+        "NACRE_SSH2_HOST_KEY",
+        `cannot read ${showPath(path)} (${code}), so its hosts count as unknown; make the file readable`,
+      );
     return { name: path, text: "" };
   }
 }

@@ -48,6 +48,7 @@ export class Link {
   #readyTimer: ReturnType<typeof setTimeout> | undefined;
   #endTimer: ReturnType<typeof setTimeout> | undefined;
   #keepalive: Keepalive | undefined;
+  #login: Login | undefined;
   /** Lets the byte connection report its end. */
   #over: (() => void) | undefined;
   #isConnected = false;
@@ -187,6 +188,7 @@ export class Link {
     const { duplex, over } = heldDuplex(socket, () => this.#isLeaving);
     this.#over = over;
     const login = new Login(this.#loginDefaults(), config.authHandler, this.#loginHost());
+    this.#login = login;
     const driver = new LoginDriver(duplex, {
       user: config.username ?? "",
       hostKey: hostKeys.verify,
@@ -344,6 +346,8 @@ export class Link {
     clearTimeout(this.#endTimer);
     this.#debug?.("Socket closed");
     this.#release();
+    // The program expects no error after "close".
+    this.#isFailed = true;
     this.#client.emit("close");
     this.finish();
     this.#client.closed();
@@ -353,6 +357,7 @@ export class Link {
   #release(): void {
     clearTimeout(this.#readyTimer);
     this.#keepalive?.stop();
+    this.#login?.stop();
     if (this.#isConnected && !this.#isIdentified)
       this.#fail(Object.assign(ssh2Error("Connection lost before handshake", { level: "protocol" }), { fatal: true }));
     this.#client.broken();

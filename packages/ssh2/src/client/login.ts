@@ -31,9 +31,11 @@ export class Login {
   readonly #handler: AuthHandler;
   #methodsLeft: readonly string[] | null = null;
   #partialSuccess: boolean | null = null;
-  /** The step under way. */
+  /** The current step. */
   #step: Step | undefined;
   #agent: AgentTurn | undefined;
+  /** Aborted when the connection is over. */
+  readonly #over = new AbortController();
 
   /** `authHandler` is the option: a function, a list of answers, or `undefined` for the default order. */
   constructor(defaults: LoginDefaults, authHandler: AuthHandler | readonly unknown[] | undefined, host: LoginHost) {
@@ -50,7 +52,7 @@ export class Login {
     const agent = this.#agent;
     if (agent !== undefined) {
       debug?.(`Client: Agent key #${agent.next} ${partialSuccess ? "was accepted as one of several" : "failed"}`);
-      // ssh2 passes methods on only after its other attempts. Here the `authHandler` learns that a key counted.
+      // ssh2 updates `methodsLeft` only after other attempts, but the `authHandler` must learn of a key that counted.
       if (partialSuccess) this.#learn(methods, partialSuccess);
       const attempt = this.#nextAgentKey(agent);
       if (attempt !== undefined) return attempt;
@@ -61,6 +63,11 @@ export class Login {
     return this.#nextStep();
   };
 
+  /** Makes no further attempt, reports nothing more, and abandons requests to an agent: the connection is over. */
+  stop(): void {
+    this.#over.abort();
+  }
+
   #learn(methods: readonly string[] | undefined, partialSuccess: boolean): void {
     this.#methodsLeft = methods ?? null;
     this.#partialSuccess = partialSuccess;
@@ -68,12 +75,10 @@ export class Login {
 
   async #nextStep(): Promise<LoginAttempt | undefined> {
     for (;;) {
-      const answer = await this.#ask();
-      if (answer === false) {
-        this.#host.failed();
-        // The connection waits for the server's end meanwhile. An answer would close it at once.
-        return new Promise(() => {});
-      }
+      const answer = this.#isOver ? undefined : await this.#ask();
+      if (answer === false && !this.#isOver) this.#host.failed();
+      // Never resolves: an answer would close the connection before the server's own end.
+      if (answer === false || this.#isOver) return new Promise(() => {});
       const step = stepOf(answer, this.#defaults);
       const attempt = typeof step === "string" ? this.#skip(step) : await this.#begin(step);
       if (attempt !== undefined) return attempt;
@@ -91,9 +96,9 @@ export class Login {
     if (!("agent" in step)) return step.attempt;
     const { username, agent } = step;
     try {
-      this.#agent = { username, agent, keys: await agentKeys(agent), next: 0 };
+      this.#agent = { username, agent, keys: await agentKeys(agent, this.#over.signal), next: 0 };
     } catch (error) {
-      this.#host.error(agentError(error));
+      this.#agentFailed(error);
       return undefined;
     }
     return this.#nextAgentKey(this.#agent);
@@ -101,7 +106,7 @@ export class Login {
 
   /** Returns the attempt with the agent's next key; `undefined` after the last one. */
   #nextAgentKey(turn: AgentTurn): LoginAttempt | undefined {
-    const { debug, error } = this.#host;
+    const { debug } = this.#host;
     const key = turn.keys[turn.next];
     if (key === undefined) {
       debug?.("Agent: No more keys left to try");
@@ -111,8 +116,16 @@ export class Login {
     }
     turn.next++;
     debug?.(`Agent: Trying key #${turn.next}`);
-    const identity = agentIdentity(turn.agent, key, (thrown) => error(agentError(thrown)));
+    const identity = agentIdentity(turn.agent, key, (error) => this.#agentFailed(error), this.#over.signal);
     return { method: "publickey", user: turn.username, identity, query: true };
+  }
+
+  #agentFailed(error: unknown): void {
+    if (!this.#isOver) this.#host.error(agentError(error));
+  }
+
+  get #isOver(): boolean {
+    return this.#over.signal.aborted;
   }
 
   /** Resolves with the answer of the handler: the first value that it returns or passes to its callback. */

@@ -67,11 +67,12 @@ function begin(client: ClientConnection, channel: MuxChannel, callback: SftpCall
   };
   const failed = (error: Error): void => {
     settled();
+    // The program does not get the SFTP, so it cannot listen to what the server still does.
+    made.on("error", () => {}).destroy();
     fail(error);
   };
   const ended = (code?: number | null, signal?: string): void => {
-    settled();
-    fail(Object.assign(ssh2Error(endText(code, signal)), { code, signal }));
+    failed(Object.assign(ssh2Error(endText(code, signal)), { code, signal }));
   };
   made.on("ready", ready).on("error", failed).on("exit", ended).on("close", ended);
 }

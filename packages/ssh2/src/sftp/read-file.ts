@@ -37,11 +37,23 @@ export function readFile(
       readAll(sftp, path, handle!, size, (problem, contents) => {
         sftp.close(handle!, (closing) => {
           if (problem !== undefined) callback(problem);
-          else callback(closing, encoding ? contents!.toString(encoding) : contents!);
+          else withText(contents!, encoding, (unreadable, value) => callback(unreadable ?? closing, value));
         });
       });
     });
   });
+}
+
+/** Decodes the bytes if there is an encoding. Node throws if the text is too long for a string. */
+function withText(bytes: Buffer, encoding: FileOptions["encoding"], done: Callback<[Buffer | string]>): void {
+  let value: Buffer | string;
+  try {
+    value = encoding ? bytes.toString(encoding) : bytes;
+  } catch (error) {
+    done(error as Error);
+    return;
+  }
+  done(undefined, value);
 }
 
 function readAll(sftp: SFTP, path: string, handle: Buffer, size: number, callback: Callback<[Buffer]>): void {
@@ -60,8 +72,8 @@ function readAll(sftp: SFTP, path: string, handle: Buffer, size: number, callbac
         reader.consumed(added);
       },
       end() {
-        if (parts.length > 0) callback(undefined, Buffer.concat(parts, length));
-        else callback(undefined, whole === undefined || length === whole.length ? whole! : whole.subarray(0, length));
+        if (whole === undefined || parts.length > 0) callback(undefined, Buffer.concat(parts, length));
+        else callback(undefined, length === whole.length ? whole : whole.subarray(0, length));
       },
       failed: (error) => driver.settle(error, () => callback(requestError(error))),
     },

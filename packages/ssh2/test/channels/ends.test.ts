@@ -1,3 +1,4 @@
+import { uncaught } from "@nacre/testing/nacre/outcomes";
 import { exitStatus } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
 import type { Channel } from "../../src/channel/channel.ts";
@@ -146,6 +147,36 @@ describe("SFTP", () => {
     await script.receive(server.success(0));
     await script.receive(server.request(0, "exit-status", exitStatus.encode({ exitStatus: 127 })), server.close(0));
     expect(failure).toMatchObject({ message: "Received exit code 127 while establishing SFTP session", code: 127 });
+  });
+
+  it("that the program did not get is closed, and drops what the server still sends", async () => {
+    const script = await Script.begin();
+    const thrown = uncaught();
+    let failure: unknown;
+    sftp(script.client, (error) => (failure = error));
+    await script.receive(server.confirm(0));
+    await script.receive(server.success(0));
+    await script.sent();
+    await script.receive(server.request(0, "exit-status", exitStatus.encode({ exitStatus: 1 })));
+    expect((await script.sent()).map(({ message }) => message)).toContain("close");
+    await script.receive(server.data(0, Buffer.of(0, 0, 0, 0, 1, 2, 3)));
+    expect(told(failure)).toBe("Received exit code 1 while establishing SFTP session");
+    expect(thrown).toEqual([]);
+  });
+
+  it("whose server sends no SFTP fails once", async () => {
+    const script = await Script.begin();
+    const thrown = uncaught();
+    const failures: unknown[] = [];
+    sftp(script.client, (error) => failures.push(error));
+    await script.receive(server.confirm(0));
+    await script.receive(
+      server.success(0),
+      server.data(0, Buffer.of(0, 0, 0, 0)),
+      server.data(0, Buffer.of(0, 0, 0, 0)),
+    );
+    expect(failures).toMatchObject([{ level: "sftp-protocol" }]);
+    expect(thrown).toEqual([]);
   });
 
   it("fails if the server closes the channel", async () => {

@@ -1,3 +1,4 @@
+import { uncaught } from "@nacre/testing/nacre/outcomes";
 import { exitSignal, exitStatus, ptyRequest } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
 import type { Channel } from "../../src/channel/channel.ts";
@@ -59,6 +60,22 @@ describe("a command", () => {
       ["exec", undefined],
       ["data", "early"],
     ]);
+  });
+
+  it("is closed even if a listener of its end throws", async () => {
+    const script = await Script.begin();
+    const log = new Log();
+    const thrown = uncaught();
+    exec(script.client, "true", {}, (_error, channel) => {
+      channel.on("end", () => {
+        throw new Error("in end");
+      });
+      watch(log, channel);
+    });
+    await script.receive(server.confirm(0));
+    await script.receive(server.success(0), server.data(0, "out"), server.close(0));
+    expect(thrown).toEqual([new Error("in end")]);
+    expect(log.names.filter((name) => name === "channel close")).toHaveLength(1);
   });
 
   it("reports a signal with all of its values", async () => {

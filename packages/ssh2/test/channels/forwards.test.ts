@@ -1,4 +1,4 @@
-import { PassThrough } from "node:stream";
+import { Duplex, PassThrough } from "node:stream";
 import { forwardedStreamlocal, tcpipChannel, tcpipForward, tcpipForwardReply, Writer, x11Request } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
 import type { Channel } from "../../src/channel/channel.ts";
@@ -190,6 +190,17 @@ describe("X11", () => {
     expect(await answer(script)).toEqual(PROHIBITED);
   });
 
+  it("is refused once this side has closed the session", async () => {
+    const script = await Script.begin();
+    script.client.on("x11", () => expect.unreachable());
+    exec(script.client, "a", { x11: true }, () => {});
+    await script.receive(server.confirm(0));
+    await script.receive(server.success(0), server.failure(0));
+    expect((await script.sent()).map(({ message }) => message)).toContain("close");
+    await script.receive(fromDisplay());
+    expect(await answer(script)).toEqual(PROHIBITED);
+  });
+
   it("has another random cookie for each session", async () => {
     const script = await Script.begin();
     const cookies: string[] = [];
@@ -237,6 +248,42 @@ describe("agent forwarding", () => {
     await script.sent();
     await script.receive(fromAgent());
     expect(await answer(script)).toEqual(refusal);
+  });
+
+  it("refuses connections before the server has granted it, and after it has refused", async () => {
+    const script = await Script.begin();
+    script.client._agent = { getStream: () => expect.unreachable() };
+    exec(script.client, "a", { agentForward: true }, () => {});
+    await script.receive(server.confirm(0));
+    await script.sent();
+    await script.receive(fromAgent());
+    expect(await answer(script)).toEqual(PROHIBITED);
+    await script.receive(server.failure(0));
+    await script.sent();
+    await script.receive(fromAgent());
+    expect(await answer(script)).toEqual(PROHIBITED);
+  });
+
+  it("closes the agent's stream with the channel, even if the agent reads nothing", async () => {
+    const script = await Script.begin();
+    const agents = [0, 1].map(() => new Duplex({ read() {}, write() {} }));
+    script.client._agent = {
+      getStream: (callback) =>
+        callback(
+          undefined,
+          agents.find((one) => !one.destroyed),
+        ),
+    };
+    exec(script.client, "a", { agentForward: true }, () => {});
+    await script.receive(server.confirm(0));
+    await script.receive(server.success(0));
+    await script.receive(fromAgent());
+    for (let i = 0; i < 5; i++) await script.receive(server.data(1, Buffer.alloc(30_000)));
+    await script.receive(server.close(1));
+    expect(agents.map(({ destroyed }) => destroyed)).toEqual([true, false]);
+    await script.receive(fromAgent());
+    await script.lose();
+    expect(agents.map(({ destroyed }) => destroyed)).toEqual([true, true]);
   });
 
   it("closes the connection if the agent fails", async () => {

@@ -1,5 +1,8 @@
 import { once } from "node:events";
-import { connect, Socket } from "node:net";
+import { mkdtemp, rm } from "node:fs/promises";
+import { connect, createServer, Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Duplex } from "node:stream";
 import { ed25519PrivateKey } from "@nacre/keys";
 import { listen } from "@nacre/node";
@@ -322,13 +325,66 @@ test.for([true, false])("end() in every event changes nothing after it: accepted
   }
 });
 
+/** Server that refuses every login. */
+const serveRefusing = (): Promise<Target> =>
+  serve({}, (connection) => void connection.on("authentication", (context) => context.reject(["publickey"])));
+
+test("an answer of authHandler after the end counts no more, also on the next connection", async () => {
+  const target = await serve({}, (connection) => {
+    connection.on("authentication", (context) => (context.username === "alice" ? context.accept() : context.reject()));
+  });
+  for (const late of [false, "none"]) {
+    const { client, events, closed } = newClient();
+    let calls = 0;
+    let answer: ((value: unknown) => void) | undefined;
+    const authHandler = (_methods: unknown, _partial: unknown, next: (value: unknown) => void): void => {
+      calls++;
+      answer = next;
+      setImmediate(() => client.end());
+    };
+    client.connect({ ...target, username: "bob", authHandler });
+    await closed;
+    client.connect(target);
+    await once(client, "ready");
+    answer?.(late);
+    await new Promise<void>((resolve) => void client.exec("true", () => resolve()));
+    expect(calls).toBe(1);
+    expect(events.map(([event]) => event)).toEqual([
+      ...["connect", "handshake", "end", "close"],
+      ...["connect", "handshake", "ready"],
+    ]);
+    client.end();
+  }
+});
+
+test("an agent that fails after the end is no error, and its socket is closed", async () => {
+  const target = await serveRefusing();
+  const folder = await mkdtemp(join(tmpdir(), "nacre-ssh2-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const path = join(folder, "agent");
+  const server = createServer();
+  onTestFinished(() => void server.close());
+  server.listen(path);
+  const asked = once(server, "connection") as Promise<[Socket]>;
+  const { client, events, closed } = newClient();
+  client.connect({ ...target, agent: path });
+  const [socket] = await asked;
+  const released = once(socket.resume(), "close");
+  client.end();
+  await Promise.all([closed, released]);
+  expect(events.map(([event]) => event)).toEqual(["connect", "handshake", "end", "close"]);
+});
+
+/** Returns the number of timers and sockets of this process. */
+function timersAndSockets(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === "Timeout" || name === "TCPSocketWrap").length;
+}
+
 test("leaves no timer and no socket, however a connection ends", async () => {
-  const count = (): number =>
-    process.getActiveResourcesInfo().filter((name) => name === "Timeout" || name === "TCPSocketWrap").length;
   const target = await serve();
   const refusing = await serve({}, (connection) => void connection.on("authentication", (context) => context.reject()));
   const silent = await serveSockets(() => {});
-  const before = count();
+  const before = timersAndSockets();
   for (let round = 0; round < 4; round++)
     for (const [options, event, how] of [
       [{ ...target, keepaliveInterval: 10_000 }, "ready", "end"],
@@ -345,7 +401,7 @@ test("leaves no timer and no socket, however a connection ends", async () => {
       await closed;
     }
   // The server's sides close a little later. A test runner has timers of its own, but not one for each of 28 connections.
-  await vi.waitUntil(() => count() < before + 5, { timeout: 10_000 });
+  await vi.waitUntil(() => timersAndSockets() < before + 5, { timeout: 10_000 });
 });
 
 describe("the server vanishes", () => {

@@ -4,6 +4,7 @@ import ssh2, { type ConnectConfig, type ServerConfig } from "ssh2";
 import { expect, onTestFinished, test } from "vitest";
 import { Client } from "../../src/client/client.ts";
 import { CONNECTION_ERRORS } from "../../src/connection-errors.ts";
+import { ed25519Pair } from "../parity/made-keys.ts";
 import { errorsOf, HOST_KEY, serve, serveSockets, type Target } from "./support.ts";
 
 type Scenario = () => Promise<readonly [target: Target, options: ConnectConfig]>;
@@ -106,7 +107,7 @@ async function refusesLogins(): ReturnType<Scenario> {
 /** A server whose host key signs with another key. */
 async function signsWrongly(): ReturnType<Scenario> {
   const key = ssh2.utils.parseKey(HOST_KEY) as unknown as { sign(data: Buffer): Buffer };
-  const other = ssh2.utils.parseKey(ssh2.utils.generateKeyPairSync("ed25519").private) as unknown as typeof key;
+  const other = ssh2.utils.parseKey(ed25519Pair().private) as unknown as typeof key;
   key.sign = (data) => other.sign(data);
   return [await serve({ hostKeys: [{ key } as never] }), {}];
 }

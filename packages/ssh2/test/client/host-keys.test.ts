@@ -11,10 +11,11 @@ import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { hostKeyMode } from "../../src/client/host-key-mode.ts";
 import { type HostKeyOptions, hostKeyCheck } from "../../src/client/host-keys.ts";
 import { knownHostsFiles } from "../../src/client/known-hosts.ts";
+import { ed25519Pair } from "../parity/made-keys.ts";
 import { errorsOf, newClient, nextTurn, serve, warnings } from "./support.ts";
 
-const ED25519 = keyOf(ssh2.utils.generateKeyPairSync("ed25519").public);
-const OTHER = keyOf(ssh2.utils.generateKeyPairSync("ed25519").public);
+const ED25519 = keyOf(ed25519Pair().public);
+const OTHER = keyOf(ed25519Pair().public);
 const ECDSA = keyOf(ssh2.utils.generateKeyPairSync("ecdsa", { bits: 256 }).public);
 const SHORT_RSA = {
   ...keyOf(ssh2.utils.generateKeyPairSync("rsa", { bits: 1024 } as never).public),
@@ -167,13 +168,58 @@ describe("mode known", () => {
     expect(await decide(await optionsFor([], { isStream: true }), OTHER)).toEqual({ verdict: true, texts: [] });
   });
 
+  test("refuses another key of a known host if the port is text", async () => {
+    for (const [line, port] of [
+      ["HOST", "22"],
+      ["HOST", "022"],
+      ["[HOST]:2222", "2222"],
+    ] as const) {
+      const options = await optionsFor([`${line} ${ED25519.line}`], { port });
+      expect(await decide(options, OTHER)).toEqual({ verdict: "host-key-changed", texts: [] });
+      expect(await decide(options)).toEqual({ verdict: true, texts: [] });
+    }
+  });
+
+  test("refuses every key if the port is invalid", async () => {
+    for (const port of [70_000, Number.NaN, "ssh"])
+      expect(await decide(await optionsFor([`HOST ${ED25519.line}`], { port }))).toEqual({
+        verdict: "usage",
+        texts: [],
+      });
+  });
+
+  test("finds a host under other spellings of its name", async () => {
+    for (const [host, name] of [
+      ["EXAMPLE.org.", "example.org"],
+      ["example\u3002org", "example.org"],
+      ["203.0.113.05", "203.0.113.5"],
+      ["2001:DB8:0::1", "2001:db8::1"],
+      ["[2001:db8::1]", "2001:db8::1"],
+      ["::ffff:203.0.113.5", "203.0.113.5"],
+      ["::ffff:cb00:7105", "::ffff:203.0.113.5"],
+    ] as const) {
+      const options = await optionsFor([`${name} ${ED25519.line}`], { host });
+      expect(await decide(options)).toEqual({ verdict: true, texts: [] });
+      expect(await decide(options, OTHER)).toEqual({ verdict: "host-key-changed", texts: [] });
+      const revoked = await optionsFor([`@revoked ${name} ${ED25519.line}`], { host });
+      expect(await decide(revoked)).toEqual({ verdict: "host-key-revoked", texts: [] });
+    }
+  });
+
+  test("refuses a key that is another under one of the spellings", async () => {
+    const lines = [`example.org. ${ED25519.line}`, `example.org ${ECDSA.line}`];
+    const options = await optionsFor(lines, { host: "example.org." });
+    expect(await decide(options)).toEqual({ verdict: "host-key-changed", texts: [] });
+    expect(await decide(options, ECDSA)).toEqual({ verdict: "host-key-changed", texts: [] });
+  });
+
   test("an unreadable file warns and counts as empty, a missing one counts as empty", async () => {
     const options = await optionsFor([`HOST ${ED25519.line}`]);
     const [file = ""] = options.files ?? [];
     const folder = join(file, "..");
     const { verdict, texts } = await decide({ ...options, files: [folder, join(folder, "missing"), file] });
     expect(verdict).toBe(true);
-    expect(texts).toEqual([`${folder} cannot be read (EISDIR): its host keys count as unknown`]);
+    expect(texts).toEqual([`cannot read ${folder} (EISDIR), so its hosts count as unknown; make the file readable`]);
   });
 
   test("a name that known_hosts cannot hold is accepted with a warning, escaped", async () => {
@@ -247,6 +293,34 @@ describe("hostVerifier", () => {
       hostVerifier: async () => Promise.reject(Object.assign(new Error("no"), { code: "x" })),
     });
     expect(await decide(failing)).toMatchObject({ verdict: "x" });
+  });
+
+  test("may be an async function that answers later by its callback", async () => {
+    const accepting = await optionsFor([], {
+      hostVerifier: async (_key, verify) => void setImmediate(() => verify(true)),
+    });
+    expect(await decide(accepting)).toMatchObject({ verdict: true });
+    const silent = await optionsFor([], { hostVerifier: (_key, verify) => verify(undefined) });
+    expect(await decide(silent)).toMatchObject({ verdict: false });
+  });
+
+  test("counts its first answer, even if a later one is there sooner", async () => {
+    const later = (value: boolean): Promise<boolean> =>
+      new Promise((resolve) => void setImmediate(() => resolve(value)));
+    const byCallback = await optionsFor([], {
+      hostVerifier: (_key, verify) => {
+        verify(later(false));
+        verify(true);
+      },
+    });
+    expect(await decide(byCallback)).toMatchObject({ verdict: false });
+    const byPromise = await optionsFor([], {
+      hostVerifier: (_key, verify) => {
+        queueMicrotask(() => verify(true));
+        return later(false);
+      },
+    });
+    expect(await decide(byPromise)).toMatchObject({ verdict: false });
   });
 
   test("counts its first answer", async () => {

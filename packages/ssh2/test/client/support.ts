@@ -4,9 +4,10 @@ import ssh2, { type Connection, type ServerConfig } from "ssh2";
 import { onTestFinished } from "vitest";
 import { Client } from "../../src/client/client.ts";
 import type { Ssh2Error } from "../../src/errors.ts";
+import { ed25519Pair } from "../parity/made-keys.ts";
 
 /** Host key of the servers, in OpenSSH's format. */
-export const HOST_KEY: string = ssh2.utils.generateKeyPairSync("ed25519").private;
+export const HOST_KEY: string = ed25519Pair().private;
 
 /** Options of `connect` for a server of a test. */
 export interface Target {

@@ -1,7 +1,7 @@
 import { authorizeKey, password, startSshd } from "@nacre/testing/openssh/sshd";
-import ssh2 from "ssh2";
 import { afterAll, beforeAll } from "vitest";
 import type { Case, Peers } from "../parity/case.ts";
+import { ed25519Pair } from "../parity/made-keys.ts";
 
 /** An sshd of OpenSSH in the tests' container, for both runs of a case. */
 export interface OpenSsh {
@@ -22,7 +22,7 @@ export type OpenSshCase = Case<Peers & { readonly openssh: OpenSsh }>;
 export function useOpenSsh(): () => OpenSsh {
   let running: (OpenSsh & { stop(): Promise<void> }) | undefined;
   beforeAll(async () => {
-    const key = ssh2.utils.generateKeyPairSync("ed25519");
+    const key = ed25519Pair();
     await authorizeKey("alice", key.public);
     const sshd = await startSshd({ hostKeys: ["ed25519", "rsa-3072"] });
     const { host, port, hostPublicKeys } = sshd;

@@ -3,9 +3,10 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import type { Client, Connection, ServerConfig } from "ssh2";
 import ssh2 from "ssh2";
 import type { Peers, Recorder } from "./case.ts";
+import { ed25519Pair } from "./made-keys.ts";
 
 /** Host key of all servers of the cases. */
-export const HOST_KEY: string = ssh2.utils.generateKeyPairSync("ed25519").private;
+export const HOST_KEY: string = ed25519Pair().private;
 
 /** Events of a client whose values both implementations agree on. */
 const EVENTS = ["connect", "greeting", "banner", "ready", "timeout", "error", "end", "close"] as const;

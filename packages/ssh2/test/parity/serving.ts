@@ -3,11 +3,12 @@ import type { AddressInfo } from "node:net";
 import type { Client, ClientInfo, ConnectConfig, Connection, ServerConfig } from "ssh2";
 import ssh2 from "ssh2";
 import type { Peers, Recorder, Ssh2 } from "./case.ts";
+import { ed25519Pair } from "./made-keys.ts";
 
 /** Keys that all cases share: making an RSA key takes time. */
 export const keys = {
-  host: ssh2.utils.generateKeyPairSync("ed25519"),
-  ed25519: ssh2.utils.generateKeyPairSync("ed25519"),
+  host: ed25519Pair(),
+  ed25519: ed25519Pair(),
   ecdsa: ssh2.utils.generateKeyPairSync("ecdsa", { bits: 256 }),
   rsa: ssh2.utils.generateKeyPairSync("rsa", { bits: 2048 }),
 } as const;

@@ -11,6 +11,7 @@ import type {
   Session,
 } from "ssh2";
 import type { Peers, Recorder, Ssh2 } from "./case.ts";
+import { ed25519Pair } from "./made-keys.ts";
 
 /** A client of the implementation that is tried, logged in to an ssh2 server on loopback. */
 export interface LoggedIn {
@@ -31,7 +32,7 @@ export async function logIn(
   config: ConnectConfig = {},
   options: Partial<ServerConfig> = {},
 ): Promise<LoggedIn> {
-  hostKey ??= peers.ssh2.utils.generateKeyPairSync("ed25519").private;
+  hostKey ??= ed25519Pair().private;
   let connection: Connection | undefined;
   const server = new peers.ssh2.Server({ ...options, hostKeys: [hostKey] }, (accepted) => {
     connection = accepted;

@@ -2,6 +2,7 @@ import type { AuthContext, KnownPublicKeys, ParsedKey, SigningRequestOptions } f
 import ssh2 from "ssh2";
 import { expect, test } from "vitest";
 import { Server } from "../../src/server/server.ts";
+import { ed25519Pair } from "../parity/made-keys.ts";
 import { keys, outcome, serving } from "./serving.ts";
 
 type SignCallback = (error?: Error, signature?: Buffer) => void;
@@ -36,7 +37,7 @@ class Attacker extends ssh2.BaseAgent<ParsedKey> {
 const parsed = (key: string): ParsedKey => ssh2.utils.parseKey(key) as ParsedKey;
 const victim = parsed(keys.ed25519.public);
 const owner = parsed(keys.ed25519.private);
-const other = parsed(ssh2.utils.generateKeyPairSync("ed25519").private);
+const other = parsed(ed25519Pair().private);
 
 const SIGNATURES: readonly (readonly [string, (data: Buffer) => Buffer])[] = [
   ["of another key", (data) => other.sign(data)],

@@ -7,14 +7,15 @@ import { onTestFinished } from "vitest";
 import type { IncomingClient } from "../../src/server/connection.ts";
 import type { ServerConfig } from "../../src/server/options.ts";
 import { Server } from "../../src/server/server.ts";
+import { ed25519Pair } from "../parity/made-keys.ts";
 
 /** Keys that the tests of a file share. */
 export const keys: {
   readonly host: { readonly private: string; readonly public: string };
   readonly ed25519: { readonly private: string; readonly public: string };
 } = {
-  host: ssh2.utils.generateKeyPairSync("ed25519"),
-  ed25519: ssh2.utils.generateKeyPairSync("ed25519"),
+  host: ed25519Pair(),
+  ed25519: ed25519Pair(),
 };
 
 /** What the application saw of a login. */

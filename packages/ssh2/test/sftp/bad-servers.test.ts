@@ -208,6 +208,24 @@ it("fastGet reads to the end of a file whose size the server does not state", as
   expect((await stat(join(folder, "copy"))).size).toBe(70_000);
 });
 
+it.each([undefined, "utf8"] as const)(
+  "a file that is said to be huge and is empty is read, encoding %s",
+  async (encoding) => {
+    const { sftp, server } = await open({
+      answer: ({ request, token }, machine) => {
+        if (request.type !== "fstat") return false;
+        machine.attributes(token, { size: 2n ** 40n, permissions: 0o100644 });
+        return true;
+      },
+    });
+    make(server, "file", new Uint8Array(0));
+    expect(await call((done) => sftp.readFile("file", encoding, done))).toEqual([
+      undefined,
+      encoding ? "" : Buffer.alloc(0),
+    ]);
+  },
+);
+
 it("a server may give one handle to several files", async () => {
   const { sftp, server } = await open({ handles: () => 7 });
   make(server, "a", pattern(10));

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, type Server as HttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import ssh2, { type Connection } from "ssh2";
+import { ed25519Pair } from "../parity/made-keys.ts";
 
 /** A server of ssh2 of the registry for consumers that OpenSSH cannot serve: a fake Docker, and connections to a port that is not bound. */
 export interface FakeServer {
@@ -16,7 +17,7 @@ export async function startFakeServer(): Promise<FakeServer> {
   const docker = fakeDocker();
   const sockets = new Set<Connection>();
   let forwarded: { readonly client: Connection; readonly address: string; readonly port: number } | undefined;
-  const hostKeys = [ssh2.utils.generateKeyPairSync("ed25519").private];
+  const hostKeys = [ed25519Pair().private];
   const server = new ssh2.Server({ hostKeys }, (client) => {
     sockets.add(client);
     client

@@ -4,10 +4,11 @@ import { createServer, type Socket } from "node:net";
 import ssh2 from "ssh2";
 import type { Case, Ssh2 } from "../case.ts";
 import { closed, HOST_KEY, serve, serveAnybody, serveSockets, watch } from "../client-peers.ts";
+import { ed25519Pair } from "../made-keys.ts";
 
 const section = "client: errors";
-const PUBLIC_KEY = ssh2.utils.generateKeyPairSync("ed25519").public;
-const ENCRYPTED = ssh2.utils.generateKeyPairSync("ed25519", {
+const PUBLIC_KEY = ed25519Pair().public;
+const ENCRYPTED = ed25519Pair({
   passphrase: "secret",
   cipher: "aes256-ctr",
   rounds: 16,

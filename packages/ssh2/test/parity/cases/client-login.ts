@@ -2,9 +2,10 @@ import type { AuthContext, Connection, PublicKeyAuthContext } from "ssh2";
 import ssh2 from "ssh2";
 import type { Case, Peers, Recorder } from "../case.ts";
 import { closed, serve, type Target, watch } from "../client-peers.ts";
+import { ed25519Pair } from "../made-keys.ts";
 
 const section = "client: login";
-const ED25519 = ssh2.utils.generateKeyPairSync("ed25519", {
+const ED25519 = ed25519Pair({
   passphrase: "secret",
   cipher: "aes256-ctr",
   rounds: 16,

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import type { AcceptConnection, ClientChannel, Connection, ServerChannel, TcpConnectionDetails } from "ssh2";
 import type { Case, Recorder } from "../case.ts";
+import { ed25519Pair } from "../made-keys.ts";
 import { exec, later, logIn, opened, readAll, runs, watch, watchClient } from "../sessions.ts";
 
 const section = "forwards";
@@ -232,11 +233,11 @@ export const cases: readonly Case[] = [
     section,
     async run(ssh2, record, peers) {
       const { client, connection } = await logIn(ssh2, peers, granting(record));
-      const { _chanMgr: manager } = client as unknown as { _chanMgr: { _count: number } };
+      const { _chanMgr: manager } = client as unknown as { _chanMgr: { _count: number; _channels: object } };
       client.on("tcp connection", (info, _accept, reject) => {
-        record("tcp connection", info, manager._count);
+        record("tcp connection", info, manager._count, Object.keys(manager._channels).length);
         reject();
-        record("after reject()", manager._count);
+        record("after reject()", manager._count, Object.keys(manager._channels).length);
       });
       await recorded(record, "forwardIn", (callback) => client.forwardIn("127.0.0.1", 8000, callback));
       record("reason", await forward(connection, "127.0.0.1", 8000));
@@ -381,14 +382,11 @@ export const cases: readonly Case[] = [
     name: "carries another connection",
     section,
     async run(ssh2, record, peers) {
-      const inner = new peers.ssh2.Server(
-        { hostKeys: [peers.ssh2.utils.generateKeyPairSync("ed25519").private] },
-        (connection) => {
-          connection.on("error", () => {});
-          connection.on("authentication", (context) => context.accept());
-          runs((channel) => channel.end("through the jump"))(connection);
-        },
-      );
+      const inner = new peers.ssh2.Server({ hostKeys: [ed25519Pair().private] }, (connection) => {
+        connection.on("error", () => {});
+        connection.on("authentication", (context) => context.accept());
+        runs((channel) => channel.end("through the jump"))(connection);
+      });
       inner.listen(0, "127.0.0.1");
       await once(inner, "listening");
       peers.after(() => inner.close());

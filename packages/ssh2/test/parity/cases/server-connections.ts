@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import type { Client, ParsedKey } from "ssh2";
 import type { Case, Ssh2 } from "../case.ts";
+import { ed25519Pair } from "../made-keys.ts";
 import { called, ended, happened, journal, keys, loggedIn, served, watch } from "../serving.ts";
 
 const SIDE = ["greeting", "handshake", "ready", "rekey", "error", "end", "close"] as const;
@@ -36,7 +37,7 @@ export const cases: readonly Case[] = [
     section: "server",
     async run(ssh2, record, peers) {
       const passphrase = "open sesame";
-      const locked = peers.ssh2.utils.generateKeyPairSync("ed25519", { passphrase, cipher: "aes256-ctr", rounds: 1 });
+      const locked = ed25519Pair({ passphrase, cipher: "aes256-ctr", rounds: 1 });
       const text = keys.host.private;
       const sources = [
         [text, keys.host.public],
@@ -63,7 +64,7 @@ export const cases: readonly Case[] = [
     name: "uses the first host key of each type",
     section: "server",
     async run(ssh2, record, peers) {
-      const other = peers.ssh2.utils.generateKeyPairSync("ed25519");
+      const other = ed25519Pair();
       const one = await served(ssh2, peers, (connection) => connection.on("authentication", (c) => c.accept()), {
         hostKeys: [keys.ecdsa.private, keys.host.private, other.private],
       });
