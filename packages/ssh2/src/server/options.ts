@@ -14,7 +14,7 @@ import { readAlgorithms, type Ssh2Algorithms } from "../algorithms.ts";
 import { softwareVersionOf } from "../client/ident.ts";
 import { ssh2Error } from "../errors.ts";
 import { minRsaBits } from "../keys/rsa-size.ts";
-import { ALWAYS_OPEN, LISTABLE } from "./auth/methods.ts";
+import { LISTED_METHODS, UNLISTED_METHODS } from "./auth/methods.ts";
 import { type HostKeySource, readHostKeys } from "./host-keys.ts";
 
 /** Options of `Server`. Unknown ones are ignored. */
@@ -61,7 +61,7 @@ export function readOptions(config: ServerConfig): Omit<SharedOptions, "limits">
     algorithms,
     // ssh2 has no certificates. An application that compares raw keys must not receive one.
     userKeys: nodeUserKeys.filter(({ certificate, name }) => certificate === undefined && !name.startsWith("sk-")),
-    methods: [...ALWAYS_OPEN, ...LISTABLE],
+    methods: [...UNLISTED_METHODS, ...LISTED_METHODS],
     loginMethods: [],
     fingerprint,
     minRsaBits: minRsaBits(),

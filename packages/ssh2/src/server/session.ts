@@ -13,7 +13,7 @@ import { DEBUG } from "../connection.ts";
 import { SftpServerChannel } from "../sftp-server/channel.ts";
 import { uncaught } from "../uncaught.ts";
 import { LINK, type ServedClient } from "./served-client.ts";
-import { type RequestEvent, requestEvent } from "./session-requests.ts";
+import { type SessionRequestEvent, sessionRequestEvent } from "./session-requests.ts";
 
 /** What runs on a session. */
 type Program = Channel | SftpServerChannel;
@@ -86,7 +86,7 @@ export class Session extends EventEmitter {
   }
 
   #onRequest(request: ChannelRequest): void {
-    const event = this.#client[LINK]!.decoded(() => requestEvent(request.requestType, request.data));
+    const event = this.#client[LINK]!.decoded(() => sessionRequestEvent(request.requestType, request.data));
     // An exception of a listener must not end the connection.
     uncaught(() => {
       if (!this.#hasEnded && event !== undefined && this.#ask(request, event)) return;
@@ -96,7 +96,7 @@ export class Session extends EventEmitter {
   }
 
   /** Emits the event of a request. Returns whether the event has a listener. */
-  #ask(request: ChannelRequest, { event, values }: RequestEvent): boolean {
+  #ask(request: ChannelRequest, { event, values }: SessionRequestEvent): boolean {
     const wantsReply = request.token !== undefined;
     let isAnswered = false;
     const answer = (success: boolean): boolean => {

@@ -11,7 +11,7 @@ import { ssh2Error } from "../errors.ts";
 import type { InputAttributes } from "../sftp/attributes.ts";
 import { uncaught } from "../uncaught.ts";
 import { attributesReply, dataReply, handleReply, namesReply, type SftpName, statusReply } from "./replies.ts";
-import { requestEvent } from "./request-event.ts";
+import { sftpRequestEvent } from "./request-event.ts";
 
 /** Replaces `stderr`, which SFTP does not have. */
 const NO_STDERR: object = { readable: false, writable: false, push() {}, once() {}, on() {}, emit() {}, end() {} };
@@ -194,7 +194,7 @@ export class SftpServerChannel extends EventEmitter {
     const asked = this.#asked.get(id);
     if (asked === undefined) this.#asked.set(id, [token]);
     else asked.push(token);
-    const shown = requestEvent(request);
+    const shown = sftpRequestEvent(request);
     const name = shown?.[0] ?? request.type;
     this._client[DEBUG]?.(`SFTP: Inbound: Received ${name} (id:${id})`);
     if (shown === undefined || !this.emit(shown[0], id, ...shown.slice(1))) this.status(id, SSH_FX.OP_UNSUPPORTED);

@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import type { Decision } from "./decision.ts";
-import { LISTABLE } from "./methods.ts";
+import { LISTED_METHODS } from "./methods.ts";
 
 /** Name of a login method that a server's application decides. */
 export type AuthMethod = "none" | "password" | "publickey" | "hostbased" | "keyboard-interactive";
@@ -50,6 +50,6 @@ export class AuthContext extends EventEmitter {
 }
 
 /** Returns the methods that can be listed to a client, in this order. "none" is never listed (RFC 4252 §5.2). */
-function listable(names: readonly string[]): (typeof LISTABLE)[number][] {
-  return names.flatMap((name) => LISTABLE.find(({ method }) => method.name === name) ?? []);
+function listable(names: readonly string[]): (typeof LISTED_METHODS)[number][] {
+  return names.flatMap((name) => LISTED_METHODS.find(({ method }) => method.name === name) ?? []);
 }
