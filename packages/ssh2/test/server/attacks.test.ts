@@ -131,7 +131,7 @@ test("changes of the user between the factors of ssh2's applications · server",
       authHandler: [
         { type: "publickey", username: "alice", key: keys.ed25519.private },
         { type: "password", username, password: "root's" },
-      ],
+      ] as never,
     });
     expect(await outcome(client)).toBe(expected);
     expect(seen).toHaveLength(expected === "ready" ? 3 : 2);

@@ -1,4 +1,4 @@
-import { Duplex } from "node:stream";
+import { Duplex, type Writable } from "node:stream";
 import { uncaught } from "@nacre/testing/nacre/outcomes";
 import { utf8Encode } from "@nacre/wire";
 import type { Channel as NacreChannel } from "nacre/extend";
@@ -19,7 +19,7 @@ const closed = (emitter: NodeJS.EventEmitter): Promise<void> =>
 /** Does with a channel what applications do with a new one. */
 function use(channel: Channel): void {
   channel.write("output");
-  channel.stderr.write("error");
+  (channel.stderr as Writable).write("error");
   channel.exit(0);
   channel.end();
 }
@@ -41,7 +41,7 @@ describe("a channel that is accepted after its client has gone", () => {
     client.openChannel(type, data).catch(() => {});
     await expect.poll(() => accept).toBeDefined();
     const gone = closed(one.connections[0]!);
-    client.close();
+    void client.close();
     await gone;
     const channel = accept!()!;
     expect(channel).toBeInstanceOf(Channel);
@@ -61,7 +61,7 @@ describe("a channel that is accepted after its client has gone", () => {
     client.openChannel("session").catch(() => {});
     await expect.poll(() => accept).toBeDefined();
     const gone = closed(one.connections[0]!);
-    client.close();
+    void client.close();
     await gone;
     const session = accept!();
     expect(session).toBeInstanceOf(Session);
