@@ -5,7 +5,7 @@ import { warn } from "./warnings.ts";
 
 type Pattern = string | RegExp;
 
-/** A list of the option `algorithms`: names, or changes to the default list in the order in which the object has them. */
+/** A list of the option `algorithms`: names, or changes to the default list, applied in the order of the object's properties. */
 export type AlgorithmList =
   | readonly string[]
   | {
@@ -15,9 +15,9 @@ export type AlgorithmList =
     };
 
 /**
- * Returns the algorithms of a list, preferred first; without one, the default ones. `known` are those of a kind. Warns once about each
- * insecure one, and about each that ssh2 has and Nacre lacks, which is left out. Throws `Unsupported algorithm: NAME` for any other name,
- * and if nothing is left.
+ * Returns the chosen algorithms, preferred first, or the defaults without a list. `known` has all algorithms of the kind. Warns once about
+ * each insecure one, and about each that ssh2 has and Nacre lacks, which is left out. Throws `Unsupported algorithm: NAME` for any other
+ * name, and if nothing is left.
  */
 export function chooseAlgorithms<T>(
   kind: ListName,
@@ -30,11 +30,15 @@ export function chooseAlgorithms<T>(
     Array.isArray(list) && list.length > 0
       ? [...new Set(list.flatMap((name) => search.named(name)))]
       : changed(search, list as Readonly<Record<string, unknown>>);
-  if (chosen.length === 0) throw unsupported(search.lacking[0] ?? `the list "${kind}" is empty`);
-  for (const name of search.lacking)
+  const [first] = search.unsupported;
+  if (chosen.length === 0)
+    throw first === undefined
+      ? ssh2Error(`algorithms.${kind} is empty; name at least one algorithm`)
+      : unsupported(first);
+  for (const name of search.unsupported)
     warn(
       "NACRE_SSH2_UNKNOWN_ALGORITHM",
-      `the algorithm "${name}" of \`algorithms.${kind}\` is not supported, and left out`,
+      `the algorithm "${name}" of \`algorithms.${kind}\` is not available and was left out; remove it from the list`,
     );
   for (const { name, standing } of chosen)
     if (standing === "insecure")
@@ -45,10 +49,16 @@ export function chooseAlgorithms<T>(
   return chosen;
 }
 
+/** Names that ssh2 has for ciphers under a name of OpenSSH. */
+const ALIASES: ReadonlyMap<unknown, string> = new Map([
+  ["aes128-gcm", "aes128-gcm@openssh.com"],
+  ["aes256-gcm", "aes256-gcm@openssh.com"],
+]);
+
 /** Looks up algorithms of a kind, and collects the names that Nacre lacks. */
 class Search<T> {
   readonly known: readonly KnownAlgorithm<T>[];
-  readonly lacking: string[] = [];
+  readonly unsupported: string[] = [];
   readonly #kind: ListName;
 
   constructor(kind: ListName, known: readonly KnownAlgorithm<T>[]) {
@@ -58,11 +68,12 @@ class Search<T> {
 
   /** Returns the algorithm of a name; none if Nacre lacks it. Throws for a name that neither Nacre nor ssh2 knows. */
   named(name: unknown): readonly KnownAlgorithm<T>[] {
-    const found = this.known.find((one) => one.name === name);
+    const full = ALIASES.get(name) ?? name;
+    const found = this.known.find((one) => one.name === full);
     if (found?.algorithm !== undefined) return [found];
     if (typeof name !== "string" || (found === undefined && !SSH2_NAMES[this.#kind].includes(name)))
       throw unsupported(String(name));
-    if (!this.lacking.includes(name)) this.lacking.push(name);
+    if (!this.unsupported.includes(name)) this.unsupported.push(name);
     return [];
   }
 

@@ -8,32 +8,15 @@ import type { ListName } from "./algorithm-names.ts";
 /** ssh2's option `algorithms`. */
 export type Ssh2Algorithms = { readonly [Kind in ListName]?: AlgorithmList | undefined };
 
-/** Names of algorithms as in `config.algorithms` of a client. */
-export interface AlgorithmNames {
-  readonly kex: readonly string[];
-  readonly serverHostKey: readonly string[];
-  readonly cs: DirectionNames;
-  readonly sc: DirectionNames;
-}
-
-interface DirectionNames {
-  readonly cipher: readonly string[];
-  readonly mac: readonly string[];
-  readonly compress: readonly string[];
-}
-
 /** Algorithms that a connection offers. */
 export interface ReadAlgorithms {
   /** All four lists of Nacre, preferred first. */
   readonly algorithms: TransportAlgorithms;
   /**
    * Algorithms of host certificates, for a client that reads known_hosts and finds an authority there; none if the program lists
-   * `serverHostKey`. They are not in `algorithms`: a program's `hostVerifier` expects a plain key.
+   * `serverHostKey`. They are opt-in, because ssh2's callbacks expect plain host keys.
    */
   readonly hostCertificates: TransportAlgorithms["hostKeys"];
-  /** Names of compression methods: `["none"]`. */
-  readonly compress: readonly string[];
-  readonly names: AlgorithmNames;
 }
 
 const COMPRESSION: readonly KnownAlgorithm<true>[] = [{ name: "none", standing: "default", algorithm: true }];
@@ -65,25 +48,19 @@ export function readAlgorithms(given: Ssh2Algorithms | undefined, role: "client"
   const hostKeys = chooseAlgorithms("serverHostKey", table.hostKeys, lists.serverHostKey);
   const ciphers = chooseAlgorithms("cipher", table.ciphers, lists.cipher);
   const macs = chooseAlgorithms("hmac", table.macs, lists.hmac);
-  const compress = namesOf(chooseAlgorithms("compress", COMPRESSION, lists.compress));
-  const direction = { cipher: namesOf(ciphers), mac: namesOf(macs), compress };
+  // There is only one, so the list is only checked.
+  chooseAlgorithms("compress", COMPRESSION, lists.compress);
   return {
     algorithms: { kex: valuesOf(kex), hostKeys: valuesOf(hostKeys), ciphers: valuesOf(ciphers), macs: valuesOf(macs) },
     hostCertificates:
       lists.serverHostKey === undefined
         ? nodeAlgorithms.hostKeys.filter(({ certificate }) => certificate !== undefined)
         : [],
-    compress,
-    names: { kex: namesOf(kex), serverHostKey: namesOf(hostKeys), cs: direction, sc: direction },
   };
 }
 
 function valuesOf<T>(known: readonly KnownAlgorithm<T>[]): readonly T[] {
   return known.flatMap(({ algorithm }) => (algorithm === undefined ? [] : [algorithm]));
-}
-
-function namesOf(known: readonly { readonly name: string }[]): readonly string[] {
-  return known.map(({ name }) => name);
 }
 
 /** Names of negotiated algorithms: the value of the event "handshake". */

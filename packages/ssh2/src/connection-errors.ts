@@ -1,4 +1,5 @@
 import { SshError, type SshErrorCode } from "@nacre/wire";
+import { DISCONNECT_REASON_BY_VALUE } from "./constants.ts";
 import { type ErrorLevel, type Ssh2Error, ssh2Error } from "./errors.ts";
 
 /** What a connection that ended with an error of Nacre reports, in ssh2's words. */
@@ -13,8 +14,8 @@ const LATE: ConnectionErrorRow = { level: "client-timeout", message: "Timed out 
 const OTHER: ConnectionErrorRow = { level: "protocol" };
 
 /**
- * Level and message of a connection's error, by the code of the `SshError` that caused it. Codes that are not here have the level
- * "protocol" and the `SshError`'s message: ssh2 has texts of its own for them that depend on its parser.
+ * Level and message of a connection's error, by the code of the `SshError` that caused it. Other codes get the level "protocol" and Nacre's
+ * message, because ssh2's texts for them depend on its parser.
  */
 export const CONNECTION_ERRORS: Readonly<Partial<Record<SshErrorCode, ConnectionErrorRow>>> = {
   "banner-limit": { level: "protocol", message: greetingMessage },
@@ -43,6 +44,11 @@ export function connectionError(error: SshError): Ssh2Error {
   const { level, message } = CONNECTION_ERRORS[error.code] ?? OTHER;
   const text = typeof message === "function" ? message(error) : message;
   return Object.assign(ssh2Error(text ?? error.message, { level, cause: error }), { fatal: true });
+}
+
+/** Returns the text of a disconnect (RFC 4253 §11.1): the peer's, and without one ssh2's name of the reason. */
+export function disconnectText(reason: number, description: string): string {
+  return description || (DISCONNECT_REASON_BY_VALUE[reason] ?? `Unexpected disconnection reason: ${reason}`);
 }
 
 /** Lists of the key exchange, as messages of Nacre and of ssh2 name them. */

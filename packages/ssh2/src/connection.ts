@@ -29,13 +29,15 @@ interface KeptCall {
 interface Waiting {
   /** Calls until the login is over. */
   kept: KeptCall[];
-  /** Calls until "close" was emitted, those of global requests first. `undefined` afterwards: then they run at once. */
+  /**
+   * Calls to run after "close": first those of global requests, then channels. `undefined` after "close", when new calls run immediately.
+   */
   afterClose: Readonly<Record<"requests" | "channels", (() => void)[]>> | undefined;
 }
 
 const waiting = new WeakMap<Connection, Waiting>();
 
-/** Says that a connection begins. The client calls this in `connect`, the server when a socket connects. */
+/** Starts the bookkeeping of a connection. The client calls this in `connect`, the server when a socket connects. */
 export function connectionBegins(connection: Connection): void {
   waiting.set(connection, { kept: [], afterClose: { requests: [], channels: [] } });
 }
@@ -47,7 +49,7 @@ export function connectionReady(connection: Connection): void {
   for (const { run } of waiting.get(connection)?.kept.splice(0) ?? []) run(mux);
 }
 
-/** Ends what waits for the connection. Both roles call this after they have emitted "close". */
+/** Fails all calls that wait for the connection. Both roles call this after they have emitted "close". */
 export function connectionClosed(connection: Connection): void {
   const own = waiting.get(connection);
   if (own === undefined) return;
@@ -68,8 +70,8 @@ export function afterClose(connection: Connection, call: () => void, what: "requ
 }
 
 /**
- * Calls `run` when the connection can open channels: now, or after a login under way. If the login fails, calls `lost` instead. Throws "Not
- * connected" without a socket that can be written to.
+ * Calls `run` when the connection can open channels: now, or after the login that is in progress. If the login fails, calls `lost` instead.
+ * Throws "Not connected" without a socket that can be written to.
  */
 export function whenReady(
   connection: Connection,

@@ -4,9 +4,9 @@ export type ErrorLevel =
   | "client-socket"
   | "client-timeout"
   | "client-dns"
-  | "client-ssh"
   | "handshake"
   | "protocol"
+  | "socket"
   | "sftp-protocol"
   | "agent";
 
@@ -17,8 +17,6 @@ export interface Ssh2Error extends Error {
   code?: string | number;
   /** Reason of a refused channel (RFC 4254 §5.1). */
   reason?: number;
-  /** Text of the peer that refused a channel. */
-  description?: string;
 }
 
 /** Returns an error with these fields. */

@@ -1,6 +1,6 @@
 import { leaveUncaught } from "nacre/extend";
 
-/** Calls what the application gave us. Its exception is rethrown as an uncaught one, so that the connection and our own steps go on. */
+/** Calls an application's function. Rethrows its exception as an uncaught one, so that the connection continues. */
 export function uncaught(call: () => void): void {
   try {
     call();

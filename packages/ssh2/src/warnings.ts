@@ -8,8 +8,8 @@ export type WarningCode =
 const given = new Set<string>();
 
 /**
- * Warns once for each text, by `process.emitWarning`, so that `--no-warnings`, `--trace-warnings` and `process.on("warning")` apply. `text`
- * has no secret, and peers' texts in it are escaped. `once` names what is warned about, if texts about it may differ.
+ * Emits a warning once for each text, or once for each `once` if the texts differ, by `process.emitWarning`, so that `--no-warnings`,
+ * `--trace-warnings` and `process.on("warning")` apply. `text` has no secret, and peers' texts in it are escaped.
  */
 export function warn(code: WarningCode, text: string, once: string = text): void {
   const name = `${code} ${once}`;

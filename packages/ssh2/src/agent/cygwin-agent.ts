@@ -10,7 +10,7 @@ const SECRET_LENGTH = 16;
 /** Process, user and group, each in 32 bits, little-endian. */
 const CREDENTIALS_LENGTH = 12;
 
-/** An agent behind a Unix socket of Cygwin, which is a TCP port on loopback with a handshake of its own. */
+/** An agent at a Cygwin Unix socket: a file that names a TCP port on loopback and a secret. */
 export class CygwinAgent extends OpenSSHAgent {
   override getStream(callback: StreamCallback): void {
     const done = once(callback);
@@ -20,7 +20,7 @@ export class CygwinAgent extends OpenSSHAgent {
       if (port === undefined || words === undefined) return done(new Error("Malformed cygwin unix socket file"));
       const secret = secretOf(words);
       const refused = (): void => done(new Error("Problem negotiating cygwin unix socket security"));
-      // The first connection only tells which user and group the agent has. It refuses those that it does not know.
+      // The first connection reads the agent's user and group ids, which the second must repeat.
       introduce(Number(port), secret, Buffer.alloc(CREDENTIALS_LENGTH), refused, (first, credentials) => {
         first.on("error", () => {});
         first.destroy();
@@ -48,7 +48,7 @@ function secretOf(words: string): Buffer {
   return Buffer.from(words.replaceAll("-", ""), "hex").swap32();
 }
 
-/** Connects, sends the secret and the credentials, and passes the socket and what the agent replied to the credentials. */
+/** Connects and sends the secret and credentials. Passes on the socket and the agent's credentials. */
 function introduce(
   port: number,
   secret: Buffer,

@@ -1,4 +1,5 @@
 import { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { ParsedKey } from "../keys/parse-key.ts";
 import { InvalidAnswer } from "./answers.ts";
 import {
@@ -10,7 +11,7 @@ import {
 } from "./base-agent.ts";
 import { AgentProtocol } from "./protocol.ts";
 
-/** An agent behind a Unix socket or a named pipe. Each call makes a connection of its own. */
+/** An agent at a Unix socket or named pipe. Each call opens its own connection. */
 export class OpenSSHAgent extends BaseAgent {
   readonly socketPath: string;
 
@@ -66,14 +67,16 @@ export class OpenSSHAgent extends BaseAgent {
     callback: (error?: Error | null, answer?: T) => void,
     signal: AbortSignal | undefined,
   ): void {
-    let abandon = (): void => {};
-    const abandoned = (): void => abandon();
+    let opened: Duplex | undefined;
+    const abandon = (): void => {
+      opened?.destroy();
+      done(new Error(failure));
+    };
     const done = once<Parameters<typeof callback>>((error, answer) => {
-      signal?.removeEventListener("abort", abandoned);
+      signal?.removeEventListener("abort", abandon);
       callback(error, answer);
     });
-    abandon = () => done(new Error(failure));
-    signal?.addEventListener("abort", abandoned);
+    signal?.addEventListener("abort", abandon);
     this.getStream((error, stream) => {
       const fail = (reason?: Error | boolean | null): void => {
         stream?.destroy();
@@ -81,7 +84,7 @@ export class OpenSSHAgent extends BaseAgent {
         done(reason instanceof Error && !(reason instanceof InvalidAnswer) ? reason : new Error(failure));
       };
       if (error || stream === undefined) return fail(error);
-      abandon = fail;
+      opened = stream;
       if (signal?.aborted === true) return fail();
       const protocol = new AgentProtocol(true);
       protocol.pipe(stream).pipe(protocol);

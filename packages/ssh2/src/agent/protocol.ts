@@ -157,7 +157,7 @@ export class AgentProtocol extends Duplex {
     return isRoom;
   }
 
-  /** Ends both sides: requests without an answer fail, and "end" and "close" are emitted once, also without a reader. */
+  /** Ends both sides: requests without an answer fail, and "end" and "close" are emitted once, even without a reader. */
   #finish(): void {
     if (this.#isOver) return;
     this.#isOver = true;

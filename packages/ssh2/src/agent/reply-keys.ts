@@ -10,7 +10,7 @@ interface KeyEntry {
 
 /**
  * Returns the keys of a reply. Each is a parsed key, or an object with a key as `pubKey` and perhaps a `comment`; `pubKey` may be such an
- * object, too. Leaves out invalid keys. Throws for an entry of another type.
+ * object, too. Skips entries that are not keys. Throws if an entry is not an object.
  */
 export function replyKeys(entries: readonly unknown[]): readonly AgentIdentity[] {
   return entries.flatMap((entry) => {

@@ -1,11 +1,12 @@
 import { Duplex, type DuplexOptions, Readable, type Writable } from "node:stream";
-import { exitSignal, exitStatus, SshError } from "@nacre/wire";
+import { SshError } from "@nacre/wire";
 import type { ChannelEnd, ChannelHandler, ChannelRequest, Channel as MuxChannel } from "nacre/extend";
 import { afterClose, type Connection } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
 import { uncaught } from "../uncaught.ts";
 import { channelsOf } from "./channel-manager.ts";
 import { Direction } from "./direction.ts";
+import { type ExitReport, exitValues, isExit, noExit, readExit } from "./exit-report.ts";
 import { Inflow, READABLE_HIGH_WATER } from "./inflow.ts";
 import { Outflow } from "./outflow.ts";
 import { sendExitSignal, sendExitStatus, sendSignal, sendWindowChange } from "./signals.ts";
@@ -35,14 +36,6 @@ const ChannelStream: new (options: DuplexOptions) => Duplex & { [CHANNEL]: MuxCh
 /** Types whose "close" has no exit of a command. */
 const WITHOUT_EXIT = new Set<string | undefined>(["direct-tcpip", "direct-streamlocal@openssh.com"]);
 
-/** How the command of a session ended: a status, or `null` and a signal. */
-interface ExitFields {
-  code: number | null | undefined;
-  signal: string | undefined;
-  dump: boolean | undefined;
-  desc: string | undefined;
-}
-
 /**
  * A channel as a stream, for both roles. It is its own `stdin` and `stdout`. Events come in ssh2's order: "exit" in the turn of the
  * request, "close" after "end", with the values of "exit". As in ssh2, "close" waits until the data is read, and `destroy` ends without an
@@ -58,7 +51,7 @@ export class Channel extends ChannelStream {
   readonly incoming: Direction;
   readonly outgoing: Direction;
   readonly _client: Connection;
-  readonly _exit: ExitFields = { code: undefined, signal: undefined, dump: undefined, desc: undefined };
+  readonly _exit: ExitReport = noExit();
   readonly #inflow: Inflow;
   readonly #errors: Inflow | undefined;
   readonly #outflow: Outflow;
@@ -157,7 +150,7 @@ export class Channel extends ChannelStream {
 
   /** Ends writing. A server's error output that waits for the window is sent first. */
   override end(...values: unknown[]): this {
-    // `_final` delays "finish", and ssh2 has none. So it is set only when something waits.
+    // `_final` delays "finish", so it is set only when output is pending.
     if (!this.#outflow.isIdle)
       this._final = (callback) => {
         this.#sent = callback;
@@ -217,24 +210,15 @@ export class Channel extends ChannelStream {
 
   #request(request: ChannelRequest): void {
     const { requestType, data } = request;
-    const isExit = !this.server && (requestType === "exit-status" || requestType === "exit-signal");
-    if (isExit) this.#exited(requestType, data);
-    if (isExit || this.#onRequest?.(request) !== true) this[CHANNEL].reply(request, false);
+    const isReport = !this.server && isExit(requestType);
+    if (isReport) this.#exited(requestType, data);
+    if (isReport || this.#onRequest?.(request) !== true) this[CHANNEL].reply(request, false);
   }
 
   /** Emits "exit". Only the first report counts. */
   #exited(requestType: string, data: Uint8Array): void {
-    const exit = this._exit;
-    if (exit.code !== undefined) return;
     try {
-      if (requestType === "exit-status") {
-        exit.code = exitStatus.decode(data).exitStatus;
-        uncaught(() => this.emit("exit", exit.code));
-        return;
-      }
-      const { signalName, coreDumped, errorMessage } = exitSignal.decode(data);
-      Object.assign(exit, { code: null, signal: `SIG${signalName}`, dump: coreDumped, desc: errorMessage });
-      uncaught(() => this.emit("exit", null, exit.signal, exit.dump, exit.desc));
+      if (readExit(this._exit, requestType, data)) uncaught(() => this.emit("exit", ...exitValues(this._exit)));
     } catch (error) {
       if (!(error instanceof SshError)) throw error;
       this[CHANNEL].reject(error);
@@ -262,10 +246,8 @@ export class Channel extends ChannelStream {
   }
 
   #emitClose(): void {
-    const { code, signal, dump, desc } = this._exit;
-    if (this.server || WITHOUT_EXIT.has(this.type)) this.emit("close");
-    else if (code === null) this.emit("close", code, signal, dump, desc);
-    else this.emit("close", code);
+    const values = this.server || WITHOUT_EXIT.has(this.type) ? [] : exitValues(this._exit);
+    this.emit("close", ...values);
   }
 }
 

@@ -7,8 +7,8 @@ import { MAX_WINDOW } from "./sizes.ts";
 export const READABLE_HIGH_WATER: number = 64 * 1024;
 
 /**
- * The way of received bytes into a readable stream. Their window credit returns when they arrive, as long as less than 2 MiB are unread:
- * ssh2 does the same, and programs rely on it when they read one stream of a channel to its end before the other.
+ * Passes received bytes into a readable stream. Returns window credit on arrival while less than 2 MiB are unread. Programs rely on this
+ * when they read one stream of a channel to its end before the other.
  */
 export class Inflow {
   readonly #readable: Readable;
@@ -65,7 +65,7 @@ export class Inflow {
   }
 
   #push(bytes: Bytes): void {
-    // A copy of a small part lets go of the rest of its buffer.
+    // Copies a small part, so that its large buffer can be freed.
     const isPart = 2 * bytes.length < bytes.buffer.byteLength;
     const chunk = isPart ? Buffer.from(bytes) : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     // A listener of "data" may call `read`, or throw.

@@ -27,7 +27,7 @@ export class Outflow {
 
   /**
    * Sends bytes on a stream: 0, or 1 for error output. Calls `done` when all are sent. After the end they are dropped and `done` is called
-   * without an error: ssh2 never calls it then, and a pipe into the channel would hang.
+   * without an error: ssh2 never calls it, and a pipe would hang.
    */
   write(stream: number, bytes: Uint8Array, done: Callback): void {
     const taken = this.#pending.length > 0 ? 0 : this.#send(stream, bytes);

@@ -15,15 +15,15 @@ export interface Protocol {
   channelClose(id: number): void;
   channelEOF(id: number): void;
   channelData(id: number, data: Uint8Array): void;
-  /** Sends a request that every peer answers. */
+  /** Sends a request that every peer answers, with success or failure. */
   ping(): void;
-  /** Sends SSH_MSG_DISCONNECT with a reason (RFC 4253 §11.1). */
+  /** Disconnects, always with the reason BY_APPLICATION (RFC 4253 §11.1). */
   disconnect(reason?: number): void;
 }
 
 /**
- * Returns the value of `_protocol`. It sends on open channels only; other numbers are ignored. `role` is this side's, and `disconnect` ends
- * the connection with a reason.
+ * Returns the value of `_protocol`. It sends on open channels only; other numbers are ignored. `role` is this side's. `disconnect` ends the
+ * connection.
  */
 export function protocolOf(
   connection: Connection,

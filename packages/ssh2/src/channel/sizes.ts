@@ -1,4 +1,4 @@
-/** Window of a channel in bytes, and what its streams buffer before they ask for a pause. */
+/** Receive window in bytes, and high-water mark of the writable side. */
 export const MAX_WINDOW: number = 2 * 1024 * 1024;
 
 /** Maximum packet size in bytes that we announce. */

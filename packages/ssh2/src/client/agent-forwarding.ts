@@ -9,8 +9,8 @@ import { agentRequest } from "./session-requests.ts";
 const requested = new WeakSet<ConnectionMux>();
 
 /**
- * Requests agent forwarding on a session, once for each connection: the server then forwards for all sessions. Once it has granted that, its
- * connections are joined to `getStream` of the agent.
+ * Requests agent forwarding on a session, once for each connection: the server then forwards for all sessions. Once it has granted that,
+ * its connections are joined to `getStream` of the agent.
  */
 export function forwardAgent(client: ClientConnection, channel: Channel, done: (error?: Error) => void): void {
   const mux = client[MUX];

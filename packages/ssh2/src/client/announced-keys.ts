@@ -8,8 +8,8 @@ const MAX_HOST_KEYS = 32;
 type Begin = Parameters<ClientUsers["begin"]>[1];
 
 /**
- * Waits for the server's announcement of its host keys (OpenSSH PROTOCOL §2.5), asks for a proof of each, and calls `proved` with those
- * that this side can verify. Not at all if a proof is wrong. `mayAsk` tells whether the server gets the request.
+ * Waits for the server's announcement of its host keys (OpenSSH PROTOCOL §2.5), asks for a proof of each, and calls `proved` with the keys
+ * that can be verified. If a proof is wrong, `proved` is not called. `mayAsk` returns whether to send the request.
  */
 export function watchHostKeys(
   connection: Begin,

@@ -20,8 +20,8 @@ export interface ServerOpen {
 const accepted = new WeakMap<ConnectionMux, Set<string>>();
 
 /**
- * Lets the server open channels of a type from now on. `take` gets the data of each open. It returns a function that tells the application,
- * or `undefined` to refuse the channel because nothing asked for it. The function returns whether the application took it.
+ * Lets the server open channels of a type from now on. `take` decodes the data of each open and returns a function that emits the event, or
+ * `undefined` to refuse an unrequested channel. That function returns whether there was a listener.
  */
 export function acceptChannels(
   client: ClientConnection,

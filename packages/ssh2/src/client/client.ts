@@ -9,6 +9,7 @@ import { uncaught } from "../uncaught.ts";
 import { watchHostKeys } from "./announced-keys.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import * as forwards from "./forwards.ts";
+import { isOpenSsh, noMoreSessions } from "./global-requests.ts";
 import { Link } from "./link.ts";
 import { type ClientConfig, type ConnectConfig, type ConnectSettings, emptyConfig, readOptions } from "./options.ts";
 import type { ClientCallback, ExecOptions, ShellOptions } from "./sessions.ts";
@@ -19,9 +20,6 @@ type Done = (error?: Error) => void;
 type ShellWindow = Parameters<typeof sessions.shell>[1];
 type SftpEnv = Parameters<typeof sftp>[1];
 type SftpCallback = Parameters<typeof sftp>[2];
-
-/** Software versions that get OpenSSH's requests under `strictVendor`. ssh2 accepts any with two digits in a row. */
-const OPENSSH = /^OpenSSH_[5-9]|\d\d/;
 
 /** An emitter with the members of `Connection` that symbols name: TypeScript cannot declare those in an exported class. */
 const ConnectionEmitter: new () => EventEmitter & {
@@ -58,7 +56,7 @@ export class Client extends ConnectionEmitter implements ClientConnection {
     const settings = readOptions(config);
     const link = this.#link;
     if (link === undefined || link.isClosed) {
-      // A listener of "close" may connect again at once. What waits for the connection before must not wait for the new one.
+      // A listener of "close" may call `connect`. Calls pending on the old connection must fail, not wait for the new one.
       link?.finish();
       if (link !== undefined) connectionClosed(this);
       this.#start(settings);
@@ -69,7 +67,7 @@ export class Client extends ConnectionEmitter implements ClientConnection {
     return this;
   }
 
-  /** Disconnects. Replies under way still arrive. */
+  /** Disconnects. Replies to earlier requests still arrive. */
   end(): this {
     this.#next = undefined;
     this.#link?.end();
@@ -162,7 +160,7 @@ export class Client extends ConnectionEmitter implements ClientConnection {
 
   /** Tells the server to refuse further sessions (OpenSSH PROTOCOL §2.2). */
   openssh_noMoreSessions(callback?: Done): this {
-    forwards.noMoreSessions(this, callback);
+    noMoreSessions(this, callback);
     return this;
   }
 
@@ -197,7 +195,7 @@ export class Client extends ConnectionEmitter implements ClientConnection {
         watchHostKeys(
           connection,
           settings.algorithms.hostKeys,
-          () => config.strictVendor !== true || OPENSSH.test(this._remoteVer ?? ""),
+          () => config.strictVendor !== true || isOpenSsh(this._remoteVer),
           (keys) => uncaught(() => void this.emit("hostkeys", keys)),
         );
         uncaught(() => void this.emit("ready"));
@@ -207,7 +205,7 @@ export class Client extends ConnectionEmitter implements ClientConnection {
         if (this.#link === link) this[MUX] = undefined;
       },
       closed: () => {
-        // A listener of "close" has begun the next connection.
+        // A listener of "close" may have started the next connection.
         if (this.#link !== link) return;
         connectionClosed(this);
         const next = this.#next;

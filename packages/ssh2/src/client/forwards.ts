@@ -6,22 +6,13 @@ import {
   tcpipForward,
   tcpipForwardReply,
 } from "@nacre/wire";
-import { type GlobalReply, SshError } from "nacre/extend";
 import type { Channel } from "../channel/channel.ts";
 import { openStream } from "../channel/open-channel.ts";
-import { afterClose, type ConnectionMux, noResponse, whenReady } from "../connection.ts";
-import { ssh2Error } from "../errors.ts";
-import { uncaught } from "../uncaught.ts";
+import type { ConnectionMux } from "../connection.ts";
 import { acceptChannels } from "./channel-opens.ts";
 import type { ClientConnection } from "./client-connection.ts";
+import { ask, askOpenSsh, type Done, given, ifOpenSsh } from "./global-requests.ts";
 import { toText } from "./text.ts";
-
-type Done = (error?: Error) => void;
-
-/** Returns the callback. Like ssh2, takes any value that is not a function as none. */
-function given<T>(callback: T | undefined): T | undefined {
-  return typeof callback === "function" ? callback : undefined;
-}
 
 /**
  * Opens a connection from the server to an address. `callback` gets the channel in the turn of the answer. Throws "Not connected", and a
@@ -45,8 +36,8 @@ export function forwardOut(
 }
 
 /**
- * Lets the server listen on an address, and emits "tcp connection" for each connection. Only with a callback the server is asked to answer;
- * without one its connections are refused, as in ssh2. Throws "Not connected", and a `TypeError` for an address that is not text.
+ * Lets the server listen on an address, and emits "tcp connection" for each connection. Without a callback no reply is requested, and
+ * incoming connections are refused, as in ssh2. Throws "Not connected", and a `TypeError` for an address that is not text.
  */
 export function forwardIn(
   client: ClientConnection,
@@ -125,12 +116,6 @@ export function unforwardInPath(client: ClientConnection, path: string, callback
   askOpenSsh(client, "cancel-streamlocal-forward@openssh.com", data, refusal, callback, granted);
 }
 
-/** Tells the server that no more sessions follow. */
-export function noMoreSessions(client: ClientConnection, callback?: Done): void {
-  const data = new Uint8Array(0);
-  askOpenSsh(client, "no-more-sessions@openssh.com", data, "Unable to disable future sessions", callback);
-}
-
 /** Returns the own property of this name. The server chooses the name, so inherited properties must not be found. */
 function own<T>(record: Readonly<Record<string, T>> | undefined, name: string): T | undefined {
   return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
@@ -156,83 +141,7 @@ function acceptPathConnections(client: ClientConnection, mux: ConnectionMux): vo
   });
 }
 
-/**
- * Sends a global request when the connection can, and wants a reply if there is a callback. `refusal` is the message if the server refuses.
- * `before` runs first: connections may follow the reply in the same packet.
- */
-function ask(
-  client: ClientConnection,
-  name: string,
-  data: Uint8Array,
-  refusal: string,
-  callback: ((error: Error | undefined, data: Uint8Array) => void) | undefined,
-  before?: (mux: ConnectionMux) => void,
-): void {
-  const fail = (error: Error): void => uncaught(() => callback?.(error, data));
-  const replied = (reply: GlobalReply): void => {
-    if (reply.success) callback?.(undefined, reply.data);
-    else if (reply.error === undefined) fail(ssh2Error(refusal));
-    else afterClose(client, () => fail(noResponse()), "requests");
-  };
-  whenReady(
-    client,
-    (mux) => {
-      before?.(mux);
-      try {
-        mux.globalRequest(name, data, callback && replied);
-      } catch (error) {
-        if (!(error instanceof SshError)) throw error;
-        if (error.code === "request-limit" || error.code === "usage") fail(ssh2Error(refusal, { cause: error }));
-        else afterClose(client, () => fail(noResponse()), "requests");
-      }
-    },
-    fail,
-  );
-}
-
-/** Sends a request of OpenSSH as `ask` does. `granted` runs before the callback of a request that the server grants. */
-function askOpenSsh(
-  client: ClientConnection,
-  name: string,
-  data: Uint8Array,
-  refusal: string,
-  callback: Done | undefined,
-  granted?: () => void,
-  before?: (mux: ConnectionMux) => void,
-): void {
-  const back = given(callback);
-  const done =
-    back &&
-    ((error: Error | undefined) => {
-      if (error !== undefined) return back(error);
-      granted?.();
-      back();
-    });
-  ifOpenSsh(client, back, () => ask(client, name, data, refusal, done, before));
-}
-
-/**
- * Calls `run` if the server may get requests of OpenSSH. With `strictVendor` others are not sent any: the callback gets an error then.
- */
-function ifOpenSsh(client: ClientConnection, callback: Done | undefined, run: () => void): void {
-  whenReady(
-    client,
-    () => {
-      if (client.config.strictVendor !== true || isOpenSsh(client._remoteVer)) run();
-      else if (callback !== undefined) process.nextTick(callback, ssh2Error(NOT_OPENSSH));
-    },
-    (error) => uncaught(() => callback?.(error)),
-  );
-}
-
-const NOT_OPENSSH = "strictVendor enabled and server is not OpenSSH or compatible version";
-
-/** Returns whether ssh2 takes a version for OpenSSH 5 or later: also each with a number of two digits, such as "dropbear_2022.83". */
-function isOpenSsh(version = ""): boolean {
-  return /^OpenSSH_[5-9]|\d\d/.test(version);
-}
-
-/** Returns a callback for `openStream`: it calls the one of the application, if there is one. */
+/** Returns a callback for `openStream` that calls `callback` if it is a function. */
 function streamCallback(callback: unknown): (error: Error | undefined, channel?: Channel) => void {
   return typeof callback === "function" ? (error, channel) => callback(error, channel) : () => {};
 }

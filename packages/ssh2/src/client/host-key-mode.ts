@@ -7,7 +7,7 @@ const VARIABLE = "NACRE_SSH2_HOST_KEYS";
 const MODES = ["strict", "known", "warn", "off"] as const;
 
 /**
- * What is done about a host key if there is no `hostVerifier`:
+ * How a host key is checked without `hostVerifier`:
  * - `strict`: only a key in known_hosts is accepted, also of loopback addresses and streams;
  * - `known`: another key of a known host is refused; unknown hosts, loopback addresses and streams are accepted with a warning;
  * - `warn`: every key is accepted, with a warning;

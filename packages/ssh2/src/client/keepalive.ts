@@ -12,7 +12,7 @@ export interface KeepaliveOptions {
 
 const NO_DATA = new Uint8Array(0);
 
-/** Sends requests in intervals after the login, as OpenSSH does. Any reply, also a refusal, shows that the server is there. */
+/** Sends a request at each interval after the login. Any reply, even a refusal, proves that the server is alive. */
 export class Keepalive {
   readonly #mux: ConnectionMux;
   readonly #options: KeepaliveOptions;
@@ -43,7 +43,7 @@ export class Keepalive {
     try {
       this.#mux.globalRequest("keepalive@openssh.com", NO_DATA, (reply) => this.#answered(reply));
     } catch {
-      // The connection ends, or too many requests wait: then the count goes on.
+      // The connection is ending or too many requests are pending. The missed request counts as unanswered.
     }
   }
 

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { Duplex as NodeDuplex } from "node:stream";
 import { fingerprint, loadAlgorithms } from "@nacre/node";
-import { codeName, DISCONNECT_REASON } from "@nacre/wire";
+import { DISCONNECT_REASON } from "@nacre/wire";
 import {
   type ClientUsers,
   CONNECT_OPTIONS,
@@ -12,7 +12,7 @@ import {
 } from "nacre/extend";
 import { negotiatedOf } from "../algorithms.ts";
 import { type ConnectionMux, isWritable } from "../connection.ts";
-import { connectionError } from "../connection-errors.ts";
+import { connectionError, disconnectText } from "../connection-errors.ts";
 import { type Ssh2Error, ssh2Error } from "../errors.ts";
 import { debugEvent, debugTrace } from "./debug-lines.ts";
 import { type HostKeyCheck, hostKeyCheck } from "./host-keys.ts";
@@ -22,15 +22,15 @@ import type { LoginDefaults } from "./login-attempts.ts";
 import type { ConnectSettings } from "./options.ts";
 import { dial, heldDuplex, isConnecting, newSocket } from "./socket.ts";
 
-/** What a connection tells its client. */
+/** Callbacks from a connection to its client. */
 export interface LinkClient {
   /** Emits an event. An exception of a listener is rethrown as an uncaught one. */
   emit(event: string, ...values: readonly unknown[]): void;
-  /** Returns whether the event has a listener. */
+  /** Whether the event has a listener. */
   hears(event: string): boolean;
   /** The server has identified itself. */
   identified(softwareVersion: string): void;
-  /** The login is over: emits "ready". `connection` is what the users of a client's connection get. */
+  /** Called after the login, to emit "ready". `connection` is what the users of a client's connection get. */
   ready(mux: ConnectionMux, connection: Parameters<ClientUsers["begin"]>[1]): void;
   /** Nothing can be opened any more. Called before the first of "error", "end" and "close". */
   broken(): void;
@@ -105,7 +105,7 @@ export class Link {
     else if (!isConnecting(sock)) this.#connected();
   }
 
-  /** Disconnects, and handles what the server still sends until its FIN. */
+  /** Disconnects. Input is handled until the server's FIN. */
   end(): void {
     const { socket } = this;
     if (!isWritable(socket)) return;
@@ -129,7 +129,7 @@ export class Link {
     this.socket.destroy();
   }
 
-  /** Lets everything that waits for the connection fail, if "close" is being emitted now. */
+  /** Fails all calls that wait for this connection. Called while "close" is emitted. */
   finish(): void {
     const over = this.#over;
     this.#over = undefined;
@@ -205,7 +205,7 @@ export class Link {
       users: this.#users(),
     });
     this.#driver = driver;
-    // A jump through a command: what it says must not fill its window.
+    // With a command as a jump host, unread stderr would fill the channel's window.
     const { stderr } = socket as { readonly stderr?: { readonly resume?: unknown } };
     if (typeof stderr?.resume === "function") stderr.resume();
     // The event "failed" has reported a rejection.
@@ -294,9 +294,9 @@ export class Link {
         return;
       case "disconnect": {
         const { reasonCode, description } = event;
-        // As in ssh2, a normal end of the server is not reported.
+        // As in ssh2, the server's normal end is not an error.
         if (reasonCode === DISCONNECT_REASON.BY_APPLICATION) this.#isFailed = true;
-        else this.#fail(ssh2Error(description || reasonText(reasonCode), { code: reasonCode }));
+        else this.#fail(ssh2Error(disconnectText(reasonCode, description), { code: reasonCode }));
         return;
       }
       case "failed":
@@ -333,7 +333,7 @@ export class Link {
     this.#client.emit("end");
     const { socket } = this;
     if (!socket.writableEnded) socket.end();
-    // A stream that does not close by itself.
+    // Some streams do not close after `end()`.
     this.#endTimer = setTimeout(() => {
       socket.destroy();
       setImmediate(() => this.#closed());
@@ -366,12 +366,3 @@ export class Link {
 
 /** Milliseconds that a stream has to close after its end. */
 const CLOSE_TIMEOUT = 2000;
-/** A disconnect reason without meaning (RFC 4250 §4.2.2). */
-const RESERVED = 4;
-
-/** Returns ssh2's name of a disconnect reason, for a server that gives no text. */
-function reasonText(reason: number): string {
-  if (reason === DISCONNECT_REASON.AUTH_CANCELLED_BY_USER) return "AUTH_CANCELED_BY_USER";
-  if (reason === RESERVED) return "RESERVED";
-  return codeName(DISCONNECT_REASON, reason) ?? `Unexpected disconnection reason: ${reason}`;
-}

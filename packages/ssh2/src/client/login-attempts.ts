@@ -164,7 +164,7 @@ function oneKey(key: unknown, passphrase: unknown): ParsedKey | undefined {
   return one instanceof Error ? undefined : one;
 }
 
-/** Returns an answer of the program as text: that of a number, too. */
+/** Returns an answer as text. Numbers are converted. */
 function textOf(value: unknown): string {
   return typeof value === "string" || typeof value === "number"
     ? `${value}`

@@ -34,3 +34,17 @@ export function request(
     done(ssh2Error("Channel is not open", { cause: error }));
   }
 }
+
+/** Sends each request when the one before is granted. */
+export function askInTurn(
+  connection: Connection,
+  channel: MuxChannel,
+  [first, ...others]: readonly SessionRequest[],
+  done: (error?: Error) => void,
+): void {
+  if (first === undefined) return done();
+  request(connection, channel, first, (error) => {
+    if (error === undefined) askInTurn(connection, channel, others, done);
+    else done(error);
+  });
+}

@@ -5,7 +5,7 @@ import { DEBUG } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
 import { SFTP } from "../sftp/sftp.ts";
 import type { ClientConnection } from "./client-connection.ts";
-import { request, type SessionRequest } from "./request.ts";
+import { askInTurn } from "./request.ts";
 import { envRequests, subsystemOf } from "./session-requests.ts";
 import { toFunction } from "./text.ts";
 
@@ -30,20 +30,6 @@ export function sftp(
       channel.close();
       fail(error);
     });
-  });
-}
-
-/** Sends each request when the one before is granted. */
-function askInTurn(
-  client: ClientConnection,
-  channel: MuxChannel,
-  [first, ...others]: readonly SessionRequest[],
-  done: (error?: Error) => void,
-): void {
-  if (first === undefined) return done();
-  request(client, channel, first, (error) => {
-    if (error === undefined) askInTurn(client, channel, others, done);
-    else done(error);
   });
 }
 

@@ -13,7 +13,7 @@ const LINGER = 2000;
 export function newSocket(): Socket {
   const socket = new Socket();
   socket.setNoDelay(true);
-  // The program may add as many listeners as it has channels.
+  // Each channel may add a listener.
   socket.setMaxListeners(0);
   return socket;
 }
@@ -61,8 +61,8 @@ export function isConnecting(socket: NodeDuplex): boolean {
 }
 
 /**
- * Returns a byte connection over the socket whose end and failure are reported by `over` alone. So the client emits "end" and "close"
- * before the calls under way fail. `close` of it destroys the socket at once if `isLeaving`: then the peer had its time.
+ * Returns a byte connection whose end and failure are reported only when `over` is called, so that "end" and "close" come before pending
+ * calls fail. If `isLeaving`, `close` destroys the socket at once: the peer already had time to answer.
  */
 export function heldDuplex(
   socket: NodeDuplex,

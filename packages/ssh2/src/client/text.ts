@@ -21,7 +21,7 @@ export function toFunction<T>(value: T | undefined, name: string): T {
   throw new TypeError(`The "${name}" argument must be of type function. Received ${kindOf(value)}`);
 }
 
-/** Returns what a value is, without its content: it may be a secret. */
+/** Returns the type of a value, not its content, which may be secret. */
 function kindOf(value: unknown): string {
   return value === null ? "null" : typeof value;
 }

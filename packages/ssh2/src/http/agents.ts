@@ -19,7 +19,7 @@ export interface TunnelClient extends EventEmitter {
 
 /** Options of Node's agents, and of ours. */
 export type HttpAgentOptions = AgentOptions & {
-  /** Source address of connections in the request to the SSH server; default `"localhost"`. */
+  /** Origin address that is sent to the server; default `"localhost"`. */
   readonly srcIP?: string;
 };
 
@@ -42,12 +42,18 @@ export function httpAgents(newClient: () => TunnelClient): {
   readonly HTTPAgent: SshHttpAgentClass;
   readonly HTTPSAgent: SshHttpsAgentClass;
 } {
+  const tunnelOf = (connectConfig: object, options: HttpAgentOptions | undefined): Tunnel => ({
+    newClient,
+    connectConfig,
+    sourceHost: options?.srcIP || "localhost",
+  });
+
   class HTTPAgent extends HttpBase {
     readonly #tunnel: Tunnel;
 
     constructor(connectConfig: object, agentOptions?: HttpAgentOptions) {
       super(agentOptions);
-      this.#tunnel = { newClient, connectConfig, sourceHost: agentOptions?.srcIP || "localhost" };
+      this.#tunnel = tunnelOf(connectConfig, agentOptions);
     }
 
     override createConnection(options: ClientRequestArgs, callback?: Created): undefined {
@@ -60,7 +66,7 @@ export function httpAgents(newClient: () => TunnelClient): {
 
     constructor(connectConfig: object, agentOptions?: HttpAgentOptions) {
       super(agentOptions);
-      this.#tunnel = { newClient, connectConfig, sourceHost: agentOptions?.srcIP || "localhost" };
+      this.#tunnel = tunnelOf(connectConfig, agentOptions);
     }
 
     override createConnection(options: RequestOptions, callback?: Created): undefined {

@@ -58,7 +58,7 @@ export function generateKeyPair(type: string, options?: KeyPairOptions | PairCal
   const { kind, settings } = readType(type, given);
   generatePair(kind as "rsa", settings as RSAKeyPairOptions<"pem", "pem">, (error, _publicKey, privateKey) => {
     if (error !== null) return done(error);
-    // Calls back outside of the promise, so that what the callback throws is an uncaught exception.
+    // Leaves the promise first, so that an exception of the callback is uncaught, not a rejection.
     inSlices(writePair(privateKey, given)).then(
       (pair) => process.nextTick(done, null, pair),
       (failure: Error) => process.nextTick(done, failure),

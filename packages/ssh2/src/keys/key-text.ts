@@ -18,15 +18,14 @@ export function looseBase64(text: string): Uint8Array {
 }
 
 /** Returns a PEM block with canonical lines. */
-export function pemOf(label: string, body: Uint8Array, headers: readonly string[] = []): string {
+export function pemOf(label: string, body: Uint8Array): string {
   const lines = base64Encode(body).match(/.{1,64}/g) ?? [];
-  const head = headers.length === 0 ? [] : [...headers, ""];
-  return [`-----BEGIN ${label}-----`, ...head, ...lines, `-----END ${label}-----`, ""].join("\n");
+  return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ""].join("\n");
 }
 
 /**
- * Calls `read`, and returns ssh2's error in the place of one that it throws. `words` returns the text for a code of `SshError`. Nacre's own
- * error is the `cause`. An RSA key that is too short or weak, which ssh2 accepts, keeps Nacre's text, and so does a file beyond a limit.
+ * Runs `read` and converts its errors to ssh2's texts; Nacre's error is the `cause`. Errors about weak RSA keys keep Nacre's text, because
+ * ssh2 accepts such keys.
  */
 export function inWords<T>(read: () => T, words: (code: SshError["code"]) => string): T | Ssh2Error {
   try {
@@ -38,7 +37,7 @@ export function inWords<T>(read: () => T, words: (code: SshError["code"]) => str
   }
 }
 
-/** Runs a generator that yields to let others run to its end, at once. */
+/** Runs a generator to its end without yielding. */
 export function atOnce<T>(steps: Generator<void, T>): T {
   for (;;) {
     const step = steps.next();

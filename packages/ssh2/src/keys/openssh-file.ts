@@ -57,7 +57,7 @@ interface Head {
   readonly type: string;
 }
 
-/** Reads the part that is never encrypted, in ssh2's order of checks. Throws ssh2's texts, or `SshError` for a file that is cut off. */
+/** Reads the unencrypted head in ssh2's order of checks. Throws ssh2's texts, or `SshError` for a file that is cut off. */
 function readHead(body: Uint8Array, passphrase: Uint8Array | undefined): Head {
   if (body.length < LEAST_LENGTH) throw new KeyTextError(MALFORMED);
   const magic = utf8DecodeLossy(body.subarray(0, MAGIC.length));

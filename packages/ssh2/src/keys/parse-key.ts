@@ -46,8 +46,3 @@ export function publicKeyOf(key: ParsedKey): PublicKey {
   if (content === undefined) throw new Error("Invalid key");
   return content.publicKey;
 }
-
-/** Returns the parsed key of one of Nacre's public keys. */
-export function parsedPublicKey(publicKey: PublicKey, comment = ""): ParsedKey {
-  return new ParsedKey({ publicKey, comment });
-}

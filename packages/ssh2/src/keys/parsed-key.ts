@@ -21,7 +21,7 @@ const DEFAULT_HASH: Readonly<Record<string, string>> = {
 export class ParsedKey {
   /** Name of the key's format, such as `"ssh-ed25519"`. */
   readonly type: string;
-  /** Comment in the file; `""` if it has none. Text of others: escape it before display. */
+  /** Comment in the file; `""` if it has none. Untrusted: escape it before display. */
   comment: string;
   readonly #publicKey: PublicKey;
   readonly #privateKey: PrivateKey | undefined;

@@ -15,7 +15,7 @@ const CIPHERS: Readonly<Record<string, { readonly keyLength: number; readonly iv
   "aes-128-cbc": { keyLength: 16, ivLength: 16 },
   "aes-192-cbc": { keyLength: 24, ivLength: 16 },
   "aes-256-cbc": { keyLength: 32, ivLength: 16 },
-  // In files of OpenSSH before 5.6. Reading such a file makes no key weaker.
+  // Written by OpenSSH before 5.6. Refusing to read an old file would not make its key safer.
   "des-ede3-cbc": { keyLength: 24, ivLength: 8 },
 };
 

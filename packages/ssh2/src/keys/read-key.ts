@@ -11,7 +11,7 @@ import { minRsaBits, warnIfShort } from "./rsa-size.ts";
 export interface KeyContent {
   readonly publicKey: PublicKey;
   readonly privateKey?: PrivateKey | undefined;
-  /** Comment in the file; `""` if it has none. Text of others: escape it before display. */
+  /** Comment in the file; `""` if it has none. Untrusted: escape it before display. */
   readonly comment: string;
 }
 

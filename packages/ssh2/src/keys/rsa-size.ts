@@ -1,4 +1,5 @@
 import { RSA_BITS } from "@nacre/keys/internal";
+import { escapeText } from "@nacre/wire";
 import { warn } from "../warnings.ts";
 
 /** Environment variable with the least size of RSA keys, in bits. */
@@ -16,7 +17,9 @@ export function minRsaBits(): number {
   if (given === "") return RSA_BITS.least;
   const bits = Number(given);
   if (!/^\d+$/.test(given) || bits < RSA_BITS.least || bits > RSA_BITS.most)
-    throw new Error(`${VARIABLE} must be a number of bits from ${RSA_BITS.least} to ${RSA_BITS.most}`);
+    throw new Error(
+      `${VARIABLE} is ${escapeText(given)}; set it to a number of bits from ${RSA_BITS.least} to ${RSA_BITS.most}`,
+    );
   return bits;
 }
 

@@ -5,13 +5,13 @@ export function checkHandle(handle: unknown): asserts handle is Buffer {
 
 /** Returns the bytes of a path or name. Throws Node's `TypeError`s for a value that is not text. */
 export function pathBytes(path: unknown): Uint8Array {
-  // The error for most types is that of Node.
+  // `byteLength` throws Node's own error for other types.
   Buffer.byteLength(path as string);
   if (typeof path !== "string") throw new TypeError("argument must be a string");
   return Buffer.from(path);
 }
 
-/** Throws ssh2's error for the position null, with which Node's functions go on at the current position. */
+/** Throws ssh2's error for `null`. In `node:fs`, `null` means the current position; SFTP has none. */
 export function checkPosition(position: unknown): void {
   if (position === null) throw new Error("null position currently unsupported");
 }

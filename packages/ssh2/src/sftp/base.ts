@@ -1,23 +1,16 @@
 import { EventEmitter } from "node:events";
 import type { Sender } from "@nacre/files/blocks";
 import type { SftpClientRequest } from "@nacre/sftp";
-import { decodeIfReadable, escapeText, exitSignal, exitStatus, SshError } from "@nacre/wire";
+import { escapeText, SshError } from "@nacre/wire";
 import type { Channel, ChannelEnd, ChannelRequest } from "nacre/extend";
 import { Direction } from "../channel/direction.ts";
+import { type ExitReport, exitValues, isExit, noExit, readExit } from "../channel/exit-report.ts";
 import { PACKET_SIZE } from "../channel/sizes.ts";
 import { afterClose, type Connection } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
 import { uncaught } from "../uncaught.ts";
 import { Call, requestName } from "./call.ts";
 import { Driver } from "./driver.ts";
-
-/** How the server's program ended. */
-interface Exit {
-  code: number | null | undefined;
-  signal: string | undefined;
-  dump: boolean | undefined;
-  desc: string | undefined;
-}
 
 /** Servers whose programs take packets of 256 KiB without saying so. */
 const TAKES_LONG_PACKETS = /^SSH-2\.0-(?:OpenSSH|dropbear)/;
@@ -53,7 +46,7 @@ export abstract class SftpBase extends EventEmitter {
   maxOpenHandles: number | undefined = undefined;
   readonly _client: Connection;
   readonly _debug: ((line: string) => void) | undefined;
-  readonly _exit: Exit = { code: undefined, signal: undefined, dump: undefined, desc: undefined };
+  readonly _exit: ExitReport = noExit();
   readonly _isOpenSSH: boolean;
   /** Runs the machine, for streams and transfers. */
   readonly _driver: Driver;
@@ -87,7 +80,7 @@ export abstract class SftpBase extends EventEmitter {
     this._driver = driver;
     channel.handler = {
       data: (stream, bytes) => {
-        // The machine keeps at most one packet, so credit returns at once.
+        // The machine buffers at most one packet, so window credit can return immediately.
         channel.consumed(bytes.length);
         if (stream === 0) driver.receive(bytes);
       },
@@ -196,23 +189,14 @@ export abstract class SftpBase extends EventEmitter {
 
   /** Handles a request of the server. Returns whether it is understood. */
   #onRequest({ requestType, data }: ChannelRequest): boolean {
-    const exit = this._exit;
-    if (exit.code !== undefined) return false;
-    if (requestType === "exit-status") {
-      const report = decodeIfReadable(exitStatus, data);
-      if (report === undefined) return false;
-      exit.code = report.exitStatus;
-      this.#emit("exit", exit.code);
-      return true;
+    if (!isExit(requestType)) return false;
+    try {
+      if (!readExit(this._exit, requestType, data)) return false;
+    } catch (error) {
+      if (error instanceof SshError) return false;
+      throw error;
     }
-    if (requestType !== "exit-signal") return false;
-    const report = decodeIfReadable(exitSignal, data);
-    if (report === undefined) return false;
-    exit.code = null;
-    exit.signal = `SIG${report.signalName}`;
-    exit.dump = report.coreDumped;
-    exit.desc = report.errorMessage;
-    this.#emit("exit", exit.code, exit.signal, exit.dump, exit.desc);
+    this.#emit("exit", ...exitValues(this._exit));
     return true;
   }
 
@@ -221,9 +205,7 @@ export abstract class SftpBase extends EventEmitter {
     this.outgoing.state = "closed";
     const close = (): void => {
       this.#end();
-      const { code, signal, dump, desc } = this._exit;
-      if (code === null) this.#emit("close", code, signal, dump, desc);
-      else this.#emit("close", code);
+      this.#emit("close", ...exitValues(this._exit));
     };
     if (broken) afterClose(this._client, close);
     else close();
@@ -238,7 +220,7 @@ export abstract class SftpBase extends EventEmitter {
     this.#emit("end");
   }
 
-  /** Emits an event. What a listener throws is an uncaught exception, and keeps no other callback from its call. */
+  /** Emits an event. What a listener throws is an uncaught exception, and does not prevent other callbacks. */
   #emit(event: string, ...values: readonly unknown[]): void {
     uncaught(() => this.emit(event, ...values));
   }

@@ -27,8 +27,8 @@ export class Driver extends SftpDriver {
   #isFinished = false;
 
   constructor(channel: Channel, owner: DriverOwner) {
-    // The machine does not know the server's version, so that `symlink` decides the order of its paths alone. Handles are ssh2's: servers
-    // that programs write for their tests often have one for all files.
+    // Without `serverVersion`, `symlink` alone decides the order of paths. Reused handles are allowed as in ssh2: test servers often use
+    // one handle for all files.
     super(channel, { allowsReusedHandles: true });
     this.#owner = owner;
   }
@@ -48,16 +48,18 @@ export class Driver extends SftpDriver {
     if (!this.#isFinished) super.write();
   }
 
-  /** Calls `callback` with the outcome of a failed request: now if the server has answered, otherwise as `atEnd` does. */
+  /**
+   * Calls `callback` with the outcome of a failed request: now if the server has answered, otherwise when SFTP ends, or later if it has
+   * ended.
+   */
   settle(error: SshError, callback: () => void): void {
     if (error instanceof SftpError || error.code === "sftp-handle-reused" || error.code === "usage") callback();
-    else this.atEnd(callback);
+    else this.#atEnd(callback);
   }
 
-  /** Calls `callback` of a request that gets no answer: when SFTP ends, or later if it has ended. */
-  atEnd(callback: () => void): void {
+  #atEnd(callback: () => void): void {
     if (this.over === undefined || this.#isEnding) this.#unanswered.push(callback);
-    // Not in this turn: a program that tries again at once must not keep others from running.
+    // Deferred, so that a program that retries at once does not block the event loop.
     else setImmediate(callback);
   }
 

@@ -15,7 +15,7 @@ const NEW_MODE = 0o666;
 /** Largest size for which memory is taken before the bytes have arrived. A server may state any size. */
 const TRUSTED_SIZE = 256 * 1024 * 1024;
 
-/** Reads a file up to the size that it has when it is opened. A file of size 0 is read to its end: systems have files that do not tell. */
+/** Reads a file up to the size that it has when it is opened. A file of size 0 is read to its end, because files in /proc report 0. */
 export function readFile(
   sftp: SFTP,
   path: string,

@@ -147,10 +147,10 @@ export class ReadStream extends Readable {
     };
     const start = this.pos;
     const end = Math.min(this.end + 1, Number.MAX_SAFE_INTEGER);
-    // A short range needs no size of the file: what is requested beyond its end costs less than the question.
+    // A short range is read without FSTAT: requests past the end cost less than the extra round trip.
     const range = end - start <= SHORT_RANGE ? { start, end, size: end } : { start, end };
     const reader = new BlockReader(driver, { handle: Uint8Array.from(handle), path: this.path }, sink, range);
-    // Not in this call: the reader may call back at once, and must be known then.
+    // Deferred: the reader may call back synchronously, before `#reader` is set.
     queueMicrotask(() => {
       if (!this.destroyed) reader.start();
     });

@@ -102,7 +102,10 @@ export abstract class SftpRequests extends SftpBase {
     this.send({ type: "opendir", path: pathBytes(path) }, callback);
   }
 
-  /** Lists a directory by its path, or the next names of an open one by its handle. At the end of those, the error has the code EOF. */
+  /**
+   * Lists a directory by its path, or the next names of an open one by its handle. At the end of the directory the error has the code
+   * `EOF`.
+   */
   readdir(where: string | Buffer, callback: Callback<[DirectoryEntry[]]>): void;
   readdir(where: string | Buffer, options: ReaddirOptions, callback: Callback<[DirectoryEntry[]]>): void;
   readdir(where: string | Buffer, given: unknown, last?: Callback<[DirectoryEntry[]]>): void {
@@ -174,8 +177,8 @@ export abstract class SftpRequests extends SftpBase {
   }
 
   /**
-   * Returns whether the server has OpenSSH's order of the paths of a link (OpenSSH PROTOCOL §4.1). ssh2 knows such a server by its
-   * identification string. OpenSSH's `sftp-server` also runs behind others.
+   * Returns whether the server has OpenSSH's order of the paths of a link (OpenSSH PROTOCOL §4.1). ssh2 recognises such a server by its
+   * identification string. OpenSSH's `sftp-server` also runs under other SSH servers.
    */
   #hasTargetFirst(): boolean {
     if (this._isOpenSSH) return true;

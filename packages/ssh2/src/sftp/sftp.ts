@@ -78,7 +78,7 @@ export class SFTP extends SftpExtensions {
     readFile(this, path, options, callback);
   }
 
-  /** Writes a file in place of what it has. */
+  /** Replaces the contents of a file. */
   writeFile(
     path: string,
     data: Buffer | string,

@@ -5,11 +5,11 @@ import type { Callback } from "./call.ts";
 
 /** Options of `fastGet` and `fastPut`. */
 export interface TransferOptions {
-  /** Number of requests in flight. Without it and `chunkSize`, as many as keep the path busy, up to 16 MiB. */
+  /** Number of requests in flight. Default: chosen for the path, at most 16 MiB in flight (64 if `chunkSize` is set). */
   readonly concurrency?: number | undefined;
-  /** Length of a request in bytes. Without it and `concurrency`, as long as the server takes. `step` is called for each 32 KiB then. */
+  /** Length of a request in bytes. Default: the server's maximum (32 KiB if `concurrency` is set); `step` then reports every 32 KiB. */
   readonly chunkSize?: number | undefined;
-  /** Size of the file in bytes; default what the source says. */
+  /** Size of the file in bytes; default the source's size. */
   readonly fileSize?: number | undefined;
   /** Called with the bytes moved so far, those of this step, and the size of the file. */
   readonly step?: ((total: number, chunk: number, size: number) => void) | undefined;
@@ -53,7 +53,7 @@ function positive(value: unknown): number | undefined {
   return typeof value === "number" && value > 0 ? value : undefined;
 }
 
-/** Reports the progress of a transfer in chunks of one length, which requests may differ from. */
+/** Reports progress in chunks of `chunkSize` bytes, independent of the request length. */
 export class Steps {
   readonly #step: TransferOptions["step"];
   readonly #chunk: number;

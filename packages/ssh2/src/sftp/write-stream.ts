@@ -155,7 +155,8 @@ export class WriteStream extends Writable {
 
   override _destroy(error: Error | null, callback: Done): void {
     this.#writer?.stop();
-    const reason = error ?? new Error("the stream was destroyed before the server had written everything");
+    const reason =
+      error ?? new Error('the stream was destroyed before the server had written everything; wait for "finish" first');
     this.#failWaiting(reason);
     this.#settle(reason);
     const close = (): void => this.#close(error, callback);

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Channel } from "../../src/channel/channel.ts";
 import { channelsOf } from "../../src/channel/private.ts";
 import * as forwards from "../../src/client/forwards.ts";
+import { noMoreSessions } from "../../src/client/global-requests.ts";
 import { exec, shell, subsys } from "../../src/client/sessions.ts";
 import { sftp } from "../../src/client/sftp.ts";
 import { Log, Script, server, told, turn } from "./support.ts";
@@ -88,7 +89,7 @@ const METHODS: readonly Method[] = [
   },
   {
     name: "openssh_noMoreSessions",
-    call: ({ client }, callback) => forwards.noMoreSessions(client, callback),
+    call: ({ client }, callback) => noMoreSessions(client, callback),
     messages: [() => server.granted()],
     opens: false,
   },

@@ -3,6 +3,7 @@ import { forwardedStreamlocal, tcpipChannel, tcpipForward, tcpipForwardReply, Wr
 import { describe, expect, it } from "vitest";
 import type { Channel } from "../../src/channel/channel.ts";
 import * as forwards from "../../src/client/forwards.ts";
+import { noMoreSessions } from "../../src/client/global-requests.ts";
 import { exec, shell } from "../../src/client/sessions.ts";
 import { connectionBegins, connectionClosed, connectionReady, MUX } from "../../src/connection.ts";
 import { FakeClient, Log, Script, server, told, turn } from "./support.ts";
@@ -316,7 +317,7 @@ async function waiting(): Promise<{ script: Script; client: FakeClient; log: Log
   const log = new Log();
   exec(client, "a", {}, (error) => log.add("exec", told(error)));
   forwards.forwardOut(client, "a", 1, "b", 2, (error) => log.add("forwardOut", told(error)));
-  forwards.noMoreSessions(client, (error) => log.add("noMoreSessions", told(error)));
+  noMoreSessions(client, (error) => log.add("noMoreSessions", told(error)));
   await turn();
   expect(log.events).toEqual([]);
   return { script, client, log };

@@ -349,10 +349,8 @@ test("an answer of authHandler after the end counts no more, also on the next co
     answer?.(late);
     await new Promise<void>((resolve) => void client.exec("true", () => resolve()));
     expect(calls).toBe(1);
-    expect(events.map(([event]) => event)).toEqual([
-      ...["connect", "handshake", "end", "close"],
-      ...["connect", "handshake", "ready"],
-    ]);
+    const names = events.map(([event]) => event);
+    expect(names.join(" ")).toBe("connect handshake end close connect handshake ready");
     client.end();
   }
 });

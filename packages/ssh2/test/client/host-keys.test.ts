@@ -37,6 +37,8 @@ function hmac(key: Uint8Array, text: Uint8Array): Uint8Array {
   return createHmac("sha1", key).update(text).digest();
 }
 
+const later = (value: boolean): Promise<boolean> => new Promise((resolve) => void setImmediate(() => resolve(value)));
+
 const acceptAll = (): boolean => true;
 
 const refuseFirst: HostKeyOptions["hostVerifier"] = (_key, verify) => {
@@ -305,8 +307,6 @@ describe("hostVerifier", () => {
   });
 
   test("counts its first answer, even if a later one is there sooner", async () => {
-    const later = (value: boolean): Promise<boolean> =>
-      new Promise((resolve) => void setImmediate(() => resolve(value)));
     const byCallback = await optionsFor([], {
       hostVerifier: (_key, verify) => {
         verify(later(false));

@@ -53,5 +53,7 @@ test("NACRE_SSH2_MIN_RSA refuses shorter keys, private and public ones", () => {
 
 test.each(["1023", "16385", "many", "2048.5", "-1"])("names an invalid NACRE_SSH2_MIN_RSA: %s", (value) => {
   process.env["NACRE_SSH2_MIN_RSA"] = value;
-  expect(parseKey(short)).toEqual(new Error("NACRE_SSH2_MIN_RSA must be a number of bits from 1024 to 16384"));
+  expect(parseKey(short)).toEqual(
+    new Error(`NACRE_SSH2_MIN_RSA is ${value}; set it to a number of bits from 1024 to 16384`),
+  );
 });

@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import type { Client, Connection, ServerConfig } from "ssh2";
-import ssh2 from "ssh2";
 import type { Peers, Recorder } from "./case.ts";
 import { ed25519Pair } from "./made-keys.ts";
 
