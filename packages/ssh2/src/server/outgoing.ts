@@ -57,7 +57,7 @@ function openChannel(connection: Connection, type: string, data: Uint8Array, cal
     return;
   }
   open(connection, mux, type, data, (error, channel) => {
-    if (channel === undefined) callback(error);
+    if (channel === undefined) callback(error, undefined);
     else callback(undefined, new Channel(connection, channel, { type, server: true }));
   });
 }

@@ -1,4 +1,5 @@
 import { Reader } from "@nacre/wire";
+import { derFromSsh } from "../../keys/ecdsa-signature.ts";
 
 /** The key of a login as ssh2 shows it: `algo` is the key's type, also for RSA with SHA-2. */
 export interface AuthKey {
@@ -27,17 +28,6 @@ export function ssh2Signature(blob: Uint8Array): Buffer {
   const reader = new Reader(blob, "signature");
   const name = reader.name("algorithm");
   const signature = reader.string("signature");
-  return name.startsWith("ecdsa-sha2-") ? ecdsaAsDer(signature) : Buffer.from(signature);
-}
-
-/** Returns an ECDSA signature of two mpints (RFC 5656 §3.1.2) as the DER sequence of RFC 3279 §2.2.3. */
-function ecdsaAsDer(signature: Uint8Array): Buffer {
-  const reader = new Reader(signature, "ECDSA signature");
-  const integers = [reader.string("r"), reader.string("s")].map((integer) => der(0x02, integer));
-  return der(0x30, Buffer.concat(integers));
-}
-
-function der(tag: number, content: Uint8Array): Buffer {
-  const { length } = content;
-  return Buffer.concat([Buffer.from(length < 0x80 ? [tag, length] : [tag, 0x81, length]), content]);
+  const der = name.startsWith("ecdsa-sha2-") ? derFromSsh(signature) : undefined;
+  return der ?? Buffer.from(signature);
 }
