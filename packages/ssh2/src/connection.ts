@@ -20,7 +20,7 @@ export interface Connection extends EventEmitter {
   _sock: Duplex | undefined;
 }
 
-interface KeptCall {
+interface PendingCall {
   readonly run: (mux: ConnectionMux) => void;
   readonly lost: (error: Error) => void;
 }
@@ -28,7 +28,7 @@ interface KeptCall {
 /** Calls that wait for an event of the connection. */
 interface Waiting {
   /** Calls until the login is over. */
-  kept: KeptCall[];
+  untilReady: PendingCall[];
   /**
    * Calls to run after "close": first those of global requests, then channels. `undefined` after "close", when new calls run immediately.
    */
@@ -39,23 +39,23 @@ const waiting = new WeakMap<Connection, Waiting>();
 
 /** Starts the bookkeeping of a connection. The client calls this in `connect`, the server when a socket connects. */
 export function connectionBegins(connection: Connection): void {
-  waiting.set(connection, { kept: [], afterClose: { requests: [], channels: [] } });
+  waiting.set(connection, { untilReady: [], afterClose: { requests: [], channels: [] } });
 }
 
 /** Runs the calls that waited for the login. The client calls this after it has emitted "ready". */
 export function connectionReady(connection: Connection): void {
   const { [MUX]: mux } = connection;
   if (mux === undefined) return;
-  for (const { run } of waiting.get(connection)?.kept.splice(0) ?? []) run(mux);
+  for (const { run } of waiting.get(connection)?.untilReady.splice(0) ?? []) run(mux);
 }
 
 /** Fails all calls that wait for the connection. Both roles call this after they have emitted "close". */
 export function connectionClosed(connection: Connection): void {
   const own = waiting.get(connection);
   if (own === undefined) return;
-  const { kept, afterClose } = own;
+  const { untilReady, afterClose } = own;
   own.afterClose = undefined;
-  for (const { lost } of kept.splice(0)) lost(noResponse());
+  for (const { lost } of untilReady.splice(0)) lost(noResponse());
   for (const call of [...(afterClose?.requests ?? []), ...(afterClose?.channels ?? [])]) call();
 }
 
@@ -86,7 +86,7 @@ export function whenReady(
   }
   const own = waiting.get(connection);
   if (own === undefined) throw ssh2Error("Not connected");
-  own.kept.push({ run, lost });
+  own.untilReady.push({ run, lost });
 }
 
 /** Returns the error of callbacks whose connection ended before the answer. */

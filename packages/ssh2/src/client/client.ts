@@ -186,7 +186,7 @@ export class Client extends ConnectionEmitter implements ClientConnection {
     connectionBegins(this);
     const link: Link = new Link(settings, {
       emit: (event, ...values) => uncaught(() => void this.emit(event, ...values)),
-      hears: (event) => this.listenerCount(event) > 0,
+      hasListener: (event) => this.listenerCount(event) > 0,
       identified: (softwareVersion) => {
         this._remoteVer = softwareVersion;
       },

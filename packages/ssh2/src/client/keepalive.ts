@@ -5,7 +5,7 @@ export interface KeepaliveOptions {
   /** Milliseconds between two requests. */
   readonly interval: number;
   /** Unanswered requests after which the connection counts as lost. */
-  readonly most: number;
+  readonly maxUnanswered: number;
   readonly isWritable: () => boolean;
   readonly lost: () => void;
 }
@@ -30,8 +30,8 @@ export class Keepalive {
   }
 
   #tick(): void {
-    const { most, isWritable, lost } = this.#options;
-    if (++this.#unanswered > most) {
+    const { maxUnanswered, isWritable, lost } = this.#options;
+    if (++this.#unanswered > maxUnanswered) {
       this.stop();
       lost();
       return;

@@ -1,33 +1,24 @@
 import type { Socket } from "node:net";
 import type { Duplex as NodeDuplex } from "node:stream";
 import { fingerprint, loadAlgorithms } from "@nacre/node";
-import { DISCONNECT_REASON } from "@nacre/wire";
-import {
-  type ClientUsers,
-  CONNECT_OPTIONS,
-  type ConnectEvent,
-  clientMethods,
-  encodeTerminalModes,
-  LoginDriver,
-} from "nacre/extend";
-import { negotiatedOf } from "../algorithms.ts";
+import { type ClientUsers, CONNECT_OPTIONS, clientMethods, encodeTerminalModes, LoginDriver } from "nacre/extend";
 import { type ConnectionMux, isWritable } from "../connection.ts";
-import { connectionError, disconnectText } from "../connection-errors.ts";
 import { type Ssh2Error, ssh2Error } from "../errors.ts";
-import { debugEvent, debugTrace } from "./debug-lines.ts";
+import { type ConnectionEventsHost, emitConnectionEvent } from "./connection-events.ts";
+import { debugTrace } from "./debug-lines.ts";
 import { type HostKeyCheck, hostKeyCheck } from "./host-keys.ts";
 import { Keepalive } from "./keepalive.ts";
 import { Login, type LoginHost } from "./login.ts";
 import type { LoginDefaults } from "./login-attempts.ts";
 import type { ConnectSettings } from "./options.ts";
-import { dial, heldDuplex, isConnecting, newSocket } from "./socket.ts";
+import { dial, duplexWithDelayedEnd, isConnecting, newSocket } from "./socket.ts";
 
 /** Callbacks from a connection to its client. */
 export interface LinkClient {
   /** Emits an event. An exception of a listener is rethrown as an uncaught one. */
   emit(event: string, ...values: readonly unknown[]): void;
   /** Whether the event has a listener. */
-  hears(event: string): boolean;
+  hasListener(event: string): boolean;
   /** The server has identified itself. */
   identified(softwareVersion: string): void;
   /** Called after the login, to emit "ready". `connection` is what the users of a client's connection get. */
@@ -38,27 +29,47 @@ export interface LinkClient {
   closed(): void;
 }
 
+/** Where a connection is in its life. */
+type State =
+  /** The socket is not connected yet. */
+  | { readonly type: "connecting" }
+  /** The socket is connected; the check of the host key and the algorithms load. */
+  | { readonly type: "preparing" }
+  | Running
+  /** The server has ended its direction. */
+  | {
+      readonly type: "ended";
+      readonly releaseEnd: (() => void) | undefined;
+      readonly timer: ReturnType<typeof setTimeout>;
+    }
+  /** "close" was emitted, or is being emitted. `releaseEnd` is called once. */
+  | { readonly type: "closed"; releaseEnd: (() => void) | undefined };
+
+/** The SSH protocol runs. */
+interface Running {
+  readonly type: "running";
+  readonly driver: LoginDriver;
+  readonly login: Login;
+  /** Lets the byte connection report its end. */
+  readonly releaseEnd: () => void;
+  /** Whether the server has identified itself. */
+  isIdentified: boolean;
+  keepalive: Keepalive | undefined;
+}
+
 /** One connection of a client: its socket, its login, its timers and its end. */
 export class Link {
   readonly socket: NodeDuplex;
   readonly #settings: ConnectSettings;
   readonly #client: LinkClient;
   readonly #prepared: Promise<HostKeyCheck>;
-  #driver: LoginDriver | undefined;
+  #state: State = { type: "connecting" };
+  /** Runs until "ready". */
   #readyTimer: ReturnType<typeof setTimeout> | undefined;
-  #endTimer: ReturnType<typeof setTimeout> | undefined;
-  #keepalive: Keepalive | undefined;
-  #login: Login | undefined;
-  /** Lets the byte connection report its end. */
-  #over: (() => void) | undefined;
-  #isConnected = false;
-  #isReady = false;
-  #isIdentified = false;
-  /** Whether an error has ended the connection, or `end` or `destroy` has. */
-  #isFailed = false;
+  /** Whether no error follows: one was emitted, the server has disconnected in order, or "close" is emitted. */
+  #isSettled = false;
+  /** Whether `end` or `destroy` was called. An error may still follow. */
   #isLeaving = false;
-  #isEnded = false;
-  #isClosed = false;
 
   constructor(settings: ConnectSettings, client: LinkClient) {
     this.#settings = settings;
@@ -71,7 +82,7 @@ export class Link {
 
   /** Whether "close" was emitted. */
   get isClosed(): boolean {
-    return this.#isClosed;
+    return this.#state.type === "closed";
   }
 
   /** Begins: connects the socket, unless the program passed one. */
@@ -99,7 +110,7 @@ export class Link {
     this.#startTimer();
     if (sock.destroyed)
       process.nextTick(() => {
-        this.#isConnected = true;
+        this.#state = { type: "preparing" };
         this.#closed();
       });
     else if (!isConnecting(sock)) this.#connected();
@@ -110,17 +121,14 @@ export class Link {
     const { socket } = this;
     if (!isWritable(socket)) return;
     this.#isLeaving = true;
-    const driver = this.#driver;
-    if (driver !== undefined && driver.mux.engine.over === undefined) {
-      void driver.end();
-      return;
-    }
-    socket.end();
+    const driver = this.#running?.driver;
+    if (driver !== undefined && driver.mux.engine.over === undefined) void driver.end();
+    else socket.end();
   }
 
   /** Begins a key exchange, if the login is over. */
   rekey(): void {
-    if (this.#isReady) this.#driver?.rekey();
+    this.#running?.driver.rekey();
   }
 
   destroy(): void {
@@ -131,9 +139,11 @@ export class Link {
 
   /** Fails all calls that wait for this connection. Called while "close" is emitted. */
   finish(): void {
-    const over = this.#over;
-    this.#over = undefined;
-    over?.();
+    const state = this.#state;
+    if (state.type !== "closed") return;
+    const { releaseEnd } = state;
+    state.releaseEnd = undefined;
+    releaseEnd?.();
   }
 
   async #prepare(): Promise<HostKeyCheck> {
@@ -168,8 +178,8 @@ export class Link {
   }
 
   #connected(): void {
-    if (this.#isConnected) return;
-    this.#isConnected = true;
+    if (this.#state.type !== "connecting") return;
+    this.#state = { type: "preparing" };
     this.#debug?.("Socket connected");
     this.#client.emit("connect");
     this.#prepared.then(
@@ -183,17 +193,17 @@ export class Link {
 
   #begin(hostKeys: HostKeyCheck): void {
     const { socket } = this;
-    if (socket.destroyed) return;
+    // The socket may have ended meanwhile.
+    if (this.#state.type !== "preparing" || socket.destroyed) return;
     const { config, algorithms, limits, softwareVersion, minRsaBits } = this.#settings;
-    const { duplex, over } = heldDuplex(socket, () => this.#isLeaving);
-    this.#over = over;
+    const { duplex, releaseEnd } = duplexWithDelayedEnd(socket, () => this.#isLeaving);
     const login = new Login(this.#loginDefaults(), config.authHandler, this.#loginHost());
-    this.#login = login;
+    const events = this.#eventsHost();
     const driver = new LoginDriver(duplex, {
       user: config.username ?? "",
       hostKey: hostKeys.verify,
       nextLogin: login.next,
-      events: (event) => this.#onEvent(event),
+      events: (event) => emitConnectionEvent(event, events),
       algorithms: { ...algorithms, hostKeys: hostKeys.algorithms },
       limits,
       softwareVersion,
@@ -204,7 +214,7 @@ export class Link {
       trace: this.#debug && debugTrace(this.#debug),
       users: this.#users(),
     });
-    this.#driver = driver;
+    this.#state = { type: "running", driver, login, releaseEnd, isIdentified: false, keepalive: undefined };
     // With a command as a jump host, unread stderr would fill the channel's window.
     const { stderr } = socket as { readonly stderr?: { readonly resume?: unknown } };
     if (typeof stderr?.resume === "function") stderr.resume();
@@ -230,8 +240,8 @@ export class Link {
       tryKeyboard,
       localHostname,
       localUsername,
-      prompt: () => (client.hears("keyboard-interactive") ? emitter("keyboard-interactive") : undefined),
-      changePassword: () => (client.hears("change password") ? emitter("change password") : undefined),
+      prompt: () => (client.hasListener("keyboard-interactive") ? emitter("keyboard-interactive") : undefined),
+      changePassword: () => (client.hasListener("change password") ? emitter("change password") : undefined),
     };
   }
 
@@ -255,66 +265,47 @@ export class Link {
         clearTimeout(this.#readyTimer);
         const { keepaliveInterval = 0, keepaliveCountMax = 3 } = this.#settings.config;
         const { mux } = connection;
-        if (keepaliveInterval > 0)
-          this.#keepalive = new Keepalive(mux, {
+        const running = this.#running;
+        if (running !== undefined && keepaliveInterval > 0)
+          running.keepalive = new Keepalive(mux, {
             interval: keepaliveInterval,
-            most: keepaliveCountMax,
+            maxUnanswered: keepaliveCountMax,
             isWritable: () => isWritable(this.socket),
             lost: () => {
               this.#fail(ssh2Error("Keepalive timeout", { level: "client-timeout" }));
               this.socket.destroy();
             },
           });
-        this.#isReady = true;
         this.#client.ready(mux, connection);
         return [];
       },
     };
   }
 
-  #onEvent(event: ConnectEvent): void {
+  #eventsHost(): ConnectionEventsHost {
     const client = this.#client;
-    const negotiated = event.type === "kex" ? negotiatedOf(event.negotiated) : undefined;
-    if (this.#debug) debugEvent(this.#debug, event, negotiated);
-    switch (event.type) {
-      case "identified": {
-        this.#isIdentified = true;
-        const software = /^SSH-[^-]*-(\S*)/.exec(event.peerVersion)?.[1] ?? "";
-        client.identified(software);
-        if (event.linesBefore.length > 0)
-          client.emit("greeting", event.linesBefore.map((line) => `${line}\r\n`).join(""));
-        return;
-      }
-      case "kex":
-        client.emit("handshake", negotiated);
-        if (!event.initial) client.emit("rekey");
-        return;
-      case "banner":
-        client.emit("banner", event.message);
-        return;
-      case "disconnect": {
-        const { reasonCode, description } = event;
-        // As in ssh2, the server's normal end is not an error.
-        if (reasonCode === DISCONNECT_REASON.BY_APPLICATION) this.#isFailed = true;
-        else this.#fail(ssh2Error(disconnectText(reasonCode, description), { code: reasonCode }));
-        return;
-      }
-      case "failed":
-        // A lost connection is reported by the socket's events, as in ssh2.
-        if (!this.#isEnded && !this.#isClosed && event.error.code !== "connection-lost")
-          this.#fail(connectionError(event.error));
-        return;
-      case "debug":
-      case "instruction":
-    }
+    return {
+      debug: this.#debug,
+      emit: (event, ...values) => client.emit(event, ...values),
+      identified: (softwareVersion) => {
+        if (this.#running !== undefined) this.#running.isIdentified = true;
+        client.identified(softwareVersion);
+      },
+      disconnected: () => {
+        this.#isSettled = true;
+      },
+      fail: (error) => {
+        if (this.#running !== undefined) this.#fail(error);
+      },
+    };
   }
 
   /** Emits the error that ends the connection, unless another did. */
   #fail(error: Ssh2Error): void {
     clearTimeout(this.#readyTimer);
-    this.#keepalive?.stop();
-    if (this.#isFailed) return;
-    this.#isFailed = true;
+    this.#running?.keepalive?.stop();
+    if (this.#isSettled) return;
+    this.#isSettled = true;
     this.#client.broken();
     this.#client.emit("error", error);
   }
@@ -326,41 +317,52 @@ export class Link {
   }
 
   #ended(): void {
-    if (this.#isEnded) return;
-    this.#isEnded = true;
-    this.#debug?.("Socket ended");
-    this.#release();
-    this.#client.emit("end");
     const { socket } = this;
-    if (!socket.writableEnded) socket.end();
+    const { type } = this.#state;
+    if (type === "ended" || type === "closed") return;
+    this.#debug?.("Socket ended");
+    const releaseEnd = this.#release();
     // Some streams do not close after `end()`.
-    this.#endTimer = setTimeout(() => {
+    const timer = setTimeout(() => {
       socket.destroy();
       setImmediate(() => this.#closed());
     }, CLOSE_TIMEOUT);
+    this.#state = { type: "ended", releaseEnd, timer };
+    this.#client.emit("end");
+    if (!socket.writableEnded) socket.end();
   }
 
   #closed(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    clearTimeout(this.#endTimer);
+    if (this.#state.type === "closed") return;
     this.#debug?.("Socket closed");
-    this.#release();
+    const releaseEnd = this.#release();
+    this.#state = { type: "closed", releaseEnd };
     // The program expects no error after "close".
-    this.#isFailed = true;
+    this.#isSettled = true;
     this.#client.emit("close");
     this.finish();
     this.#client.closed();
   }
 
-  /** Stops the timers. A server that has not identified itself is an error. */
-  #release(): void {
+  /** Stops what runs. A server that has not identified itself is an error. Returns what lets the byte connection report its end. */
+  #release(): (() => void) | undefined {
+    const state = this.#state;
     clearTimeout(this.#readyTimer);
-    this.#keepalive?.stop();
-    this.#login?.stop();
-    if (this.#isConnected && !this.#isIdentified)
+    if (state.type === "ended") {
+      clearTimeout(state.timer);
+      return state.releaseEnd;
+    }
+    const running = this.#running;
+    running?.keepalive?.stop();
+    running?.login.stop();
+    if (state.type !== "connecting" && running?.isIdentified !== true)
       this.#fail(Object.assign(ssh2Error("Connection lost before handshake", { level: "protocol" }), { fatal: true }));
     this.#client.broken();
+    return running?.releaseEnd;
+  }
+
+  get #running(): Running | undefined {
+    return this.#state.type === "running" ? this.#state : undefined;
   }
 }
 

@@ -16,7 +16,7 @@ export interface LoginHost {
 }
 
 /** Keys of an agent that are tried one after the other. */
-interface AgentTurn {
+interface AgentKeys {
   readonly username: string;
   readonly agent: BaseAgent;
   readonly keys: readonly ParsedKey[];
@@ -33,7 +33,7 @@ export class Login {
   #partialSuccess: boolean | null = null;
   /** The current step. */
   #step: Step | undefined;
-  #agent: AgentTurn | undefined;
+  #agent: AgentKeys | undefined;
   /** Aborted when the connection is over. */
   readonly #over = new AbortController();
 
@@ -105,7 +105,7 @@ export class Login {
   }
 
   /** Returns the attempt with the agent's next key; `undefined` after the last one. */
-  #nextAgentKey(turn: AgentTurn): LoginAttempt | undefined {
+  #nextAgentKey(turn: AgentKeys): LoginAttempt | undefined {
     const { debug } = this.#host;
     const key = turn.keys[turn.next];
     if (key === undefined) {

@@ -45,7 +45,7 @@ export function commandRequest(command: string | Uint8Array): SessionRequest {
 }
 
 /** Returns the request of a subsystem. Throws a `TypeError` for a name that is not text. */
-export function subsystemOf(name: string): SessionRequest {
+export function startSubsystemRequest(name: string): SessionRequest {
   return {
     type: "subsystem",
     data: subsystemRequest.encode({ name: toText(name, "name") }),

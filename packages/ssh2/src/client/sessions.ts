@@ -9,12 +9,12 @@ import {
   envRequests,
   type PseudoTtyOptions,
   shellRequest,
-  subsystemOf,
+  startSubsystemRequest,
   terminalRequest,
   type X11Options,
 } from "./session-requests.ts";
 import { toFunction } from "./text.ts";
-import { acceptDisplay } from "./x11.ts";
+import { acceptX11 } from "./x11.ts";
 
 /** Gets a session whose command, shell or subsystem has started, or the error. */
 export type ClientCallback = (error: Error | undefined, channel: Channel) => void;
@@ -52,12 +52,12 @@ export function exec(
   const { env, pty, x11, allowHalfOpen } = given;
   const last = commandRequest(command);
   const steps = [
-    ...notes(env),
+    ...envSteps(env),
     ...agentSteps(client, given),
-    ...(pty === true || (typeof pty === "object" && pty !== null) ? [asks(terminalRequest(pty))] : []),
-    ...displaySteps(client, x11),
+    ...(pty === true || (typeof pty === "object" && pty !== null) ? [requestStep(terminalRequest(pty))] : []),
+    ...x11Steps(client, x11),
   ];
-  begin(client, steps, last, "exec", back, allowHalfOpen !== false);
+  startSession(client, steps, last, "exec", back, allowHalfOpen !== false);
 }
 
 /**
@@ -77,21 +77,21 @@ export function shell(
   const { env, x11, agentForward } = (isOptions ? first : second) ?? {};
   const terminal = isOptions ? undefined : first;
   const steps = [
-    ...notes(env),
+    ...envSteps(env),
     ...agentSteps(client, { agentForward }),
-    ...(terminal === false ? [] : [asks(terminalRequest(terminal as PseudoTtyOptions | undefined))]),
-    ...displaySteps(client, x11),
+    ...(terminal === false ? [] : [requestStep(terminalRequest(terminal as PseudoTtyOptions | undefined))]),
+    ...x11Steps(client, x11),
   ];
-  begin(client, steps, shellRequest(), "shell", back);
+  startSession(client, steps, shellRequest(), "shell", back);
 }
 
 /** Starts a subsystem. Throws as `exec` does. */
 export function subsys(client: ClientConnection, name: string, callback: ClientCallback): void {
-  begin(client, [], subsystemOf(name), "subsystem", toFunction(callback, "callback"));
+  startSession(client, [], startSubsystemRequest(name), "subsystem", toFunction(callback, "callback"));
 }
 
 /** Opens a session and calls `callback` with it once each step is done and the server has granted `last`. */
-function begin(
+function startSession(
   client: ClientConnection,
   steps: readonly Step[],
   last: SessionRequest,
@@ -121,12 +121,12 @@ function begin(
 }
 
 /** Returns a step that sends a request and waits for its reply. */
-function asks(sent: SessionRequest): Step {
+function requestStep(sent: SessionRequest): Step {
   return (channel, done) => request(channel._client, channel[CHANNEL], sent, done);
 }
 
 /** Returns a step that sends environment variables, which servers need not answer. */
-function notes(env: ShellOptions["env"]): readonly Step[] {
+function envSteps(env: ShellOptions["env"]): readonly Step[] {
   const requests = envRequests(env);
   return [
     (channel, done) => {
@@ -147,12 +147,12 @@ function agentSteps(client: ClientConnection, { agentForward }: Pick<ShellOption
 }
 
 /** A number requests nothing, as in ssh2. */
-function displaySteps(client: ClientConnection, x11: ShellOptions["x11"]): readonly Step[] {
+function x11Steps(client: ClientConnection, x11: ShellOptions["x11"]): readonly Step[] {
   if (x11 !== true && (typeof x11 !== "object" || x11 === null)) return [];
   const sent = displayRequest(x11);
   return [
     (channel, done) => {
-      const accepted = acceptDisplay(client, channel);
+      const accepted = acceptX11(client, channel);
       request(client, channel[CHANNEL], sent, (error) => {
         accepted(error === undefined);
         done(error);

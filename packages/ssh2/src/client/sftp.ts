@@ -6,7 +6,7 @@ import { ssh2Error } from "../errors.ts";
 import { SFTP } from "../sftp/sftp.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import { askInTurn } from "./request.ts";
-import { envRequests, subsystemOf } from "./session-requests.ts";
+import { envRequests, startSubsystemRequest } from "./session-requests.ts";
 import { toFunction } from "./text.ts";
 
 type SftpCallback = (error: Error | undefined, sftp: SFTP) => void;
@@ -21,12 +21,12 @@ export function sftp(
   callback?: SftpCallback,
 ): void {
   const back = toFunction(typeof env === "function" ? env : callback, "callback");
-  const requests = [...envRequests(typeof env === "function" ? undefined : env), subsystemOf("sftp")];
+  const requests = [...envRequests(typeof env === "function" ? undefined : env), startSubsystemRequest("sftp")];
   const fail = (error: Error | undefined): void => (back as (error: Error | undefined) => void)(error);
   openWhenReady(client, "session", undefined, (failure, channel) => {
     if (channel === undefined) return fail(failure);
     askInTurn(client, channel, requests, (error) => {
-      if (error === undefined) return begin(client, channel, back);
+      if (error === undefined) return waitUntilReady(client, channel, back);
       channel.close();
       fail(error);
     });
@@ -34,7 +34,7 @@ export function sftp(
 }
 
 /** Waits until the server is ready, or ends. */
-function begin(client: ClientConnection, channel: MuxChannel, callback: SftpCallback): void {
+function waitUntilReady(client: ClientConnection, channel: MuxChannel, callback: SftpCallback): void {
   const made = new SFTP(client, channel, client[DEBUG]);
   const manager = channelsOf(client);
   manager.add(channel.id, made);

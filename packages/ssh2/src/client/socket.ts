@@ -61,13 +61,13 @@ export function isConnecting(socket: NodeDuplex): boolean {
 }
 
 /**
- * Returns a byte connection whose end and failure are reported only when `over` is called, so that "end" and "close" come before pending
- * calls fail. If `isLeaving`, `close` destroys the socket at once: the peer already had time to answer.
+ * Returns a byte connection whose end and failure are reported only when `releaseEnd` is called, so that "end" and "close" come before
+ * pending calls fail. If `isLeaving`, `close` destroys the socket at once: the peer already had time to answer.
  */
-export function heldDuplex(
+export function duplexWithDelayedEnd(
   socket: NodeDuplex,
   isLeaving: () => boolean,
-): { readonly duplex: Duplex; readonly over: () => void } {
+): { readonly duplex: Duplex; readonly releaseEnd: () => void } {
   const inner = socketDuplex(socket, { linger: LINGER });
   let held: (() => void) | undefined;
   let isOver = false;
@@ -90,7 +90,7 @@ export function heldDuplex(
   });
   return {
     duplex,
-    over: () => {
+    releaseEnd: () => {
       isOver = true;
       held?.();
       held = undefined;

@@ -11,7 +11,7 @@ const displays = new WeakMap<ClientConnection, Set<Channel>>();
  * Prepares for the X11 connections of a session that requests forwarding now. Call the returned function with whether the server granted
  * it: the event "x11" is then emitted for each connection until either side closes the session.
  */
-export function acceptDisplay(client: ClientConnection, channel: Channel): (granted: boolean) => void {
+export function acceptX11(client: ClientConnection, channel: Channel): (granted: boolean) => void {
   const mux = client[MUX];
   const sessions = displays.get(client) ?? new Set();
   displays.set(client, sessions);

@@ -9,7 +9,7 @@ import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
 import { openPlainPrivateKey } from "@nacre/keyfiles/internal";
 import { nodePrivateKey } from "@nacre/node";
 import { inSlices, platformRandom } from "nacre/extend";
-import { atOnce } from "./key-text.ts";
+import { runToEnd } from "./key-text.ts";
 import { FILE_CIPHERS } from "./openssh-file.ts";
 import { minRsaBits } from "./rsa-size.ts";
 
@@ -46,7 +46,7 @@ const ENCODINGS = {
 export function generateKeyPairSync(type: string, options?: KeyPairOptions): KeyPair {
   const { kind, settings } = readType(type, options);
   const { privateKey } = generatePairSync(kind as "rsa", settings as RSAKeyPairOptions<"pem", "pem">);
-  return atOnce(writePair(privateKey, options));
+  return runToEnd(writePair(privateKey, options));
 }
 
 /**

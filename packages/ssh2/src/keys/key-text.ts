@@ -9,7 +9,7 @@ export interface KeyFileOptions {
   readonly limits: Partial<KeyFileLimits>;
 }
 
-/** Text in which ssh2 says that a file is invalid. An error of {@link inWords} has it. */
+/** Text in which ssh2 says that a file is invalid. An error of {@link withSsh2Errors} has it. */
 export class KeyTextError extends Error {}
 
 /** Returns the bytes of base64. Skips all other characters, as ssh2 does: keys in variables and documents have blanks and indents. */
@@ -27,7 +27,7 @@ export function pemOf(label: string, body: Uint8Array): string {
  * Runs `read` and converts its errors to ssh2's texts; Nacre's error is the `cause`. Errors about weak RSA keys keep Nacre's text, because
  * ssh2 accepts such keys.
  */
-export function inWords<T>(read: () => T, words: (code: SshError["code"]) => string): T | Ssh2Error {
+export function withSsh2Errors<T>(read: () => T, words: (code: SshError["code"]) => string): T | Ssh2Error {
   try {
     return read();
   } catch (error) {
@@ -38,7 +38,7 @@ export function inWords<T>(read: () => T, words: (code: SshError["code"]) => str
 }
 
 /** Runs a generator to its end without yielding. */
-export function atOnce<T>(steps: Generator<void, T>): T {
+export function runToEnd<T>(steps: Generator<void, T>): T {
   for (;;) {
     const step = steps.next();
     if (step.done === true) return step.value;

@@ -2,7 +2,7 @@ import { openPrivateKeyWith, type UnlockedKey } from "@nacre/keyfiles";
 import { nodePrivateKey } from "@nacre/node";
 import { escapeText, Reader, utf8DecodeLossy } from "@nacre/wire";
 import type { Ssh2Error } from "../errors.ts";
-import { atOnce, inWords, type KeyFileOptions, KeyTextError, looseBase64, pemOf } from "./key-text.ts";
+import { type KeyFileOptions, KeyTextError, looseBase64, pemOf, runToEnd, withSsh2Errors } from "./key-text.ts";
 
 const FILE = /^-----BEGIN OPENSSH PRIVATE KEY-----\r?\n([\s\S]+)\r?\n-----END OPENSSH PRIVATE KEY-----$/;
 const MAGIC = "openssh-key-v1\0";
@@ -32,11 +32,11 @@ export function openOpensshFile(text: string, options: KeyFileOptions): Unlocked
   if (base64 === undefined) return undefined;
   const body = looseBase64(base64);
   let head: Head | undefined;
-  return inWords(
+  return withSsh2Errors(
     () => {
       head = readHead(body, options.passphrase);
       const file = openPrivateKeyWith([], pemOf("OPENSSH PRIVATE KEY", body), options.limits, nodePrivateKey);
-      return file.encrypted ? atOnce(file.decrypt(options.passphrase!)) : file;
+      return file.encrypted ? runToEnd(file.decrypt(options.passphrase!)) : file;
     },
     (code) => {
       if (code === "passphrase-needed") return "Failed to generate information to decrypt key";

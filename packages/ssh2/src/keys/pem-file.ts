@@ -4,7 +4,7 @@ import { nodePrivateKey } from "@nacre/node";
 import { escapeText } from "@nacre/wire";
 import type { Ssh2Error } from "../errors.ts";
 import { curveOid } from "./curve-oid.ts";
-import { atOnce, inWords, type KeyFileOptions, KeyTextError, looseBase64, pemOf } from "./key-text.ts";
+import { type KeyFileOptions, KeyTextError, looseBase64, pemOf, runToEnd, withSsh2Errors } from "./key-text.ts";
 
 const FILE = /^-----BEGIN (RSA|DSA|EC) PRIVATE KEY-----\r?\n([\s\S]+)\r?\n-----END (?:RSA|DSA|EC) PRIVATE KEY-----$/;
 const PKCS8 = /^-----BEGIN (ENCRYPTED )?PRIVATE KEY-----\r?\n([\s\S]+)\r?\n-----END (?:ENCRYPTED )?PRIVATE KEY-----$/;
@@ -25,7 +25,7 @@ export function openPemFile(text: string, { passphrase, limits }: KeyFileOptions
   if (kind === undefined || content === undefined) return undefined;
   let isEncrypted = false;
   let curve: string | undefined;
-  return inWords(
+  return withSsh2Errors(
     () => {
       const { headers, body } = splitHeaders(content);
       const encryption = headers.get("DEK-Info");
@@ -52,13 +52,13 @@ export function openPkcs8File(
 ): UnlockedKey | Ssh2Error | undefined {
   const [, isEncrypted, content] = PKCS8.exec(text) ?? [];
   if (content === undefined) return undefined;
-  return inWords(
+  return withSsh2Errors(
     () => {
       if (isEncrypted !== undefined && passphrase === undefined)
         throw new KeyTextError("Encrypted private key detected, but no passphrase given");
       const label = `${isEncrypted ?? ""}PRIVATE KEY`;
       const file = openPrivateKeyWith([], pemOf(label, looseBase64(content)), limits, nodePrivateKey);
-      return file.encrypted ? atOnce(file.decrypt(passphrase!)) : file;
+      return file.encrypted ? runToEnd(file.decrypt(passphrase!)) : file;
     },
     (code) => {
       if (code === "key-unsupported") return "Unsupported private key type or encryption";

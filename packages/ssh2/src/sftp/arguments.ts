@@ -12,7 +12,7 @@ export function pathBytes(path: unknown): Uint8Array {
 }
 
 /** Throws ssh2's error for `null`. In `node:fs`, `null` means the current position; SFTP has none. */
-export function checkPosition(position: unknown): void {
+export function rejectNullPosition(position: unknown): void {
   if (position === null) throw new Error("null position currently unsupported");
 }
 

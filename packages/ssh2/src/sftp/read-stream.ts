@@ -4,7 +4,7 @@ import type { Bytes } from "@nacre/wire";
 import { bufferOf } from "./call.ts";
 import type { SFTP } from "./sftp.ts";
 import { requestError } from "./status.ts";
-import { checkPosition, NEW_MODE, outOfRange, type StreamOptions, streamOptions } from "./stream-options.ts";
+import { checkFilePosition, NEW_MODE, outOfRange, type StreamOptions, streamOptions } from "./stream-options.ts";
 
 /** Options of `createReadStream`. */
 export interface ReadStreamOptions extends StreamOptions {
@@ -65,11 +65,11 @@ export class ReadStream extends Readable {
     this.sftp = sftp;
     const { start, end } = this;
     if (start !== undefined) {
-      checkPosition(start, "start");
+      checkFilePosition(start, "start");
       this.pos = start;
     }
     if (end !== Number.POSITIVE_INFINITY) {
-      checkPosition(end, "end");
+      checkFilePosition(end, "end");
       if (start !== undefined && start > end) throw outOfRange("start", `<= "end" (here: ${end})`, start);
     }
     this.on("end", () => {

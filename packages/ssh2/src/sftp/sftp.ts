@@ -1,4 +1,4 @@
-import { checkHandle, checkPosition, checkRange, positionOf } from "./arguments.ts";
+import { checkHandle, checkRange, positionOf, rejectNullPosition } from "./arguments.ts";
 import type { Callback } from "./call.ts";
 import { SftpExtensions } from "./extensions.ts";
 import { fastGet } from "./fast-get.ts";
@@ -25,7 +25,7 @@ export class SFTP extends SftpExtensions {
   ): void {
     checkHandle(handle);
     checkRange(buffer, offset, length, false);
-    checkPosition(position);
+    rejectNullPosition(position);
     const done = typeof callback === "function" ? callback : () => {};
     if (length > 0) this.sendCall(new ReadCall(this, this.#send, handle, buffer, offset, length, position, done));
     else process.nextTick(done, undefined, 0, buffer.subarray(offset, offset), position);
@@ -47,7 +47,7 @@ export class SFTP extends SftpExtensions {
   ): void {
     checkHandle(handle);
     checkRange(buffer, offset, length, true);
-    checkPosition(position);
+    rejectNullPosition(position);
     const done = typeof callback === "function" ? callback : () => {};
     const at = positionOf(position);
     if (length > 0) this.sendCall(new WriteCall(this, this.#send, handle, buffer, offset, length, at, done));

@@ -31,7 +31,7 @@ export function streamOptions<T extends StreamOptions>(given: T | string | undef
 }
 
 /** Throws ssh2's errors if a position is not an integer from 0 to 2^53 - 1. */
-export function checkPosition(position: unknown, name: string): void {
+export function checkFilePosition(position: unknown, name: string): void {
   if (typeof position !== "number")
     throw new TypeError(`The "${name}" argument must be of type number. Received type ${typeof position}`);
   if (!Number.isInteger(position)) throw outOfRange(name, "an integer", position);

@@ -22,7 +22,7 @@ export interface Transfer {
   readonly limits: BlockLimits;
   readonly fileSize: number | undefined;
   readonly mode: number | undefined;
-  readonly steps: (size: number) => Steps;
+  readonly steps: (size: number) => Progress;
   readonly callback: Callback;
 }
 
@@ -44,7 +44,7 @@ export function readTransfer(given: unknown, last: unknown): Transfer {
       : {},
     fileSize: positive(options.fileSize),
     mode: typeof mode === "string" || typeof mode === "number" ? modeNumber(mode) : undefined,
-    steps: (size) => new Steps(typeof step === "function" ? step : undefined, chunkSize ?? CHUNK_SIZE, size),
+    steps: (size) => new Progress(typeof step === "function" ? step : undefined, chunkSize ?? CHUNK_SIZE, size),
     callback: typeof callback === "function" ? callback : () => {},
   };
 }
@@ -54,7 +54,7 @@ function positive(value: unknown): number | undefined {
 }
 
 /** Reports progress in chunks of `chunkSize` bytes, independent of the request length. */
-export class Steps {
+export class Progress {
   readonly #step: TransferOptions["step"];
   readonly #chunk: number;
   readonly #size: number;

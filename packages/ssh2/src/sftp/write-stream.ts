@@ -4,7 +4,7 @@ import type { SshError } from "@nacre/wire";
 import { setMode, sizeOf } from "./open-remote.ts";
 import type { SFTP } from "./sftp.ts";
 import { requestError } from "./status.ts";
-import { checkPosition, NEW_MODE, type StreamOptions, streamOptions } from "./stream-options.ts";
+import { checkFilePosition, NEW_MODE, type StreamOptions, streamOptions } from "./stream-options.ts";
 
 /** Options of `createWriteStream`. */
 export type WriteStreamOptions = StreamOptions;
@@ -58,7 +58,7 @@ export class WriteStream extends Writable {
     this.handle = options.handle ?? null;
     this.sftp = sftp;
     if (this.start !== undefined) {
-      checkPosition(this.start, "start");
+      checkFilePosition(this.start, "start");
       this.pos = this.start;
     }
     if (options.encoding) this.setDefaultEncoding(options.encoding);
