@@ -153,8 +153,8 @@ export class Channel implements WaitingChannel {
     this.#context.sink.write(SSH_MSG_CHANNEL_EOF.encode({ recipientChannel: state.peer }));
   }
 
-  /** `receiving`: whether data and requests that the peer sends before its own CLOSE still become events. */
-  close(receiving = false): void {
+  /** With `receiving`, the peer's data, EOF and requests remain events until its CLOSE. */
+  close({ receiving = false }: { readonly receiving?: boolean } = {}): void {
     const state = this.#state;
     if (state.kind === "opening") {
       this.#state = { kind: "abandoned", sent: state.sent };

@@ -173,11 +173,11 @@ export class Connection {
 
   /**
    * Closes the channel in both directions. Data that still arrives is dropped; "channel-closed" follows when the peer has closed too. A
-   * channel that is still opening is closed as soon as the peer answers. With `receiving`, data, EOF and requests of the peer are events
-   * until it has closed, without window credit and replies.
+   * channel that is still opening is closed as soon as the peer answers. With `receiving`, the peer's data, EOF and requests remain events
+   * until its CLOSE. No window credit or replies are sent.
    */
-  close(channel: number, { receiving = false }: { readonly receiving?: boolean } = {}): void {
-    this.#find(channel)?.close(receiving);
+  close(channel: number, options: { readonly receiving?: boolean } = {}): void {
+    this.#find(channel)?.close(options);
   }
 
   /**

@@ -79,7 +79,7 @@ describe("an open of this side", () => {
   });
 
   it.each([
-    ["leave", ["data", "request", "eof", "closed"]],
+    ["closeAfterReading", ["data", "request", "eof", "closed"]],
     ["close", ["closed"]],
   ] as const)("receives what precedes the peer's CLOSE after %s()", (method, expected) => {
     const { mux, receive, sent } = looseMux();

@@ -25,10 +25,7 @@ export interface SftpClientOptions {
    * the paths in SSH_FXP_SYMLINK, and `isKnownToKeepOrder`.
    */
   readonly serverVersion?: string | undefined;
-  /**
-   * Whether a handle may be given to two open files at a time; default false. Dangerous with a server that then carries out the requests
-   * for one file on the other, as Erlang's does. For programs that rely on a server which tells the files apart by other means.
-   */
+  /** Whether two open files may share a handle; default false. Dangerous: some servers, such as Erlang's, then act on the wrong file. */
   readonly allowsReusedHandles?: boolean | undefined;
 }
 

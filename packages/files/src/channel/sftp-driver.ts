@@ -66,7 +66,7 @@ export abstract class SftpDriver {
   /** Called when the server has answered with its version. */
   protected abstract onReady(): void;
 
-  /** Called when the server has stated its limits, or refused to. Only if it has limits@openssh.com. */
+  /** Called after the reply to limits@openssh.com, granted or refused. */
   protected onLimits(): void {}
 
   /** Called when SFTP has ended and all waiters and senders know. Close the channel. */

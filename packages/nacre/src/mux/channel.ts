@@ -157,11 +157,8 @@ export class Channel {
     this.#host.touch();
   }
 
-  /**
-   * Closes the channel as `close` does, but passes on the data and requests that the peer sends before its own CLOSE: a server may still
-   * report the exit of a command. Nothing may be written afterwards.
-   */
-  leave(): void {
+  /** Sends CLOSE, but still receives until the peer's CLOSE, such as an exit status. Nothing may be written afterwards. */
+  closeAfterReading(): void {
     if (this.#end !== undefined) return;
     this.#host.machine.connection.close(this.id, { receiving: true });
     this.#host.touch();

@@ -34,7 +34,7 @@ test("the number of rows is as expected, titles are unique, and every test has a
   expect(Object.fromEntries(counts)).toEqual({
     Transport: 13,
     Cryptography: 12,
-    Authentication: 17,
+    Authentication: 18,
     "Certificate logins": 11,
     Connection: 9,
     "Client, files, terminals": 8,

@@ -104,7 +104,7 @@ export class Channel extends ChannelStream {
   close(): void {
     if (this.outgoing.state !== "open" && this.outgoing.state !== "eof") return;
     this.outgoing.state = "closing";
-    this[CHANNEL].leave();
+    this[CHANNEL].closeAfterReading();
     this.#outflow.end();
   }
 

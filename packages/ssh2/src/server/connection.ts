@@ -4,9 +4,8 @@ import type { Duplex } from "node:stream";
 import { type ChannelManager, channelsOf, type Protocol, protocolOf } from "../channel/private.ts";
 import { type ConnectionMux, connectionBegins, DEBUG, MUX } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
-import type { ClientHeader } from "./header.ts";
 import { type ConnectionOptions, Link } from "./link.ts";
-import { type OpenCallback, openAgent, openForwarded, openForwardedSocket, openX11 } from "./outgoing.ts";
+import { type ChannelCallback, openAgent, openForwarded, openForwardedSocket, openX11 } from "./outgoing.ts";
 import { type ClientLink, LINK, type ServedClient } from "./served-client.ts";
 
 /** An emitter with the members that symbols name: TypeScript cannot declare those in an exported class. */
@@ -18,7 +17,7 @@ const ConnectionEmitter: new () => EventEmitter & {
 
 /**
  * A server's connection to one client. It emits "authentication" for each login attempt, then "ready", and "session", "tcpip",
- * "openssh.streamlocal" and "request" for what the client asks. Without a listener, the client's request is refused. "error" comes at most
+ * "openssh.streamlocal" and "request" for each request of the client. Requests without a listener are refused. "error" is emitted at most
  * once, before "end" and "close".
  */
 export class IncomingClient extends ConnectionEmitter implements ServedClient {
@@ -40,7 +39,7 @@ export class IncomingClient extends ConnectionEmitter implements ServedClient {
     connectionBegins(this);
   }
 
-  /** Disconnects in order: what the client still sends is handled until it ends its direction, at most two seconds later. */
+  /** Disconnects. Handles the client's input until its FIN, at most two seconds. */
   end(): this {
     this[LINK]?.end();
     return this;
@@ -52,26 +51,26 @@ export class IncomingClient extends ConnectionEmitter implements ServedClient {
     boundPort: number,
     remoteAddress: string,
     remotePort: number,
-    callback: OpenCallback,
+    callback: ChannelCallback,
   ): this {
     openForwarded(this, { boundAddress, boundPort, remoteAddress, remotePort }, callback);
     return this;
   }
 
   /** Opens a channel for a connection to a socket path that the client forwards with "streamlocal-forward@openssh.com". */
-  openssh_forwardOutStreamLocal(socketPath: string, callback: OpenCallback): this {
+  openssh_forwardOutStreamLocal(socketPath: string, callback: ChannelCallback): this {
     openForwardedSocket(this, socketPath, callback);
     return this;
   }
 
   /** Opens a channel for a connection of an X11 program. */
-  x11(originAddress: string, originPort: number, callback: OpenCallback): this {
+  x11(originAddress: string, originPort: number, callback: ChannelCallback): this {
     openX11(this, { originAddress, originPort }, callback);
     return this;
   }
 
   /** Opens a channel to the client's agent. */
-  openssh_authAgent(callback: OpenCallback): this {
+  openssh_authAgent(callback: ChannelCallback): this {
     openAgent(this, callback);
     return this;
   }
@@ -84,18 +83,18 @@ export class IncomingClient extends ConnectionEmitter implements ServedClient {
     else process.nextTick(callback, ssh2Error("Not connected"));
   }
 
-  /** Switches Nagle's algorithm off, as it is by default, or on. */
+  /** Sets Nagle's algorithm; default off. */
   setNoDelay(noDelay?: boolean): this {
     if (this._sock instanceof Socket) this._sock.setNoDelay(noDelay);
     return this;
   }
 }
 
-/** Begins to serve the socket of a connection. `identified` is called when the client has identified itself. */
+/** Begins to serve the socket of a connection. `identified` gets the client's identification string. */
 export function serveClient(
   client: IncomingClient,
   options: ConnectionOptions,
-  identified: (header: ClientHeader) => void,
+  identified: (clientVersion: string) => void,
 ): void {
   client[LINK] = new Link(client, client._sock!, options, identified);
 }

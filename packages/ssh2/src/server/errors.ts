@@ -1,5 +1,5 @@
 import type { SshError } from "@nacre/wire";
-import { connectionError } from "../connection-errors.ts";
+import { connectionError, disconnectText } from "../connection-errors.ts";
 import { DISCONNECT_REASON } from "../constants.ts";
 import { type Ssh2Error, ssh2Error } from "../errors.ts";
 
@@ -27,12 +27,10 @@ export function endError(error: SshError, disconnect: Disconnect | undefined): E
   }
 }
 
-/** ssh2 reports no disconnect by the application. A disconnect without text gets the name of its reason. */
+/** ssh2 reports no disconnect by the application. */
 function disconnectError({ reasonCode, description }: Disconnect): Error | undefined {
   if (reasonCode === DISCONNECT_REASON.BY_APPLICATION) return undefined;
-  const [name = `Unexpected disconnection reason: ${reasonCode}`] =
-    Object.entries(DISCONNECT_REASON).find(([, value]) => value === reasonCode) ?? [];
-  return ssh2Error(description || name, { code: reasonCode });
+  return ssh2Error(disconnectText(reasonCode, description), { code: reasonCode });
 }
 
 /** Returns the system's error of the socket, with ssh2's level. A client that just closes its socket causes none. */

@@ -10,8 +10,8 @@ export type HostKeySource =
   | { readonly key: string | Buffer | ParsedKey; readonly passphrase?: string | Buffer };
 
 /**
- * Returns the private keys of a server, the first of each type, as ssh2 takes them. Throws ssh2's errors for
- * anything else than a list, and for a key that cannot be read or is public.
+ * Returns the private keys, only the first of each type, as in ssh2. Throws ssh2's errors if `sources` is not an array or a key is
+ * unreadable or public.
  */
 export function readHostKeys(sources: unknown): readonly PrivateKey[] {
   if (!Array.isArray(sources)) throw ssh2Error("hostKeys must be an array");

@@ -4,7 +4,6 @@ import { socketDuplex } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import {
   type BaseSession,
-  leaveUncaught,
   type Mux,
   type ServeOptions,
   type ServerConnection,
@@ -16,10 +15,10 @@ import { serveDuplex, serverMux } from "nacre/internal-on-demand";
 import { negotiatedOf } from "../algorithms.ts";
 import { debugEvent } from "../client/debug-lines.ts";
 import { connectionClosed, connectionReady, DEBUG, isWritable, MUX } from "../connection.ts";
+import { uncaught } from "../uncaught.ts";
 import { decideBy } from "./auth/logins.ts";
 import { type Disconnect, endError } from "./errors.ts";
 import { globalRequestHandlers } from "./global-requests.ts";
-import { type ClientHeader, headerOf } from "./header.ts";
 import { channelOpenHandlers, onSessionOpen } from "./opens.ts";
 import type { ClientLink, ServedClient } from "./served-client.ts";
 
@@ -35,52 +34,54 @@ export class Link implements ClientLink {
   readonly #socket: Duplex;
   readonly #connection: ServerConnection;
   #disconnect: Disconnect | undefined;
+  /** Ends the connection with the reason PROTOCOL_ERROR. As in ssh2 the application gets no "error". */
+  readonly #userChanged = new SshError("unexpected-message", "the client changed its user name");
 
-  /** `identified` is called when the client has identified itself, before its next message is handled. */
+  /** `identified` gets the client's identification string. It runs before any further input is handled. */
   constructor(
     client: ServedClient,
     socket: Duplex,
     options: ConnectionOptions,
-    identified: (header: ClientHeader) => void,
+    identified: (clientVersion: string) => void,
   ) {
     this.#client = client;
     this.#socket = socket;
-    // Before the client has identified itself the program cannot listen yet, and a scanner's error would end it.
+    // Errors before the identification are ignored: a port scan must not crash a program that has no listener yet.
     client.on("error", ignoreEarly);
     this.#connection = serveDuplex(
       socketDuplex(socket, { linger: LINGER }),
       {
         ...options,
-        authenticate: decideBy((context) => {
-          client[DEBUG]?.(`Inbound: Received USERAUTH_REQUEST (${context.method})`);
-          return client.emit("authentication", context);
-        }),
+        authenticate: decideBy(
+          (context) => {
+            client[DEBUG]?.(`Inbound: Received USERAUTH_REQUEST (${context.method})`);
+            return client.emit("authentication", context);
+          },
+          () => this.#mux.engine.fail(this.#userChanged),
+        ),
         rawSessions: (open) => onSessionOpen(client, open),
         noMoreSessions: () => this.#giveUpSessions(),
         channels: channelOpenHandlers(client),
         globalRequests: globalRequestHandlers(client),
         events: (event) => this.#onEvent(event),
-        log: (event) => {
-          // Nacre drops exceptions of a log. Those of the application's listeners must be seen.
-          try {
+        // Nacre drops exceptions of a log. Those of the application's listeners must be seen.
+        log: (event) =>
+          uncaught(() => {
             if (event.type === "identified") {
               client.off("error", ignoreEarly);
               client[DEBUG]?.(`Remote ident: ${inspect(escapeText(event.clientVersion))}`);
-              identified(headerOf(event.clientVersion));
+              identified(event.clientVersion);
             } else this.#onLog(event);
-          } catch (thrown) {
-            leaveUncaught(thrown);
-          }
-        },
+          }),
       },
       () => {
         throw new SshError("internal", "a raw session was served as another");
       },
     );
-    // After Nacre's listeners, which emit an error first.
-    socket.once("end", () => client.emit("end"));
+    // Registered after Nacre's listeners, so that "error" comes first.
+    socket.once("end", () => this.#emit("end"));
     socket.once("close", () => {
-      client.emit("close");
+      this.#emit("close");
       connectionClosed(client);
     });
   }
@@ -109,8 +110,13 @@ export class Link implements ClientLink {
     return serverMux(this.#connection) as unknown as Mux<never>;
   }
 
+  /** Emits an event of the client. An exception of a listener must not keep back what follows. */
+  #emit(event: string, ...values: unknown[]): void {
+    uncaught(() => this.#client.emit(event, ...values));
+  }
+
   #giveUpSessions(): boolean {
-    // Without a listener for requests ssh2 refuses this one, too.
+    // ssh2 also refuses this request without a listener of "request".
     if (this.#client.listenerCount("request") === 0) return false;
     this.#client.noMoreSessions = true;
     return true;
@@ -122,8 +128,8 @@ export class Link implements ClientLink {
       case "kex": {
         const negotiated = negotiatedOf(event.negotiated);
         if (client[DEBUG] !== undefined) debugEvent(client[DEBUG], event, negotiated);
-        if (!event.initial) client.emit("rekey");
-        client.emit("handshake", negotiated);
+        if (!event.initial) this.#emit("rekey");
+        this.#emit("handshake", negotiated);
         return;
       }
       case "debug":
@@ -142,13 +148,13 @@ export class Link implements ClientLink {
       client[DEBUG]?.("Outbound: Sending USERAUTH_SUCCESS");
       client.authenticated = true;
       client[MUX] = serverMux(this.#connection);
-      client.emit("ready");
+      this.#emit("ready");
       connectionReady(client);
     } else if (event.type === "closed") {
       client[MUX] = undefined;
       client[DEBUG]?.(`Connection ended: ${event.error.message}`);
-      const error = endError(event.error, this.#disconnect);
-      if (error !== undefined) client.emit("error", error);
+      const error = event.error === this.#userChanged ? undefined : endError(event.error, this.#disconnect);
+      if (error !== undefined) this.#emit("error", error);
     }
   }
 }

@@ -1,6 +1,7 @@
 import { directStreamlocal, tcpipChannel } from "@nacre/wire";
 import type { Channel as MuxChannel, PeerOpen } from "nacre/extend";
 import { Channel } from "../channel/channel.ts";
+import { closedChannel } from "../channel/closed-channel.ts";
 import { DEBUG } from "../connection.ts";
 import { CHANNEL_OPEN_FAILURE } from "../constants.ts";
 import { LINK, type ServedClient } from "./served-client.ts";
@@ -35,7 +36,10 @@ export function channelOpenHandlers(client: ServedClient): Record<string, (open:
   };
 }
 
-/** Emits an event with `accept` and `reject` for an open, and with its data. Without a listener the open is refused. */
+/**
+ * Emits an event with `accept` and `reject` for an open, and with its data. Without a listener the open is refused. The first `accept`
+ * always returns a channel: a closed one if the client has gone.
+ */
 function ask(
   client: ServedClient,
   open: PeerOpen,
@@ -45,8 +49,7 @@ function ask(
 ): void {
   const accept = (): Channel | Session | undefined => {
     if (open.answered) return undefined;
-    const channel = open.accept();
-    return channel && accepted(channel);
+    return accepted(open.accept() ?? closedChannel(client));
   };
   const reject = (): void => {
     if (!open.answered) open.reject(CONNECT_FAILED, "");

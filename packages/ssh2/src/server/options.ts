@@ -14,7 +14,7 @@ import { readAlgorithms, type Ssh2Algorithms } from "../algorithms.ts";
 import { softwareVersionOf } from "../client/ident.ts";
 import { ssh2Error } from "../errors.ts";
 import { minRsaBits } from "../keys/rsa-size.ts";
-import { ALWAYS_OPEN, LISTABLE } from "./auth/methods.ts";
+import { LISTED_METHODS, UNLISTED_METHODS } from "./auth/methods.ts";
 import { type HostKeySource, readHostKeys } from "./host-keys.ts";
 
 /** Options of `Server`. Unknown ones are ignored. */
@@ -39,7 +39,7 @@ export interface ServerConfig {
   readonly limits?: Overrides<ServerLimits>;
 }
 
-/** Probes by default: milliseconds of silence, and number. Not a positive number: no probes. */
+/** Default probes. Probing is off if either value is not a positive number. */
 export interface KeepaliveDefaults {
   readonly interval: unknown;
   readonly count: unknown;
@@ -59,9 +59,9 @@ export function readOptions(config: ServerConfig): Omit<SharedOptions, "limits">
   return {
     hostKeys: keys,
     algorithms,
-    // ssh2 knows no certificates, and an application that compares keys must not get one.
+    // ssh2 has no certificates. An application that compares raw keys must not receive one.
     userKeys: nodeUserKeys.filter(({ certificate, name }) => certificate === undefined && !name.startsWith("sk-")),
-    methods: [...ALWAYS_OPEN, ...LISTABLE],
+    methods: [...UNLISTED_METHODS, ...LISTED_METHODS],
     loginMethods: [],
     fingerprint,
     minRsaBits: minRsaBits(),

@@ -1,10 +1,12 @@
 import { forwardedStreamlocal, tcpipChannel, Writer } from "@nacre/wire";
 import { Channel } from "../channel/channel.ts";
-import { afterClose, type Connection, MUX, noResponse } from "../connection.ts";
+import { type OpenCallback, open } from "../channel/open-channel.ts";
+import { toText } from "../client/text.ts";
+import { type Connection, MUX } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
 
 /** Gets the channel, or why it was not opened. */
-export type OpenCallback = (error: Error | undefined, channel?: Channel) => void;
+export type ChannelCallback = OpenCallback<Channel>;
 
 /** Ends of a connection that the server forwards to its client. */
 export interface ForwardedEnds {
@@ -16,44 +18,46 @@ export interface ForwardedEnds {
   readonly remotePort: number;
 }
 
-export function openForwarded(connection: Connection, ends: ForwardedEnds, callback: OpenCallback): void {
+export function openForwarded(connection: Connection, ends: ForwardedEnds, callback: ChannelCallback): void {
   const data = tcpipChannel.encode({
-    address: ends.boundAddress,
-    port: ends.boundPort,
-    originatorAddress: ends.remoteAddress,
-    originatorPort: ends.remotePort,
+    address: toText(ends.boundAddress, "boundAddr"),
+    port: ends.boundPort >>> 0,
+    originatorAddress: toText(ends.remoteAddress, "remoteAddr"),
+    originatorPort: ends.remotePort >>> 0,
   });
   openChannel(connection, "forwarded-tcpip", data, callback);
 }
 
-export function openForwardedSocket(connection: Connection, path: string, callback: OpenCallback): void {
-  const data = forwardedStreamlocal.encode({ path, reserved: new Uint8Array(0) });
+export function openForwardedSocket(connection: Connection, path: string, callback: ChannelCallback): void {
+  const data = forwardedStreamlocal.encode({ path: toText(path, "socketPath"), reserved: new Uint8Array(0) });
   openChannel(connection, "forwarded-streamlocal@openssh.com", data, callback);
 }
 
 export function openX11(
   connection: Connection,
   { originAddress, originPort }: { readonly originAddress: string; readonly originPort: number },
-  callback: OpenCallback,
+  callback: ChannelCallback,
 ): void {
-  openChannel(connection, "x11", new Writer().string(originAddress).uint32(originPort).finish(), callback);
+  const data = new Writer()
+    .string(toText(originAddress, "originAddr"))
+    .uint32(originPort >>> 0)
+    .finish();
+  openChannel(connection, "x11", data, callback);
 }
 
-export function openAgent(connection: Connection, callback: OpenCallback): void {
+export function openAgent(connection: Connection, callback: ChannelCallback): void {
   openChannel(connection, "auth-agent@openssh.com", new Uint8Array(0), callback);
 }
 
 /** Opens a channel to the client. Calls back with an error, too, before the login and after the end. */
-function openChannel(connection: Connection, type: string, data: Uint8Array, callback: OpenCallback): void {
+function openChannel(connection: Connection, type: string, data: Uint8Array, callback: ChannelCallback): void {
   const { [MUX]: mux } = connection;
   if (mux === undefined) {
     process.nextTick(callback, ssh2Error("Not connected"));
     return;
   }
-  mux.open(type, data, {
-    opened: (channel) => callback(undefined, new Channel(connection, channel, { type, server: true })),
-    refused: (reason, description) =>
-      callback(ssh2Error(`(SSH) Channel open failure: ${description}`, { reason }), undefined),
-    lost: () => afterClose(connection, () => callback(noResponse(), undefined)),
+  open(connection, mux, type, data, (error, channel) => {
+    if (channel === undefined) callback(error, undefined);
+    else callback(undefined, new Channel(connection, channel, { type, server: true }));
   });
 }

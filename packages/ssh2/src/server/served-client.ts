@@ -5,11 +5,11 @@ export const LINK: unique symbol = Symbol("link");
 
 /** What serves the socket of a connection. */
 export interface ClientLink {
-  /** Disconnects in order: what the client still sends is handled until it ends its direction, at most two seconds later. */
+  /** Disconnects. Handles the client's input until its FIN, at most two seconds. */
   end(): void;
-  /** Begins a key exchange. Returns false if there is none yet to replace, and after the end. */
+  /** Begins a key exchange. Returns false before the first key exchange and after the end. */
   rekey(): boolean;
-  /** Returns what `decode` makes of a message of the client. A malformed one ends the connection; then it returns `undefined`. */
+  /** Decodes a message. On malformed input it ends the connection and returns `undefined`. */
   decoded<T>(decode: () => T): T | undefined;
 }
 

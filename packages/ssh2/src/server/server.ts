@@ -5,8 +5,17 @@ import { loadAlgorithms } from "@nacre/node";
 import type { Overrides } from "@nacre/wire";
 import type { ServerLimits } from "nacre/extend";
 import { IncomingClient, serveClient } from "./connection.ts";
-import type { ClientHeader } from "./header.ts";
 import { checkServerOptions, limitsOf, readOptions, type ServerConfig, type SharedOptions } from "./options.ts";
+
+/** How a client identified itself (RFC 4253 §4.2). Texts of the client: escape them before display. */
+export interface ClientHeader {
+  /** Always empty: only servers may send lines before their identification. */
+  readonly greeting: string;
+  /** The whole line, such as `"SSH-2.0-OpenSSH_10.0"`. */
+  readonly identRaw: string;
+  readonly versions: { readonly protocol: string; readonly software: string };
+  readonly comments: string | undefined;
+}
 
 /** A client's address, and how it identified itself. */
 export interface ClientInfo {
@@ -77,7 +86,7 @@ export class Server extends EventEmitter {
     return this;
   }
 
-  /** Stops listening. Calls back when all sockets are closed, too; open ones go on. */
+  /** Stops listening. Open connections continue; calls back when all are closed. */
   close(callback?: (error?: Error) => void): this {
     this._srv.close(callback);
     return this;
@@ -122,7 +131,9 @@ export class Server extends EventEmitter {
     if (this.#loading === undefined) this.#serve(client, socket);
     else
       this.#loading.then(
-        () => this.#serve(client, socket),
+        () => {
+          if (!socket.destroyed) this.#serve(client, socket);
+        },
         (error: unknown) => {
           socket.destroy();
           this.emit("error", error);
@@ -140,9 +151,19 @@ export class Server extends EventEmitter {
   #serve(client: IncomingClient, socket: Duplex): void {
     const limits = this.#limits();
     const { remoteAddress, remoteFamily, remotePort } = socket as Partial<Socket>;
-    serveClient(client, { ...this.#options, limits }, (header) => {
-      const info = { ip: remoteAddress, family: remoteFamily, port: remotePort, header };
+    serveClient(client, { ...this.#options, limits }, (clientVersion) => {
+      const info = { ip: remoteAddress, family: remoteFamily, port: remotePort, header: headerOf(clientVersion) };
       if (!this.emit("connection", client, info)) client.end();
     });
   }
+}
+
+/** Returns the parts of an identification string. */
+function headerOf(identRaw: string): ClientHeader {
+  const {
+    protocol = "2.0",
+    software = "",
+    comments,
+  } = /^SSH-(?<protocol>[^-]*)-(?<software>[^ ]*)(?: (?<comments>.*))?$/.exec(identRaw)?.groups ?? {};
+  return { greeting: "", identRaw, versions: { protocol, software }, comments };
 }

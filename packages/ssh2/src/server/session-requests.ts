@@ -10,11 +10,8 @@ import {
 } from "@nacre/wire";
 import { TERMINAL_MODE } from "../constants.ts";
 
-/** A request that starts the program of a session. */
-export type StartType = "shell" | "exec" | "subsystem";
-
 /** An event of a session for a request: its name, and the values after `accept` and `reject`. */
-export interface RequestEvent {
+export interface SessionRequestEvent {
   readonly event: string;
   readonly values: readonly unknown[];
 }
@@ -29,7 +26,7 @@ function namesOfModes(): ReadonlyMap<number, string> {
  * Returns the event of a request on a session (RFC 4254 §6), with ssh2's names and values; `undefined` for an unknown one. Throws
  * `malformed-message` for data that cannot be read.
  */
-export function requestEvent(type: string, data: Uint8Array): RequestEvent | undefined {
+export function sessionRequestEvent(type: string, data: Uint8Array): SessionRequestEvent | undefined {
   switch (type) {
     case "env": {
       const { name, value } = envRequest.decode(data);

@@ -1,19 +1,28 @@
 import { EventEmitter } from "node:events";
-import type { Bytes } from "@nacre/wire";
-import type { ChannelEnd, ChannelHandler, ChannelRequest, Channel as MuxChannel } from "nacre/extend";
+import {
+  type ChannelEnd,
+  type ChannelHandler,
+  type ChannelRequest,
+  EventBuffer,
+  type Channel as MuxChannel,
+} from "nacre/extend";
 import { Channel } from "../channel/channel.ts";
 import { channelsOf } from "../channel/channel-manager.ts";
+import { closedChannel } from "../channel/closed-channel.ts";
 import { DEBUG } from "../connection.ts";
 import { SftpServerChannel } from "../sftp-server/channel.ts";
 import { uncaught } from "../uncaught.ts";
 import { LINK, type ServedClient } from "./served-client.ts";
-import { type RequestEvent, requestEvent } from "./session-requests.ts";
+import { type SessionRequestEvent, sessionRequestEvent } from "./session-requests.ts";
 
 /** What runs on a session. */
 type Program = Channel | SftpServerChannel;
 
-/** Input that arrives before the program starts, such as that of a client which sends it together with the request. */
-type EarlyInput = { readonly stream: number; readonly bytes: Bytes } | "eof";
+type State =
+  /** `early` has the input that arrives before the program starts, such as that of a client which sends it together with the request. */
+  | { readonly type: "waiting"; readonly early: EventBuffer }
+  /** `handler` is that of the program's channel. */
+  | { readonly type: "running"; readonly program: Program; readonly handler: ChannelHandler };
 
 /**
  * A session of a client. Emits an event for each request, with `accept` and `reject` where the client wants a reply. Replies leave in the
@@ -26,9 +35,7 @@ export class Session extends EventEmitter {
   readonly server: boolean = true;
   readonly #client: ServedClient;
   readonly #channel: MuxChannel;
-  /** What runs on the session, and the handler of its channel. */
-  #program: { readonly value: Program; readonly handler: ChannelHandler } | undefined;
-  #early: EarlyInput[] = [];
+  #state: State;
   /** Whether the client sends no more input. ssh2 refuses all requests from then on. */
   #hasEnded = false;
 
@@ -36,30 +43,32 @@ export class Session extends EventEmitter {
     super();
     this.#client = client;
     this.#channel = channel;
+    this.#state = { type: "waiting", early: new EventBuffer(channel) };
     channelsOf(client).add(channel.id, this);
     this.#listen();
   }
 
   /** What runs on the session, once a request for it was accepted. */
   get _channel(): Program | undefined {
-    return this.#program?.value;
+    return this.#state.type === "running" ? this.#state.program : undefined;
   }
 
   #listen(): void {
     this.#channel.handler = {
-      data: (stream, bytes) => {
-        if (this.#program === undefined) this.#early.push({ stream, bytes });
-        else this.#program.handler.data(stream, bytes);
-      },
-      writable: () => this.#program?.handler.writable(),
+      data: (stream, bytes) => this.#input.data(stream, bytes),
+      writable: () => this.#input.writable(),
       eof: () => {
         this.#end();
-        if (this.#program === undefined) this.#early.push("eof");
-        else this.#program.handler.eof();
+        this.#input.eof();
       },
       request: (request) => this.#onRequest(request),
       closed: (end) => this.#onClosed(end),
     };
+  }
+
+  /** What gets the client's input. */
+  get #input(): ChannelHandler {
+    return this.#state.type === "running" ? this.#state.handler : this.#state.early;
   }
 
   #end(): void {
@@ -73,11 +82,11 @@ export class Session extends EventEmitter {
     this.#hasEnded = true;
     channelsOf(this.#client).remove(this.#channel.id, this);
     uncaught(() => this.emit("close"));
-    this.#program?.handler.closed(end);
+    this.#input.closed(end);
   }
 
   #onRequest(request: ChannelRequest): void {
-    const event = this.#client[LINK]!.decoded(() => requestEvent(request.requestType, request.data));
+    const event = this.#client[LINK]!.decoded(() => sessionRequestEvent(request.requestType, request.data));
     // An exception of a listener must not end the connection.
     uncaught(() => {
       if (!this.#hasEnded && event !== undefined && this.#ask(request, event)) return;
@@ -86,8 +95,8 @@ export class Session extends EventEmitter {
     });
   }
 
-  /** Emits the event of a request. Returns whether anyone listens. */
-  #ask(request: ChannelRequest, { event, values }: RequestEvent): boolean {
+  /** Emits the event of a request. Returns whether the event has a listener. */
+  #ask(request: ChannelRequest, { event, values }: SessionRequestEvent): boolean {
     const wantsReply = request.token !== undefined;
     let isAnswered = false;
     const answer = (success: boolean): boolean => {
@@ -99,37 +108,44 @@ export class Session extends EventEmitter {
     const reject = wantsReply ? () => void answer(false) : undefined;
     if (event !== "shell" && event !== "exec" && event !== "subsystem")
       return this.emit(event, wantsReply ? () => void answer(true) : undefined, reject, ...values);
-    // Only one program runs on a session (RFC 4254 §6.5).
-    const start = (make: () => Program) => (): Program | undefined =>
-      this.#program === undefined && answer(true) ? this.#run(make) : undefined;
+    const start = (make: (channel: MuxChannel) => Program) => (): Program | undefined => {
+      // Only one program runs on a session (RFC 4254 §6.5).
+      if (isAnswered || this.#state.type === "running") return undefined;
+      // An application that decides late gets a closed channel.
+      if (!answer(true)) return this.#runClosed(make);
+      return this.#run(make, this.#state.early);
+    };
     const { name } = (values[0] ?? {}) as { readonly name?: string };
     if (event === "subsystem" && name === "sftp" && this.listenerCount("sftp") > 0)
       return this.emit(
         "sftp",
-        start(() => new SftpServerChannel(this.#client, this.#channel)),
+        start((channel) => new SftpServerChannel(this.#client, channel)),
         reject,
       );
     const subtype = event === "subsystem" ? `${event}:${name}` : event;
-    const channel = (): Channel => {
+    const stream = (channel: MuxChannel): Channel => {
       this.subtype = subtype;
-      return new Channel(this.#client, this.#channel, { type: this.type, subtype, server: true });
+      return new Channel(this.#client, channel, { type: this.type, subtype, server: true });
     };
-    return this.emit(event, start(channel), reject, ...values);
+    return this.emit(event, start(stream), reject, ...values);
   }
 
   /** Starts a program, which gets the input from now on, and what arrived before. */
-  #run(make: () => Program): Program {
-    const value = make();
+  #run(make: (channel: MuxChannel) => Program, early: EventBuffer): Program {
+    const program = make(this.#channel);
     // The program has set its own handler. The session stays before it, for the requests and its own events.
     const { handler } = this.#channel;
-    this.#program = { value, handler };
+    this.#state = { type: "running", program, handler };
     this.#listen();
-    const early = this.#early;
-    this.#early = [];
-    for (const input of early) {
-      if (input === "eof") handler.eof();
-      else handler.data(input.stream, input.bytes);
-    }
-    return value;
+    early.replayTo(handler);
+    return program;
+  }
+
+  /** Starts a program on a session that the client has closed. */
+  #runClosed(make: (channel: MuxChannel) => Program): Program {
+    const channel = closedChannel(this.#client);
+    const program = make(channel);
+    this.#state = { type: "running", program, handler: channel.handler };
+    return program;
   }
 }

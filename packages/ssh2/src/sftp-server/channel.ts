@@ -11,15 +11,15 @@ import { ssh2Error } from "../errors.ts";
 import type { InputAttributes } from "../sftp/attributes.ts";
 import { uncaught } from "../uncaught.ts";
 import { attributesReply, dataReply, handleReply, namesReply, type SftpName, statusReply } from "./replies.ts";
-import { requestEvent } from "./request-event.ts";
+import { sftpRequestEvent } from "./request-event.ts";
 
-/** Stands for the error output, which SFTP lacks. */
+/** Replaces `stderr`, which SFTP does not have. */
 const NO_STDERR: object = { readable: false, writable: false, push() {}, once() {}, on() {}, emit() {}, end() {} };
 
 /**
  * The server side of SFTP on a session. It emits an event for each request of the client: `OPEN`, `READ`, …, with the number of the
- * request, which its reply repeats. A request without a listener is answered with `OP_UNSUPPORTED`. Handles are the application's Buffers;
- * expect any other in a request. Emits "ready" when the client has begun, then "end" and "close".
+ * request, which its reply repeats. A request without a listener is answered with `OP_UNSUPPORTED`. Handles are the application's Buffers.
+ * A client may send any other bytes: check them. Emits "ready" when the client has begun, then "end" and "close".
  */
 export class SftpServerChannel extends EventEmitter {
   readonly server: boolean = true;
@@ -114,7 +114,7 @@ export class SftpServerChannel extends EventEmitter {
 
   #onData(stream: number, bytes: Bytes): void {
     this.#received += bytes.length;
-    // Error output is not for clients to send, and would mix with the requests.
+    // Clients must not send extended data; it is dropped.
     if (stream === 0) this.#machine.receive(bytes);
     this.#pump();
   }
@@ -194,13 +194,13 @@ export class SftpServerChannel extends EventEmitter {
     const asked = this.#asked.get(id);
     if (asked === undefined) this.#asked.set(id, [token]);
     else asked.push(token);
-    const shown = requestEvent(request);
+    const shown = sftpRequestEvent(request);
     const name = shown?.[0] ?? request.type;
     this._client[DEBUG]?.(`SFTP: Inbound: Received ${name} (id:${id})`);
     if (shown === undefined || !this.emit(shown[0], id, ...shown.slice(1))) this.status(id, SSH_FX.OP_UNSUPPORTED);
   }
 
-  /** Ends SFTP that the client broke. Without a listener its error is no uncaught exception: any client could end the program. */
+  /** Ends SFTP after invalid input. Without a listener the error is dropped: a client must not crash the program. */
   #fail(cause: Error): void {
     this._client[DEBUG]?.(`SFTP: Inbound: ${cause.message}`);
     if (this.listenerCount("error") > 0)

@@ -1,20 +1,21 @@
 import type { SftpServerRequest } from "@nacre/sftp";
+import { bufferOf } from "../sftp/call.ts";
 import { statsOf } from "../sftp/stats.ts";
 
 /** Name and values of the event of a request, without the request's number. */
-export type RequestEvent = readonly [event: string, ...values: readonly unknown[]];
+export type SftpRequestEvent = readonly [event: string, ...values: readonly unknown[]];
 
 /** Returns the event of a request, with ssh2's names and values; `undefined` for a request that it has no event for. */
-export function requestEvent(request: SftpServerRequest<Uint8Array>): RequestEvent | undefined {
+export function sftpRequestEvent(request: SftpServerRequest<Uint8Array>): SftpRequestEvent | undefined {
   switch (request.type) {
     case "open":
       return ["OPEN", text(request.path), request.flags, statsOf(request.attributes)];
     case "close":
-      return ["CLOSE", bytes(request.handle)];
+      return ["CLOSE", bufferOf(request.handle)];
     case "read":
-      return ["READ", bytes(request.handle), request.offset, request.length];
+      return ["READ", bufferOf(request.handle), request.offset, request.length];
     case "write":
-      return ["WRITE", bytes(request.handle), request.offset, bytes(request.data)];
+      return ["WRITE", bufferOf(request.handle), request.offset, bufferOf(request.data)];
     case "lstat":
     case "stat":
     case "opendir":
@@ -25,29 +26,24 @@ export function requestEvent(request: SftpServerRequest<Uint8Array>): RequestEve
       return [request.type.toUpperCase(), text(request.path)];
     case "fstat":
     case "readdir":
-      return [request.type.toUpperCase(), bytes(request.handle)];
+      return [request.type.toUpperCase(), bufferOf(request.handle)];
     case "setstat":
     case "mkdir":
       return [request.type.toUpperCase(), text(request.path), statsOf(request.attributes)];
     case "fsetstat":
-      return ["FSETSTAT", bytes(request.handle), statsOf(request.attributes)];
+      return ["FSETSTAT", bufferOf(request.handle), statsOf(request.attributes)];
     case "rename":
       return ["RENAME", text(request.oldPath), text(request.newPath)];
     case "symlink":
       return ["SYMLINK", text(request.linkPath), text(request.targetPath)];
     case "extended":
-      return ["EXTENDED", request.name, request.data.length === 0 ? undefined : bytes(request.data)];
+      return ["EXTENDED", request.name, request.data.length === 0 ? undefined : bufferOf(request.data)];
     default:
       return undefined;
   }
 }
 
-/** Returns bytes as a Buffer over the same memory. */
-function bytes(value: Uint8Array): Buffer {
-  return Buffer.from(value.buffer, value.byteOffset, value.length);
-}
-
 /** Returns a path as text. As in ssh2, bytes that are not UTF-8 become U+FFFD. */
 function text(path: Uint8Array): string {
-  return bytes(path).toString("utf8");
+  return bufferOf(path).toString("utf8");
 }

@@ -103,3 +103,63 @@ test("factors of ssh2's applications that are only asked about · server", async
   expect(await outcome(user)).toBe("ready");
   expect(seenOfOwner.map(({ method }) => method)).toEqual(["publickey", "password"]);
 });
+
+/** An application that keeps the factors of a connection, and lets the user of the last one in. */
+function keepFactors(): (context: AuthContext) => void {
+  let hasKey = false;
+  return (context) => {
+    if (context.method === "publickey" && context.username === "alice") {
+      if (context.signature === undefined) return context.accept();
+      hasKey = true;
+      return context.reject(["password"], true);
+    }
+    if (context.method === "password" && hasKey) context.accept();
+    else context.reject(["publickey"]);
+  };
+}
+
+test("changes of the user between the factors of ssh2's applications · server", async () => {
+  for (const [username, expected] of [
+    ["alice", "ready"],
+    ["root", "protocol error"],
+  ] as const) {
+    const events: string[] = [];
+    const { connect, seen } = await serving(Server, keepFactors(), (connection) => {
+      for (const event of ["ready", "error", "end", "close"]) connection.on(event, () => events.push(event));
+    });
+    const client = connect({
+      authHandler: [
+        { type: "publickey", username: "alice", key: keys.ed25519.private },
+        { type: "password", username, password: "root's" },
+      ] as never,
+    });
+    expect(await outcome(client)).toBe(expected);
+    expect(seen).toHaveLength(expected === "ready" ? 3 : 2);
+    expect(events.includes("ready")).toBe(expected === "ready");
+    // The application did nothing wrong.
+    expect(events).not.toContain("error");
+  }
+});
+
+test("new passwords for another user than ssh2's applications asked · server", async () => {
+  for (const [username, expected] of [
+    ["alice", "ready"],
+    ["root", "protocol error"],
+  ] as const) {
+    const changed: string[] = [];
+    const { connect, connections } = await serving(Server, (context) => {
+      if (context.method !== "password") return context.reject(["password"]);
+      context.requestChange("expired", (password) => {
+        changed.push(password);
+        context.accept();
+      });
+    });
+    const client = connect({ password: "old", authHandler: ["password"] });
+    client.on("change password", () => {
+      const { _protocol } = client as unknown as { readonly _protocol: { authPassword(...values: string[]): void } };
+      _protocol.authPassword(username, "old", "new");
+    });
+    expect(await outcome(client)).toBe(expected);
+    expect([changed, connections[0]!.authenticated]).toEqual(expected === "ready" ? [["new"], true] : [[], false]);
+  }
+});

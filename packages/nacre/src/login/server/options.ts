@@ -179,7 +179,7 @@ export type LoginDecision =
 export type Authenticate = (login: Login) => LoginDecision | Promise<LoginDecision>;
 
 /**
- * An event of a server's connection that is not for a log, with the members of `ConnectEvent`. Texts come from the client: escape them
+ * Key exchanges, debug messages and disconnects of a client, with the members of `ConnectEvent`. Texts come from the client: escape them
  * before display. "kex" comes when both sides use the new keys, so that `rekey` may begin another exchange.
  */
 export type ServerConnectionEvent = Extract<ConnectEvent, { readonly type: "kex" | "debug" | "disconnect" }>;
@@ -269,10 +269,7 @@ export interface ServeOptions<S> extends TransportSettings, UserServeOptions<S> 
   readonly signal?: AbortSignal | undefined;
   /** Called with each event. Its exceptions are ignored. Without it, nothing shows exceptions of `authenticate` and of session handlers. */
   readonly log?: ((event: ServerEvent) => void) | undefined;
-  /**
-   * Called with each key exchange, and with what the client sends for people: debug messages and its disconnect. Called in the turn of the
-   * event. An exception is rethrown as an uncaught exception.
-   */
+  /** Called in the turn of each key exchange, debug message and disconnect. Exceptions are rethrown as uncaught. */
   readonly events?: ((event: ServerConnectionEvent) => void) | undefined;
   /**
    * Called with a description of each packet sent or received. Contains no secrets. `nacre/core`, whose bundles need not carry the

@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import type { Decision } from "./decision.ts";
-import { LISTABLE } from "./methods.ts";
+import { LISTED_METHODS } from "./methods.ts";
 
 /** Name of a login method that a server's application decides. */
 export type AuthMethod = "none" | "password" | "publickey" | "hostbased" | "keyboard-interactive";
@@ -33,13 +33,13 @@ export class AuthContext extends EventEmitter {
     this.#decision = decision;
   }
 
-  /** Accepts the login. A mere query of a key is only told that the key may log in. */
+  /** Accepts the login. For a query, the client only learns that the key is acceptable. */
   accept(): void {
     this.#decision.give(true);
   }
 
   /**
-   * Refuses the login. `methodsLeft` are the names of the methods that the client may try next; by default the list is empty. With
+   * Refuses the login. `methodsLeft` are the names of the methods that the client may try next; default none. With
    * `isPartial` this factor is accepted, and one of `methodsLeft` must follow.
    */
   reject(methodsLeft?: readonly string[] | boolean, isPartial?: boolean): void {
@@ -50,6 +50,6 @@ export class AuthContext extends EventEmitter {
 }
 
 /** Returns the methods that can be listed to a client, in this order. "none" is never listed (RFC 4252 §5.2). */
-function listable(names: readonly string[]): (typeof LISTABLE)[number][] {
-  return names.flatMap((name) => LISTABLE.find(({ method }) => method.name === name) ?? []);
+function listable(names: readonly string[]): (typeof LISTED_METHODS)[number][] {
+  return names.flatMap((name) => LISTED_METHODS.find(({ method }) => method.name === name) ?? []);
 }

@@ -3,7 +3,7 @@ import { ssh2Error } from "../../errors.ts";
 import { AuthContext, type AuthRequest } from "./context.ts";
 import type { Decision } from "./decision.ts";
 import type { HostbasedProof } from "./hostbased.ts";
-import { type AuthKey, shownKey, shownSignature } from "./signature.ts";
+import { type AuthKey, ssh2Key, ssh2Signature } from "./signature.ts";
 
 /** A login with a password. */
 export class PwdAuthContext extends AuthContext {
@@ -21,11 +21,10 @@ export class PwdAuthContext extends AuthContext {
    * and for a second call before the answer.
    */
   requestChange(prompt: string, callback: (newPassword: string) => void): void {
-    if (this.#decision.changed !== undefined) throw ssh2Error("Change request already in progress");
+    if (this.#decision.isChanging) throw ssh2Error("Change request already in progress");
     if (typeof prompt !== "string") throw ssh2Error("prompt argument must be a string");
     if (typeof callback !== "function") throw ssh2Error("Callback argument must be a function");
-    this.#decision.changed = callback;
-    this.#decision.give({ changePassword: prompt });
+    this.#decision.askChange(prompt, callback);
   }
 }
 
@@ -39,10 +38,10 @@ export class PKAuthContext extends AuthContext {
 
   constructor(request: AuthRequest, { algorithm, publicKey, signature, signedData }: PublickeyLogin) {
     super(request, "publickey");
-    const { key, hashAlgo } = shownKey(algorithm, publicKey);
+    const { key, hashAlgo } = ssh2Key(algorithm, publicKey);
     this.key = key;
     this.hashAlgo = hashAlgo;
-    this.signature = signature && shownSignature(signature);
+    this.signature = signature && ssh2Signature(signature);
     this.blob = signedData && Buffer.from(signedData);
   }
 }
@@ -59,10 +58,10 @@ export class HostbasedAuthContext extends AuthContext {
 
   constructor(request: AuthRequest, proof: HostbasedProof) {
     super(request, "hostbased");
-    const { key, hashAlgo } = shownKey(proof.algorithm, proof.publicKey);
+    const { key, hashAlgo } = ssh2Key(proof.algorithm, proof.publicKey);
     this.key = key;
     this.hashAlgo = hashAlgo;
-    this.signature = shownSignature(proof.signature);
+    this.signature = ssh2Signature(proof.signature);
     this.blob = Buffer.from(proof.signedData);
     this.localHostname = proof.localHostname;
     this.localUsername = proof.localUsername;

@@ -1,34 +1,54 @@
 import type { LoginDecision } from "nacre/extend";
 
-/** The decision about one login attempt, which the application gives once. */
+type State =
+  | { readonly type: "open"; readonly resolve: (decision: LoginDecision) => void }
+  /** The client was asked for a new password, which `changed` gets. */
+  | { readonly type: "changing"; readonly changed: (newPassword: string) => void }
+  | { readonly type: "given" };
+
+/** The decision about one login attempt. The application makes it once, and again after a new password. */
 export class Decision {
   /** Resolves with the decision. */
   given!: Promise<LoginDecision>;
-  /** Gets the new password that the first decision asked the client for. */
-  changed: ((newPassword: string) => void) | undefined;
-  #give: ((decision: LoginDecision) => void) | undefined;
+  #state!: State;
 
   constructor() {
     this.#open();
   }
 
-  /** Gives the decision, if there is none yet. */
-  give(decision: LoginDecision): void {
-    this.#give?.(decision);
-    this.#give = undefined;
+  /** Whether a new password is awaited. */
+  get isChanging(): boolean {
+    return this.#state.type === "changing";
   }
 
-  /** Returns who waits for the new password, and lets the application decide again. */
+  /** Sets the decision. Later calls have no effect. */
+  give(decision: LoginDecision): void {
+    this.#settle(decision, { type: "given" });
+  }
+
+  /** Decides that the client must send a new password, which `changed` gets. No effect after another decision. */
+  askChange(prompt: string, changed: (newPassword: string) => void): void {
+    this.#settle({ changePassword: prompt }, { type: "changing", changed });
+  }
+
+  /** Returns the callback that waits for a new password, and reopens the decision. */
   takeChanged(): ((newPassword: string) => void) | undefined {
-    const { changed } = this;
-    this.changed = undefined;
-    if (changed !== undefined) this.#open();
-    return changed;
+    const state = this.#state;
+    if (state.type !== "changing") return undefined;
+    this.#open();
+    return state.changed;
+  }
+
+  #settle(decision: LoginDecision, next: State): void {
+    const state = this.#state;
+    if (state.type !== "open") return;
+    this.#state = next;
+    state.resolve(decision);
   }
 
   #open(): void {
     this.given = new Promise((resolve) => {
-      this.#give = resolve;
+      this.#state = { type: "open", resolve };
     });
   }
 }

@@ -7,15 +7,24 @@ import { Decision } from "./decision.ts";
 import type { HostbasedProof } from "./hostbased.ts";
 
 /**
- * Returns the function that decides the logins of one connection. `emit` passes a context to the application, and returns whether anyone
- * listens. Without a listener the login is refused.
+ * Returns the function that decides the logins of one connection. `emit` passes a context to the application, and returns whether the event
+ * has a listener. Without one the login is refused. `userChanged` is called when the client changes its user name: then it must be
+ * disconnected.
  */
-export function decideBy(emit: (context: AuthContext) => boolean): Authenticate {
+export function decideBy(emit: (context: AuthContext) => boolean, userChanged: () => void): Authenticate {
+  /** Name of the user in the first login. */
+  let user: string | undefined;
   /** The decision about the latest login, which may have asked the client for a new password. */
   let latest: Decision | undefined;
   /** Keys that were accepted as a factor when the client only asked about them. */
   let promised: readonly Promised[] = [];
   return async (login) => {
+    user ??= login.user;
+    // Applications keep proved factors per connection, and a new password is for the user who was asked.
+    if (/* rule: ssh2-one-user */ login.user !== user) {
+      userChanged();
+      return false;
+    }
     const changed = latest?.takeChanged();
     if (login.method === "change-password" && latest !== undefined && changed !== undefined)
       return decided(latest, () => changed(login.newPassword));
@@ -36,20 +45,19 @@ export function decideBy(emit: (context: AuthContext) => boolean): Authenticate 
     });
     if (!isQuery || typeof given !== "object" || !("next" in given)) return given;
     // A query proves nothing. The client learns that the key may log in, and the decision counts when it has proved the key.
-    promised = [...promised, { user: login.user, publicKey: login.publicKey, decision: given }];
+    promised = [...promised, { publicKey: login.publicKey, decision: given }];
     return true;
   };
 }
 
 /** A decision that waits for the proof of a key. */
 interface Promised {
-  readonly user: string;
   readonly publicKey: Uint8Array;
   readonly decision: LoginDecision;
 }
 
-function isProof(login: Login, { user, publicKey }: Promised): boolean {
-  return login.method === "publickey" && login.signed && login.user === user && equalBytes(login.publicKey, publicKey);
+function isProof(login: Login, { publicKey }: Promised): boolean {
+  return login.method === "publickey" && login.signed && equalBytes(login.publicKey, publicKey);
 }
 
 /** Passes a login to the application and returns its decision. An exception refuses it, and is rethrown as an uncaught one. */

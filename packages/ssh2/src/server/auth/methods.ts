@@ -4,17 +4,17 @@ import { serverMethods } from "nacre/internal-on-demand";
 import { serverHostbased } from "./hostbased.ts";
 
 /** Login methods that a list for the client may name. */
-export const LISTABLE: readonly ServerLoginMethod[] = [
+export const LISTED_METHODS: readonly ServerLoginMethod[] = [
   ...serverMethods.filter(({ method }) => method.name !== "none"),
   serverHostbased,
 ];
 
 /**
- * Login methods that a client may use at any time, also if the last refusal did not list them: an application that calls `reject()`
- * without a list still decides what follows.
+ * Login methods that are accepted even if the last refusal did not list them: after `reject()` without a list the application still
+ * decides each attempt.
  */
-export const ALWAYS_OPEN: readonly ServerLoginMethod[] = [
-  ...LISTABLE.map(alwaysOpen),
+export const UNLISTED_METHODS: readonly ServerLoginMethod[] = [
+  ...LISTED_METHODS.map(unlisted),
   {
     ...named("none"),
     method: {
@@ -33,7 +33,7 @@ function named(name: string): ServerLoginMethod {
 }
 
 /** Returns the method under another name, which no list shows, with its own name as a variant. */
-function alwaysOpen({ method, application }: ServerLoginMethod): ServerLoginMethod {
+function unlisted({ method, application }: ServerLoginMethod): ServerLoginMethod {
   const { name, variants = [] } = method;
   return {
     method: { ...method, ...openName(name, variants) },

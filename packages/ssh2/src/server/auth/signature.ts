@@ -1,4 +1,5 @@
 import { Reader } from "@nacre/wire";
+import { derFromSsh } from "../../keys/ecdsa-signature.ts";
 
 /** The key of a login as ssh2 shows it: `algo` is the key's type, also for RSA with SHA-2. */
 export interface AuthKey {
@@ -7,14 +8,14 @@ export interface AuthKey {
 }
 
 /** A login with a key, as ssh2 shows it. */
-export interface ShownKey {
+export interface Ssh2Key {
   readonly key: AuthKey;
   /** `"sha256"` or `"sha512"` for RSA with SHA-2. */
   readonly hashAlgo: string | undefined;
 }
 
 /** Returns the key of a login as ssh2 shows it. `algorithm` is the signature algorithm. */
-export function shownKey(algorithm: string, publicKey: Uint8Array): ShownKey {
+export function ssh2Key(algorithm: string, publicKey: Uint8Array): Ssh2Key {
   const sha2 = /^rsa-sha2-(?<bits>256|512)$/.exec(algorithm)?.groups?.["bits"];
   return {
     key: { algo: sha2 === undefined ? algorithm : "ssh-rsa", data: Buffer.from(publicKey) },
@@ -23,21 +24,10 @@ export function shownKey(algorithm: string, publicKey: Uint8Array): ShownKey {
 }
 
 /** Returns a verified signature blob (RFC 4253 §6.6) as `ParsedKey.verify` takes it: without its name, and ECDSA as DER. */
-export function shownSignature(blob: Uint8Array): Buffer {
+export function ssh2Signature(blob: Uint8Array): Buffer {
   const reader = new Reader(blob, "signature");
   const name = reader.name("algorithm");
   const signature = reader.string("signature");
-  return name.startsWith("ecdsa-sha2-") ? ecdsaAsDer(signature) : Buffer.from(signature);
-}
-
-/** Returns an ECDSA signature of two mpints (RFC 5656 §3.1.2) as the DER sequence of RFC 3279 §2.2.3. */
-function ecdsaAsDer(signature: Uint8Array): Buffer {
-  const reader = new Reader(signature, "ECDSA signature");
-  const integers = [reader.string("r"), reader.string("s")].map((integer) => der(0x02, integer));
-  return der(0x30, Buffer.concat(integers));
-}
-
-function der(tag: number, content: Uint8Array): Buffer {
-  const { length } = content;
-  return Buffer.concat([Buffer.from(length < 0x80 ? [tag, length] : [tag, 0x81, length]), content]);
+  const der = name.startsWith("ecdsa-sha2-") ? derFromSsh(signature) : undefined;
+  return der ?? Buffer.from(signature);
 }

@@ -77,6 +77,30 @@ export const cases: readonly Case[] = [
     },
   },
   {
+    name: "accepts a forward and a session of a client that has gone",
+    section: "server",
+    async run(ssh2, record, peers) {
+      const accepts = new Map<string, () => NodeJS.WritableStream>();
+      const { client, connection } = await loggedIn(ssh2, peers, (one) => {
+        for (const event of ["tcpip", "session"])
+          (one as NodeJS.EventEmitter).on(event, (accept: () => NodeJS.WritableStream) => {
+            accepts.set(event, accept);
+            if (accepts.size === 2) client.destroy();
+          });
+      });
+      const gone = happened(connection, "close");
+      client.forwardOut("192.0.2.1", 1234, "example.org", 80, () => {});
+      client.exec("late", () => {});
+      await gone;
+      for (const [event, accept] of accepts) {
+        const accepted = accept();
+        record(event, accepted.constructor.name, accept());
+        if (event === "tcpip") accepted.end("too late");
+      }
+      await new Promise(setImmediate);
+    },
+  },
+  {
     name: "listens for the client, and forwards connections to it",
     section: "server",
     async run(ssh2, record, peers) {

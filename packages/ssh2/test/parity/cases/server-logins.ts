@@ -1,6 +1,6 @@
 import type { AuthContext, AuthHandlerMiddleware, ConnectConfig, Connection, ParsedKey } from "ssh2";
 import type { Case, Peers, Recorder, Ssh2 } from "../case.ts";
-import { ended, journal, keys, served, watch } from "../serving.ts";
+import { ended, journal, keys, type Served, served, watch } from "../serving.ts";
 
 type Decide = (context: AuthContext, count: number) => void;
 
@@ -272,6 +272,57 @@ export const cases: readonly Case[] = [
     },
   },
   {
+    name: "disconnects a client that changes its user name between two logins",
+    section: "server",
+    async run(ssh2, record, peers) {
+      const server = journal();
+      const one = await served(ssh2, peers, (connection) => {
+        watch(connection, ["ready", "error", "end", "close"], server.note);
+        connection.on("authentication", (context) => {
+          server.note(context.method, context.username);
+          if (context.method === "none") context.reject(["password"], true);
+          else context.accept();
+        });
+      });
+      const steps = [
+        { type: "none", username: "alice" },
+        { type: "password", username: "root", password: "any" },
+      ];
+      const client = one.connecting({ authHandler: steps as never });
+      const [error] = await ended(client, "error");
+      await closedAt(one);
+      record("client", (error as { readonly code?: number }).code);
+      record("server", server.events);
+    },
+  },
+  {
+    name: "disconnects a client that sends a new password for another user",
+    section: "server",
+    async run(ssh2, record, peers) {
+      const server = journal();
+      const one = await served(ssh2, peers, (connection) => {
+        watch(connection, ["ready", "error", "end", "close"], server.note);
+        connection.on("authentication", (context) => {
+          if (context.method !== "password") return context.reject(["password"]);
+          server.note(context.method, context.username);
+          context.requestChange("expired", (password) => {
+            server.note("changed", password);
+            context.accept();
+          });
+        });
+      });
+      const client = one.connecting({ password: "old", authHandler: ["password"] });
+      client.on("change password", () => {
+        const { _protocol } = client as unknown as { readonly _protocol: { authPassword(...values: string[]): void } };
+        _protocol.authPassword("root", "old", "new");
+      });
+      const [error] = await ended(client, "error");
+      await closedAt(one);
+      record("client", (error as { readonly code?: number }).code);
+      record("server", server.events);
+    },
+  },
+  {
     name: "never sees a login with a wrong signature",
     section: "server",
     async run(ssh2, record, peers) {
@@ -309,6 +360,11 @@ export const cases: readonly Case[] = [
     },
   },
 ];
+
+/** Resolves when the server has closed all connections. */
+function closedAt({ server }: Served): Promise<void> {
+  return new Promise((resolve) => void server.close(() => setImmediate(resolve)));
+}
 
 /** The key is made anew for each process: only its type is recorded. */
 function withoutKeys(event: unknown): unknown {

@@ -47,6 +47,7 @@ const HOST_RSA = remove("host-key-bits");
 const HOSTBASED = patch("ssh2-hostbased-signature", "const isProved = true;");
 const NO_QUERY_LOGIN = patch("refused-query", "true");
 const PROMISED = patch("ssh2-promised-factor", "false");
+const ONE_USER = patch("ssh2-one-user", "false");
 const GRACE_TIME = patch("login-grace-time", "loginGraceTime > 200");
 
 export const AUTHENTICATION: readonly Row[] = [
@@ -87,6 +88,22 @@ export const AUTHENTICATION: readonly Row[] = [
         NO_QUERY_LOGIN,
       ),
       heldBy("ssh2/test/server/attacks", "factors of ssh2's applications that are only asked about · server", PROMISED),
+    ],
+  },
+  {
+    title: "changes of the user, as ssh2's applications do not expect them",
+    client: "not touched",
+    server: [
+      heldBy(
+        "ssh2/test/server/attacks",
+        "changes of the user between the factors of ssh2's applications · server",
+        ONE_USER,
+      ),
+      heldBy(
+        "ssh2/test/server/attacks",
+        "new passwords for another user than ssh2's applications asked · server",
+        ONE_USER,
+      ),
     ],
   },
   {

@@ -42,8 +42,8 @@ export class ServerSessions implements ServerPart {
   }
 
   /**
-   * Refuses all further sessions, or lets the application do it. Returns the reply to the request for it. An exception of the application
-   * is rethrown as an uncaught one.
+   * Refuses all further sessions, unless the application handles it. Returns the reply to the request for it. An exception of the
+   * application is rethrown as an uncaught one.
    */
   noMore(): boolean {
     const { options, connection } = this.#context;

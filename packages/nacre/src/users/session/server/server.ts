@@ -37,9 +37,8 @@ export interface SessionServeOptions<S> {
    */
   readonly rawSessions?: ((open: PeerOpen, connection: ServerConnection) => void) | undefined;
   /**
-   * Called when the client gives up further sessions (OpenSSH PROTOCOL §2.2), for `rawSessions` that refuses them itself from then on. True
-   * answers the request with success, as any other result with failure. By default Nacre refuses further sessions, and answers as
-   * OpenSSH's server does: with failure.
+   * Called when the client gives up further sessions (OpenSSH PROTOCOL §2.2). Return true to reply with success. Then `rawSessions` must
+   * refuse later sessions. Default: Nacre refuses them and replies with failure, like OpenSSH.
    */
   readonly noMoreSessions?: ((connection: ServerConnection) => boolean) | undefined;
 }
