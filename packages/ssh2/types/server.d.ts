@@ -38,10 +38,12 @@ export interface ServerConfig {
   banner?: string;
   /** The software that the identification names. */
   ident?: string;
-  /** Bytes that each connection buffers; default 32 KiB. */
+  /** No effect, as in ssh2. */
   highWaterMark?: number;
   keepaliveInterval?: number;
   keepaliveCountMax?: number;
+  /** Limits of Nacre; see its README. */
+  limits?: Partial<Record<string, number>>;
   debug?: DebugFunction;
 }
 
@@ -126,8 +128,9 @@ export interface Connection extends EventEmitter {
   once(event: string | symbol, listener: (...values: any[]) => void): this;
 
   end(): this;
+  setNoDelay(noDelay?: boolean): this;
   /** Exchanges keys again. */
-  rekey(callback?: () => void): void;
+  rekey(callback?: (error?: Error) => void): void;
   /** Passes on a connection that was made to an address where the client asked to listen. */
   forwardOut(
     boundAddr: string,
@@ -138,6 +141,8 @@ export interface Connection extends EventEmitter {
   ): this;
   openssh_forwardOutStreamLocal(socketPath: string, callback: ServerCallback): this;
   x11(originAddr: string, originPort: number, channel: ServerCallback): this;
+  /** Opens a connection to the agent of the client. */
+  openssh_authAgent(callback: ServerCallback): this;
 }
 
 export {};
