@@ -26,8 +26,8 @@ interface Base {
 
 /**
  * Returns the base of a package: the modules of the entry that nearly every program loads. Other entries, and modules that are loaded by
- * `import()`, import these from there. Otherwise esbuild writes a chunk for each set of entries that share code: 22 for the entry of `node`,
- * which then takes a tenth longer to load.
+ * `import()`, import these from there. Otherwise esbuild writes a chunk for each set of entries that share code: the entry of `node`
+ * would load 22 of them, which takes a tenth longer.
  */
 function baseOf(folder: string, sources: readonly string[]): Base | undefined {
   // A file of its own, because a public entry must not export what all modules export.

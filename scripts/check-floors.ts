@@ -147,7 +147,9 @@ function importsOf(file: string): string[] {
 function entriesOf(name: string): Set<string> {
   const { exports = {} } = JSON.parse(readFileSync(`packages/${name}/package.json`, "utf8")) as Manifest;
   const sources = Object.values(exports).map((one) => (typeof one === "string" ? "" : (one["@nacre/source"] ?? "")));
-  return new Set([...sources.map((source) => source.replace("./src/", "")), "main.ts", "commands.ts"]);
+  // The bundles have entries of their own.
+  const bundled = name === "ssh2" ? ["index.ts", "internal.ts"] : ["main.ts", "commands.ts"];
+  return new Set([...sources.map((source) => source.replace("./src/", "")), ...bundled]);
 }
 
 function packageName(dependency: string): string {

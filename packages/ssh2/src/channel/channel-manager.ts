@@ -1,27 +1,29 @@
 import type { Connection } from "../connection.ts";
 
+/** First number of opens without an answer. They have no number of a channel yet, which is less than this. */
+const OPENING = 2 ** 32;
+
 /** The channels of a connection, as the private field `_chanMgr` of ssh2 shows them. */
 export class ChannelManager {
-  /** Open channels and SFTP sessions by our number. */
+  /** Open channels and SFTP sessions by our number, and `true` for each open without an answer, under a number from `OPENING` on. */
   readonly _channels: Record<number, unknown> = {};
-  /** One object for each open without an answer. */
-  readonly #opening = new Set<object>();
+  #nextOpen = OPENING;
 
   /** Number of channels that are open or opening. */
   get _count(): number {
-    return Object.keys(this._channels).length + this.#opening.size;
+    return Object.keys(this._channels).length;
   }
 
-  /** Counts a channel that is being opened. Call the returned function when its open is answered; further calls have no effect. */
+  /** Adds a channel that is being opened. Call the returned function when its open is answered; further calls have no effect. */
   opening(): () => void {
-    const open = {};
-    this.#opening.add(open);
-    return () => void this.#opening.delete(open);
+    const open = this.#nextOpen++;
+    this._channels[open] = true;
+    return () => this.remove(open, true);
   }
 
-  /** Counts the opens no more that got no answer. */
+  /** Removes the opens that get no answer any more. */
   forgetOpens(): void {
-    this.#opening.clear();
+    for (const [id, value] of Object.entries(this._channels)) if (value === true) delete this._channels[Number(id)];
   }
 
   /** Adds an open channel, or replaces what has its number. */

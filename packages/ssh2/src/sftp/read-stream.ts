@@ -56,11 +56,11 @@ export class ReadStream extends Readable {
     const options = streamOptions(given);
     super({ ...readableOptions(options as ReadableOptions), highWaterMark: options.highWaterMark ?? HIGH_WATER_MARK });
     this.path = path;
-    this.flags = options.flags ?? "r";
-    this.mode = options.mode ?? NEW_MODE;
+    this.flags = options.flags === undefined ? "r" : options.flags;
+    this.mode = options.mode === undefined ? NEW_MODE : options.mode;
     this.start = options.start;
-    this.end = options.end ?? Number.POSITIVE_INFINITY;
-    this.autoClose = options.autoClose ?? true;
+    this.end = options.end === undefined ? Number.POSITIVE_INFINITY : options.end;
+    this.autoClose = options.autoClose === undefined ? true : options.autoClose;
     this.handle = options.handle ?? null;
     this.sftp = sftp;
     const { start, end } = this;

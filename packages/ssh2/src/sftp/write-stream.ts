@@ -51,10 +51,10 @@ export class WriteStream extends Writable {
     const options = streamOptions(given);
     super(writableOptions(options));
     this.path = path;
-    this.flags = options.flags ?? "w";
-    this.mode = options.mode ?? NEW_MODE;
+    this.flags = options.flags === undefined ? "w" : options.flags;
+    this.mode = options.mode === undefined ? NEW_MODE : options.mode;
     this.start = options.start;
-    this.autoClose = options.autoClose ?? true;
+    this.autoClose = options.autoClose === undefined ? true : options.autoClose;
     this.handle = options.handle ?? null;
     this.sftp = sftp;
     if (this.start !== undefined) {

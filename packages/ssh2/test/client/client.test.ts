@@ -322,13 +322,16 @@ test.for([true, false])("end() in every event changes nothing after it: accepted
   }
 });
 
+/** Returns the number of timers and sockets of this process. */
+function timersAndSockets(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === "Timeout" || name === "TCPSocketWrap").length;
+}
+
 test("leaves no timer and no socket, however a connection ends", async () => {
-  const count = (): number =>
-    process.getActiveResourcesInfo().filter((name) => name === "Timeout" || name === "TCPSocketWrap").length;
   const target = await serve();
   const refusing = await serve({}, (connection) => void connection.on("authentication", (context) => context.reject()));
   const silent = await serveSockets(() => {});
-  const before = count();
+  const before = timersAndSockets();
   for (let round = 0; round < 4; round++)
     for (const [options, event, how] of [
       [{ ...target, keepaliveInterval: 10_000 }, "ready", "end"],
@@ -345,7 +348,7 @@ test("leaves no timer and no socket, however a connection ends", async () => {
       await closed;
     }
   // The server's sides close a little later. A test runner has timers of its own, but not one for each of 28 connections.
-  await vi.waitUntil(() => count() < before + 5, { timeout: 10_000 });
+  await vi.waitUntil(() => timersAndSockets() < before + 5, { timeout: 10_000 });
 });
 
 describe("the server vanishes", () => {

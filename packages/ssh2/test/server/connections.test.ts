@@ -17,7 +17,7 @@ describe("a server", () => {
     ["an unknown limit", { limits: { sessions: 1 } }],
     ["a limit out of range", { limits: { maxSessions: -1 } }],
   ])("throws for %s at once, and not with its first client", (_, config) => {
-    expect(() => new Server({ hostKeys: [keys.host.private], ...config })).toThrow(
+    expect(() => new Server({ hostKeys: [keys.host.private], ...(config as object) })).toThrow(
       expect.objectContaining({ code: "usage" }),
     );
   });

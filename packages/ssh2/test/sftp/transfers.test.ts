@@ -102,6 +102,17 @@ it("a thousand requests and more at once are all answered", async () => {
   }
 });
 
+it("a request of a callback does not overtake those that wait for room", async () => {
+  const { sftp, server } = await open({ limits: { maxRequests: 5000 } });
+  const last = new Promise<void>((resolve) => {
+    sftp.stat("file", () => sftp.realpath(".", () => resolve()));
+  });
+  const calls = Array.from({ length: 1499 }, () => call((done) => sftp.stat("file", done)));
+  await last;
+  expect(server.requests.indexOf("realpath")).toBe(1500);
+  await Promise.all(calls);
+});
+
 it("requests that wait for room stay in order, and keep the bytes that they had", async () => {
   const { sftp, server } = await open({ window: 5000, limits: { maxRequests: 5000 } });
   const handle = await result<Buffer>((done) => sftp.open("file", "w", done));

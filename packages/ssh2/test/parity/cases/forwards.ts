@@ -232,11 +232,11 @@ export const cases: readonly Case[] = [
     section,
     async run(ssh2, record, peers) {
       const { client, connection } = await logIn(ssh2, peers, granting(record));
-      const { _chanMgr: manager } = client as unknown as { _chanMgr: { _count: number } };
+      const { _chanMgr: manager } = client as unknown as { _chanMgr: { _count: number; _channels: object } };
       client.on("tcp connection", (info, _accept, reject) => {
-        record("tcp connection", info, manager._count);
+        record("tcp connection", info, manager._count, Object.keys(manager._channels).length);
         reject();
-        record("after reject()", manager._count);
+        record("after reject()", manager._count, Object.keys(manager._channels).length);
       });
       await recorded(record, "forwardIn", (callback) => client.forwardIn("127.0.0.1", 8000, callback));
       record("reason", await forward(connection, "127.0.0.1", 8000));
