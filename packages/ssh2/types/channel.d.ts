@@ -3,7 +3,7 @@
 import { Duplex, Readable, Writable } from "stream";
 
 export type ChannelType = "session" | "sftp" | "direct-tcpip" | "direct-streamlocal@openssh.com";
-export type ChannelSubType = "exec" | "shell" | "subsystem";
+export type ChannelSubType = "exec" | "shell";
 
 /** A channel as a stream, which is its own `stdin` and `stdout`. */
 export interface Channel extends Duplex {

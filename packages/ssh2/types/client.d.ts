@@ -114,8 +114,6 @@ export class Client extends EventEmitter {
   shell(options: ShellOptions, callback: ClientCallback): this;
   shell(callback: ClientCallback): this;
   subsys(subsystem: string, callback: ClientCallback): this;
-  /** Opens SFTP. `env` has variables to set before. */
-  sftp(env: NodeJS.ProcessEnv, callback: ClientSFTPCallback): this;
   sftp(callback: ClientSFTPCallback): this;
 
   /** Opens a connection from the server to an address. */

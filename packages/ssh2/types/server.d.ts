@@ -128,7 +128,6 @@ export interface Connection extends EventEmitter {
   once(event: string | symbol, listener: (...values: any[]) => void): this;
 
   end(): this;
-  setNoDelay(noDelay?: boolean): this;
   /** Exchanges keys again. */
   rekey(callback?: (error?: Error) => void): void;
   /** Passes on a connection that was made to an address where the client asked to listen. */
@@ -141,8 +140,6 @@ export interface Connection extends EventEmitter {
   ): this;
   openssh_forwardOutStreamLocal(socketPath: string, callback: ServerCallback): this;
   x11(originAddr: string, originPort: number, channel: ServerCallback): this;
-  /** Opens a connection to the agent of the client. */
-  openssh_authAgent(callback: ServerCallback): this;
 }
 
 export {};
