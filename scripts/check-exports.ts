@@ -9,7 +9,7 @@ import { FLOORS } from "./floors.ts";
 const MOST_VALUES: Readonly<Record<string, number>> = { nacre: 30, node: 80, files: 35 };
 
 /** Entries for packages that build on a connection. */
-const FOR_BUILDERS = /\/(?:extend|internal[a-z-]*)$/;
+const FOR_BUILDERS = /\/(?:blocks|extend|internal[a-z-]*)$/;
 
 /** A node of the syntax tree (ESTree, with types). */
 interface Node {
