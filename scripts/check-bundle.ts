@@ -1,7 +1,9 @@
 // Bundles the `nacre` package for the browser without shims: it must not import Node modules or use Node globals. Also bundles a client
-// that names three algorithms and one function, which must not contain any other. Prints the size of each bundle.
+// that names three algorithms and one function, which must not contain any other. Bounds the file of
+// `@nacre/ssh2`. Prints the size of each bundle.
 import { gzipSync } from "node:zlib";
 import { build, type Metafile } from "esbuild";
+import { bundleSsh2 } from "./build/ssh2.ts";
 
 /** Node globals as bare names. A property of `globalThis` is allowed: reading a missing one yields `undefined` and does not throw. */
 const FORBIDDEN = /(?<!\.)\b(?:Buffer\b|process\.|__dirname\b|require\(|setImmediate\b)/;
@@ -18,6 +20,9 @@ const MOST_KIB: Readonly<Record<string, number>> = {
   [MINIMAL_CLIENT]: 59.4,
   [MINIMAL_WEB_CLIENT]: 66.4,
 };
+
+/** Most KiB of the file of `@nacre/ssh2`, as published. */
+const MOST_KIB_OF_SSH2 = 920;
 
 /** Paths of algorithms that the minimal client does not name. */
 const UNNAMED =
@@ -190,6 +195,11 @@ for (const [name, source] of Object.entries({
       `${name} is larger with the packages as published; mark calls at module level with /* @__PURE__ */, and avoid computed keys there`,
     );
 }
+
+// The bundle of ssh2 is read whole by every program that uses it, and loading it should take no longer than loading ssh2.
+const ssh2 = [...(await bundleSsh2()).files.values()].join("");
+console.error(`@nacre/ssh2: ${kib(ssh2.length)}, ${kib(gzipSync(ssh2).length)} gzipped`);
+if (ssh2.length > MOST_KIB_OF_SSH2 * 1024) problem(`@nacre/ssh2: larger than ${MOST_KIB_OF_SSH2} KiB`);
 
 const named = await Promise.all(WEIGHED.map(async (entry) => ({ [entry]: valuesOf(await import(entry)) })));
 for (const [entry, names] of Object.entries(Object.assign({}, ...named, OPTIONAL) as Record<string, string[]>))

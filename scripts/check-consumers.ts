@@ -97,6 +97,7 @@ function install(): void {
   // A copy, which gets the types of Node from here.
   mkdirSync(join(modules, "types-of-ssh2"));
   copyFileSync(TYPES_OF_SSH2, join(modules, "types-of-ssh2", "index.d.ts"));
+  writeFileSync(join(modules, "types-of-ssh2", "package.json"), JSON.stringify({ types: "index.d.ts" }));
   writeFileSync(join(folder, "same-types.ts"), typeComparison());
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "consumer", type: "module" }));
   for (const file of readdirSync("scripts/consumer")) copyFileSync(`scripts/consumer/${file}`, join(folder, file));

@@ -68,14 +68,7 @@ function checkCjs({ name, main, types, nacre, ...manifest }: Manifest, files: re
   for (const file of [main, types])
     if (file === undefined || !files.includes(file)) problem(`${name}: the packed package lacks ${file}`);
   if (nacre === undefined) problem(`${name}: the field \`nacre\` does not name the version inside`);
-  for (const field of [
-    "dependencies",
-    "devDependencies",
-    "optionalDependencies",
-    "exports",
-    "scripts",
-    "type",
-  ] as const)
+  for (const field of ["dependencies", "devDependencies", "optionalDependencies", "exports", "scripts"] as const)
     if (field in manifest) problem(`${name}: package.json has \`${field}\``);
 }
 

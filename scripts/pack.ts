@@ -8,8 +8,8 @@ import { publishedManifest, publishedReadme } from "./build/published.ts";
 const { packageManager } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly packageManager: string };
 
 /**
- * Packs all packages, or the one that is named, into a folder. pnpm writes the versions of dependencies into their manifests; what only
- * a clone needs is then taken out.
+ * Packs all packages, or the one that is named, into a folder. pnpm writes the versions of dependencies into their manifests; what only a
+ * clone needs is then taken out.
  *
  * @returns the paths of the tarballs.
  * @throws if packing fails, or packs fewer packages than there are.

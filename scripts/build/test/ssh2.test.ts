@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { builtinModules } from "node:module";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { builtinModules, createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "acorn";
@@ -11,7 +11,14 @@ const { files, inputs } = await bundleSsh2();
 const [[path, text]] = [...files] as [[string, string]];
 const folder = mkdtempSync(join(tmpdir(), "nacre-ssh2-"));
 afterAll(() => rmSync(folder, { recursive: true }));
-writeFileSync(join(folder, "ssh2.cjs"), text);
+mkdirSync(join(folder, "dist"));
+writeFileSync(join(folder, "dist/ssh2.cjs"), text);
+cpSync("packages/ssh2/lib", join(folder, "lib"), { recursive: true });
+const load = createRequire(join(folder, "program.cjs"));
+const stubs = ["protocol/Protocol", "protocol/kex", "protocol/crypto"];
+const inner = readdirSync(join(folder, "lib"), { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".js"))
+  .map((name) => name.slice(0, -3));
 
 test("is one file that requires modules of Node only", () => {
   expect(path).toBe("packages/ssh2/dist/ssh2.cjs");
@@ -53,10 +60,10 @@ test("loads noble when it is used", () => {
 
 test("gives `import` and `require` the same values, without `__esModule`", () => {
   const program = `
-import * as all from "./ssh2.cjs";
-import ssh2, { Client, utils } from "./ssh2.cjs";
+import * as all from "./dist/ssh2.cjs";
+import ssh2, { Client, utils } from "./dist/ssh2.cjs";
 import { createRequire } from "node:module";
-const required = createRequire(import.meta.url)("./ssh2.cjs");
+const required = createRequire(import.meta.url)("./dist/ssh2.cjs");
 console.log(JSON.stringify({
   same: ssh2 === required && Client === required.Client && utils === required.utils && all.Server === required.Server,
   names: Object.keys(all).sort(),
@@ -73,4 +80,41 @@ console.log(JSON.stringify({
     marked: false,
     classes: true,
   });
+});
+
+test("has the inner files that programs require, with all of their names", async () => {
+  const files = "Channel agent client http-agents index keygen server utils";
+  const protocol = "SFTP constants crypto kex keyParser Protocol utils";
+  const expected = [...files.split(" "), ...protocol.split(" ").map((name) => `protocol/${name}`)];
+  expect(inner.toSorted()).toEqual(expected.toSorted());
+  const entry = load("./dist/ssh2.cjs") as Readonly<Record<string, unknown>>;
+  expect(load("./lib/index")).toBe(entry);
+  expect([load("./lib/client"), load("./lib/server.js")]).toEqual([entry["Client"], entry["Server"]]);
+  for (const name of inner.filter((one) => !stubs.includes(one))) {
+    const required = load(`./lib/${name}.js`) as Readonly<Record<string, unknown>>;
+    expect(load(`./lib/${name}`)).toBe(required);
+    if (typeof required === "function") continue;
+    const imported = (await import(join(folder, "lib", `${name}.js`))) as object;
+    for (const [member, value] of Object.entries(required)) {
+      expect([name, member, value]).not.toEqual([name, member, undefined]);
+      expect(imported).toHaveProperty(member);
+    }
+  }
+});
+
+test.each(stubs)("has no lib/%s, and names the public way", (name) => {
+  let thrown: unknown;
+  try {
+    load(`./lib/${name}`);
+  } catch (error) {
+    thrown = error;
+  }
+  expect(thrown).toMatchObject({ code: "MODULE_NOT_FOUND", message: expect.stringContaining("README") });
+});
+
+test("tells the truth in the lists of algorithms", () => {
+  const lists = load("./lib/protocol/constants") as Readonly<Record<string, readonly string[]>>;
+  expect(lists["DEFAULT_KEX"]![0]).toBe("mlkem768x25519-sha256");
+  expect(lists["SUPPORTED_KEX"]).toEqual(expect.arrayContaining([...lists["DEFAULT_KEX"]!]));
+  expect([...lists["DEFAULT_MAC"]!, ...lists["DEFAULT_KEX"]!].filter((name) => name.includes("sha1"))).toEqual([]);
 });

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { isBuilt } from "../../../../scripts/build/fingerprint.mjs";
 import { pack } from "../../../../scripts/pack.ts";
+import { ensureRuntimes } from "../../../../scripts/runtimes/install.ts";
 
 const { packageManager } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly packageManager: string };
 
@@ -12,6 +13,8 @@ const { packageManager } = JSON.parse(readFileSync("package.json", "utf8")) as {
 export const OVERRIDES = {
   npm: { overrides: { ssh2: "npm:@nacre/ssh2@^1.17.0" } },
   pnpm: { pnpm: { overrides: { ssh2: "npm:@nacre/ssh2@^1.17.0" } } },
+  yarn: { resolutions: { ssh2: "npm:@nacre/ssh2@^1.17.0" } },
+  bun: { overrides: { ssh2: "npm:@nacre/ssh2@^1.17.0" } },
 } as const;
 
 export type Manager = keyof typeof OVERRIDES;
@@ -50,8 +53,6 @@ export async function makeProject(
   );
   writeFileSync(join(folder, ".npmrc"), `@nacre:registry=${registry}/\n`);
   cpSync(join(import.meta.dirname, "programs"), folder, { recursive: true });
-  const tool = manager === "npm" ? ["npm"] : ["npx", "--yes", packageManager];
-  const words = manager === "npm" ? ["--no-audit", "--no-fund"] : ["--ignore-workspace"];
   const project: Project = {
     folder,
     program: (name, env) => project.command([process.execPath, name], env),
@@ -66,8 +67,17 @@ export async function makeProject(
       }
     },
   };
-  await project.command([...tool, "install", "--ignore-scripts", ...words]);
+  await project.command([...(await installWords(manager)), "--ignore-scripts"]);
   return project;
+}
+
+/** Returns the command that installs with a package manager. */
+async function installWords(manager: Manager): Promise<readonly string[]> {
+  if (manager === "npm") return ["npm", "install", "--no-audit", "--no-fund"];
+  if (manager === "pnpm") return ["npx", "--yes", packageManager, "install", "--ignore-workspace"];
+  if (manager === "yarn") return ["npx", "--yes", "yarn@1.22.22", "install", "--non-interactive"];
+  const { runtimes } = await ensureRuntimes();
+  return [runtimes.find(({ name }) => name === "bun")!.path, "install"];
 }
 
 /** Returns the names of all installed copies of ssh2, by their own manifests. */

@@ -1,9 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { dirname } from "node:path";
 
 /** A registry on loopback with one package, so that projects name it as they would name a published one. */
 export interface Registry {
@@ -11,12 +12,13 @@ export interface Registry {
   close(): void;
 }
 
-/** Serves the package of a tarball. */
+/** Serves the package of a tarball, whose folder is removed. */
 export async function startRegistry(tarball: string): Promise<Registry> {
   const text = execFileSync("tar", ["-xzOf", tarball, "package/package.json"], { encoding: "utf8" });
   const manifest = JSON.parse(text) as { readonly name: string; readonly version: string };
   const { name, version } = manifest;
   const bytes = readFileSync(tarball);
+  rmSync(dirname(tarball), { recursive: true });
   const server = createServer(({ url: path = "/" }, response) => {
     if (path.endsWith(".tgz")) response.end(bytes);
     else if (decodeURIComponent(path) === `/${name}`) {

@@ -14,4 +14,4 @@ async function main() {
   const closed = new Docker({ protocol: "ssh", host, port: 1, username, sshOptions: { password } });
   await closed.version().catch((error) => console.log(error.code, error.level));
 }
-main();
+void main();

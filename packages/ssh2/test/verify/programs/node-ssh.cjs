@@ -1,13 +1,13 @@
 const { mkdirSync, mkdtempSync, readFileSync, writeFileSync } = require("node:fs");
-const { join } = require("node:path");
+const path = require("node:path");
 const { NodeSSH } = require("node-ssh");
 
 const { HOST: host, PORT: port, USER_NAME: username, PASSWORD: password } = process.env;
 
 async function main() {
-  const local = mkdtempSync(join(__dirname, "local-"));
-  mkdirSync(join(local, "a"));
-  writeFileSync(join(local, "a/file"), "text");
+  const local = mkdtempSync(path.join(__dirname, "local-"));
+  mkdirSync(path.join(local, "a"));
+  writeFileSync(path.join(local, "a/file"), "text");
   const ssh = new NodeSSH();
   await ssh.connect({ host, port: Number(port), username, password, tryKeyboard: true });
   const remote = `/tmp/nacre-${process.pid}`;
@@ -18,8 +18,8 @@ async function main() {
   );
   await ssh.mkdir(`${remote}/x/y`);
   console.log(await ssh.putDirectory(local, `${remote}/put`, { concurrency: 4 }));
-  await ssh.getFile(join(local, "got"), `${remote}/put/a/file`);
-  console.log(readFileSync(join(local, "got"), "utf8"));
+  await ssh.getFile(path.join(local, "got"), `${remote}/put/a/file`);
+  console.log(readFileSync(path.join(local, "got"), "utf8"));
   await ssh.withShell(async (shell) => {
     shell.end("echo from the shell; exit\n");
     let output = "";
@@ -36,4 +36,4 @@ async function main() {
   ssh.dispose();
   console.log(ssh.isConnected());
 }
-main();
+void main();

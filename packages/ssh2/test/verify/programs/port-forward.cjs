@@ -1,4 +1,4 @@
-const { once } = require("node:events");
+const events = require("node:events");
 const { createServer } = require("node:net");
 const { createSshConnection } = require("ssh-remote-port-forward");
 
@@ -6,7 +6,7 @@ const { HOST: host, FAKE_PORT: port, USER_NAME: username, PASSWORD: password } =
 
 async function main() {
   const server = createServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket)).listen(0, "127.0.0.1");
-  await once(server, "listening");
+  await events.once(server, "listening");
   const connection = await createSshConnection({ host, port: Number(port), username, password });
   connection.unref();
   connection.ref();
@@ -14,4 +14,4 @@ async function main() {
   process.stdout.write("listening\n");
   process.stdin.once("data", () => process.exit(0));
 }
-main();
+void main();

@@ -1,14 +1,14 @@
 const { mkdirSync, mkdtempSync, readFileSync, writeFileSync } = require("node:fs");
-const { join } = require("node:path");
+const path = require("node:path");
 const Client = require("ssh2-sftp-client");
 
 const { HOST: host, PORT: port, USER_NAME: username, PASSWORD: password } = process.env;
 
 async function main() {
-  const local = mkdtempSync(join(__dirname, "local-"));
-  mkdirSync(join(local, "a/b"), { recursive: true });
-  writeFileSync(join(local, "one"), "1");
-  writeFileSync(join(local, "a/b/large"), Buffer.alloc(3_000_000, 7));
+  const local = mkdtempSync(path.join(__dirname, "local-"));
+  mkdirSync(path.join(local, "a/b"), { recursive: true });
+  writeFileSync(path.join(local, "one"), "1");
+  writeFileSync(path.join(local, "a/b/large"), Buffer.alloc(3_000_000, 7));
   const client = new Client();
   await client.connect({ host, port: Number(port), username, password });
   const remote = `${await client.cwd()}/nacre-${process.pid}`;
@@ -26,9 +26,9 @@ async function main() {
   await client.chmod(`${remote}/put`, 0o600);
   await client.posixRename(`${remote}/put`, `${remote}/moved`);
   await client.downloadDir(`${remote}/up`, `${local}-down`);
-  console.log(readFileSync(`${local}-down/a/b/large`).equals(readFileSync(join(local, "a/b/large"))));
-  await client.fastGet(`${remote}/up/a/b/large`, join(local, "fast"));
-  await client.fastPut(join(local, "fast"), `${remote}/fast`);
+  console.log(readFileSync(`${local}-down/a/b/large`).equals(readFileSync(path.join(local, "a/b/large"))));
+  await client.fastGet(`${remote}/up/a/b/large`, path.join(local, "fast"));
+  await client.fastPut(path.join(local, "fast"), `${remote}/fast`);
   console.log((await client.stat(`${remote}/fast`)).size);
   await client.stat(`${remote}/none`).catch((error) => console.log(error.code, error.message.replaceAll(remote, "")));
   await client.get("/root/none").catch((error) => console.log(error.code, error.message));
@@ -42,4 +42,4 @@ async function main() {
   const unreachable = new Client("unreachable", handlers);
   await unreachable.connect({ ...login, port: 1 }).catch((error) => console.log(error.code));
 }
-main();
+void main();

@@ -21,4 +21,4 @@ async function main() {
   const wrong = new SSH2Promise({ ...login, password: "wrong" });
   await wrong.connect().catch((error) => console.log(error.level, error.message));
 }
-main();
+void main();

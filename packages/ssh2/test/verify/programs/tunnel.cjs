@@ -1,4 +1,4 @@
-const { once } = require("node:events");
+const events = require("node:events");
 const net = require("node:net");
 
 const { HOST: host, PORT: port, USER_NAME: username, PASSWORD: password } = process.env;
@@ -6,7 +6,7 @@ const { HOST: host, PORT: port, USER_NAME: username, PASSWORD: password } = proc
 async function main() {
   const { createTunnel } = await import("tunnel-ssh");
   const echo = net.createServer((socket) => socket.pipe(socket)).listen(0, "127.0.0.1");
-  await once(echo, "listening");
+  await events.once(echo, "listening");
   const target = { dstAddr: "127.0.0.1", dstPort: echo.address().port };
   const [server, client] = await createTunnel(
     { autoClose: true },
@@ -16,11 +16,11 @@ async function main() {
   );
   const socket = net.connect(server.address().port, "127.0.0.1");
   socket.write("through the tunnel");
-  const [data] = await once(socket, "data");
+  const [data] = await events.once(socket, "data");
   console.log(String(data));
   socket.end();
-  await once(client, "close");
+  await events.once(client, "close");
   console.log("closed");
   echo.close();
 }
-main();
+void main();
