@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { compileFunction } from "node:vm";
 import { expect, test } from "vitest";
 import * as entry from "../../src/index.ts";
 import { internal } from "../../src/internal.ts";
@@ -24,7 +25,11 @@ function load(file: string): unknown {
     if (name !== path) throw new Error(`${file} requires ${name}`);
     return bundle;
   };
-  new Function("require", "module", readFileSync(new URL(file, folder), "utf8"))(requireBundle, module);
+  const run = compileFunction(readFileSync(new URL(file, folder), "utf8"), ["require", "module"]) as (
+    require: (name: string) => unknown,
+    module: object,
+  ) => void;
+  run(requireBundle, module);
   return module.exports;
 }
 
