@@ -13,6 +13,13 @@ export interface ClientErrorExtensions {
   /** Part of the connection: "client-authentication", "client-socket", "client-timeout", "client-dns", "handshake", "protocol", "agent". */
   level?: string;
   description?: string;
+  /** Code of the system, or of the SFTP status. */
+  code?: string | number;
+  /** Number of the reason of a refused channel (RFC 4254 §5.1). */
+  reason?: number;
+  fatal?: boolean;
+  /** Nacre's error, which has a stable `code`. */
+  cause?: unknown;
 }
 
 export type ClientForwardCallback = (err: Error | undefined, port: number) => void;
@@ -47,14 +54,14 @@ export interface X11Options {
 export interface ShellOptions {
   /** Variables, which most servers accept only by name. */
   env?: NodeJS.ProcessEnv;
-  /** Options of X11, or its screen. */
+  /** Options of X11, or true for the defaults; a number requests nothing. */
   x11?: X11Options | number | boolean;
 }
 
 export interface ExecOptions extends ShellOptions {
   /** A terminal; default none. */
   pty?: PseudoTtyOptions | boolean;
-  /** Whether the channel stays writable after its end; default true. */
+  /** Whether the channel stays open for reading after `end()`; default true. */
   allowHalfOpen?: boolean;
 }
 

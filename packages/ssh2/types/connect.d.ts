@@ -33,6 +33,8 @@ export interface ConnectConfig {
   hostVerifier?: HostVerifier | SyncHostVerifier | HostFingerprintVerifier | SyncHostFingerprintVerifier;
   /** Only this package has it. */
   hostKeys?: HostKeysMode;
+  /** Limits of Nacre; see its README. */
+  limits?: Partial<Record<string, number>>;
   username?: string;
   password?: string;
   /** Path of an agent's socket, "pageant", or an agent. */

@@ -23,7 +23,7 @@ export interface ParsedKey {
   /** Signs with the private key. `algo` is a hash, such as "sha512". */
   sign(data: Buffer | string, algo?: string): Buffer;
   verify(data: Buffer | string, signature: Buffer, algo?: string): boolean;
-  /** Returns whether the public keys are the same. */
+  /** Returns whether both the public and the private values are equal. */
   equals(key: Buffer | string | ParsedKey): boolean;
 }
 

@@ -38,10 +38,12 @@ export interface ServerConfig {
   banner?: string;
   /** The software that the identification names. */
   ident?: string;
-  /** Bytes that each connection buffers; default 32 KiB. */
+  /** No effect, as in ssh2. */
   highWaterMark?: number;
   keepaliveInterval?: number;
   keepaliveCountMax?: number;
+  /** Limits of Nacre; see its README. */
+  limits?: Partial<Record<string, number>>;
   debug?: DebugFunction;
 }
 
@@ -127,7 +129,7 @@ export interface Connection extends EventEmitter {
 
   end(): this;
   /** Exchanges keys again. */
-  rekey(callback?: () => void): void;
+  rekey(callback?: (error?: Error) => void): void;
   /** Passes on a connection that was made to an address where the client asked to listen. */
   forwardOut(
     boundAddr: string,

@@ -48,13 +48,13 @@ export interface FileEntryWithStats extends Omit<FileEntry, "attrs"> {
 }
 
 export interface TransferOptions {
-  /** Requests at a time; default 64. */
+  /** Number of requests in flight. Default: chosen for the path, at most 16 MiB in flight (64 if `chunkSize` is set). */
   concurrency?: number;
-  /** Bytes of a request; default 32,768. */
+  /** Length of a request in bytes. Default: the server's maximum (32 KiB if `concurrency` is set); `step` then reports every 32 KiB. */
   chunkSize?: number;
-  /** Size of the file, if the server does not tell it. */
+  /** Size of the file in bytes; default the source's size. */
   fileSize?: number;
-  /** Called after each request with the bytes so far, of this request, and of the file. */
+  /** Called for each chunk with the bytes so far, of this chunk, and of the file. */
   step?: (total: number, nb: number, fsize: number) => void;
   /** Mode of the file that is written. */
   mode?: number | string;

@@ -15,9 +15,9 @@ export namespace utils {
   /** Types of keys that need no settings. */
   type OptionalKeyType = { [K in KeyType]: {} extends KeySettings[K] ? K : never }[KeyType];
 
-  /** Options of the file. With a passphrase, `cipher` and the `rounds` of bcrypt are needed. */
+  /** Options of the file. With a passphrase, `cipher` is required; `rounds` of bcrypt, default 16. */
   type KeyPairOptions = { comment?: string; format?: "new" } & (
-    | { passphrase: string | Buffer; cipher: string; rounds: number }
+    | { passphrase: string | Buffer; cipher: string; rounds?: number }
     | {}
   );
 

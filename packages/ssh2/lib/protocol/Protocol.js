@@ -2,7 +2,7 @@
 
 throw Object.assign(
   new Error(
-    '@nacre/ssh2 has no lib/protocol/Protocol; use the methods of Client and Server, or those of a client\'s `_protocol` (README, "Inner files")',
+    "`ssh2/lib/protocol/Protocol` does not exist in @nacre/ssh2; use the methods of `Client` and `Server`, or of a client's `_protocol`",
   ),
   { code: "MODULE_NOT_FOUND" },
 );

@@ -4,6 +4,7 @@ const {
   CHANNEL_EXTENDED_DATATYPE,
   CHANNEL_OPEN_FAILURE,
   COMPAT,
+  COMPAT_CHECKS,
   DEFAULT_CIPHER,
   DEFAULT_COMPRESSION,
   DEFAULT_KEX,
@@ -11,6 +12,7 @@ const {
   DEFAULT_SERVER_HOST_KEY,
   DISCONNECT_REASON,
   DISCONNECT_REASON_BY_VALUE,
+  DISCONNECT_REASON_STR,
   MESSAGE,
   SIGNALS,
   SUPPORTED_CIPHER,
@@ -19,6 +21,8 @@ const {
   SUPPORTED_MAC,
   SUPPORTED_SERVER_HOST_KEY,
   TERMINAL_MODE,
+  curve25519Supported,
+  eddsaSupported,
 } = require("../../dist/ssh2.cjs")[Symbol.for("nacre.ssh2.internal")].constants;
 
 // Node reads the names for `import` from this line.
@@ -26,6 +30,7 @@ module.exports = {
   CHANNEL_EXTENDED_DATATYPE,
   CHANNEL_OPEN_FAILURE,
   COMPAT,
+  COMPAT_CHECKS,
   DEFAULT_CIPHER,
   DEFAULT_COMPRESSION,
   DEFAULT_KEX,
@@ -33,6 +38,7 @@ module.exports = {
   DEFAULT_SERVER_HOST_KEY,
   DISCONNECT_REASON,
   DISCONNECT_REASON_BY_VALUE,
+  DISCONNECT_REASON_STR,
   MESSAGE,
   SIGNALS,
   SUPPORTED_CIPHER,
@@ -41,4 +47,6 @@ module.exports = {
   SUPPORTED_MAC,
   SUPPORTED_SERVER_HOST_KEY,
   TERMINAL_MODE,
+  curve25519Supported,
+  eddsaSupported,
 };

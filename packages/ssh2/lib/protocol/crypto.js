@@ -2,7 +2,7 @@
 
 throw Object.assign(
   new Error(
-    '@nacre/ssh2 has no lib/protocol/crypto; set the option `algorithms`; lib/protocol/constants has the names (README, "Inner files")',
+    "`ssh2/lib/protocol/crypto` does not exist in @nacre/ssh2; set the option `algorithms` (names: lib/protocol/constants)",
   ),
   { code: "MODULE_NOT_FOUND" },
 );
