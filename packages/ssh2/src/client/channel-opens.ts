@@ -1,6 +1,7 @@
-import { leaveUncaught, Channel as MuxChannel, type PeerOpen } from "nacre/extend";
+import { leaveUncaught, type PeerOpen } from "nacre/extend";
 import { Channel } from "../channel/channel.ts";
 import { channelsOf } from "../channel/channel-manager.ts";
+import { closedChannel } from "../channel/closed-channel.ts";
 import { afterClose, type ConnectionMux, DEBUG } from "../connection.ts";
 import type { ClientConnection } from "./client-connection.ts";
 
@@ -61,7 +62,7 @@ function answersOf(client: ClientConnection, type: string, open: PeerOpen): Serv
   return {
     accept: () => {
       answered();
-      channel ??= new Channel(client, (open.answered ? undefined : open.accept()) ?? closedChannel(), {
+      channel ??= new Channel(client, (open.answered ? undefined : open.accept()) ?? closedChannel(client), {
         type,
         server: false,
       });
@@ -73,13 +74,3 @@ function answersOf(client: ClientConnection, type: string, open: PeerOpen): Serv
     },
   };
 }
-
-/** Returns a channel that has ended, for an open that is refused or whose connection has ended. */
-function closedChannel(): MuxChannel {
-  const channel = new MuxChannel(NO_HOST, -1);
-  channel.onClosed(undefined);
-  return channel;
-}
-
-/** A channel that has ended uses its host no more. */
-const NO_HOST = {} as ConstructorParameters<typeof MuxChannel>[0];

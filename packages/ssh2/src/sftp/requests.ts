@@ -19,6 +19,9 @@ export interface ReaddirOptions {
 /** Server that announces fstatvfs@openssh.com, but has the order of paths of the draft. */
 const ASYNCSSH = /^SSH-2\.0-AsyncSSH_/;
 
+/** Servers that know the order of the paths of OpenSSH from clients of this package's identification string. */
+const NACRE = /^SSH-2\.0-Nacre_/;
+
 /** The requests of SFTP version 3, one method each. */
 export abstract class SftpRequests extends SftpBase {
   open(path: string, flags: string | number, callback: Callback<[Buffer]>): void;
@@ -181,7 +184,7 @@ export abstract class SftpRequests extends SftpBase {
    * identification string. OpenSSH's `sftp-server` also runs under other SSH servers.
    */
   #hasTargetFirst(): boolean {
-    if (this._isOpenSSH) return true;
+    if (this._isOpenSSH || NACRE.test(this.serverVersion)) return true;
     const isOpenSshProgram = this._driver.machine.extensions.has("fstatvfs@openssh.com");
     return isOpenSshProgram && !ASYNCSSH.test(this.serverVersion);
   }

@@ -14,6 +14,7 @@ const BEFORE_LOGIN: ReadonlySet<AnyEvent["type"]> = new Set<AnyEvent["type"]>([
   "identified",
   "verify-host-key",
   "sign-exchange-hash",
+  "keys-complete",
   "new-keys",
   "debug",
   "disconnect",
