@@ -1,6 +1,7 @@
 import { once } from "node:events";
-import type { SFTPWrapper } from "ssh2";
-import { describe, expect, it } from "vitest";
+import ssh2, { type SFTPWrapper } from "ssh2";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { Client } from "../../src/client/client.ts";
 import type { IncomingClient } from "../../src/server/connection.ts";
 import type { Session } from "../../src/server/session.ts";
 import type { SftpServerChannel } from "../../src/sftp-server/channel.ts";
@@ -148,6 +149,34 @@ describe("SFTP of a server", () => {
     await expect.poll(() => received.length).toBe(9 + count * 21);
     expect(ids).toEqual(Array.from({ length: count }, (_, id) => id));
     channel.close();
+  });
+
+  it.each([
+    ["this package", Client],
+    ["ssh2", ssh2.Client],
+  ])("gets the paths of a link in order from the client of %s", async (_, Implementation) => {
+    const seen: string[][] = [];
+    const one = await serving(
+      undefined,
+      undefined,
+      sftp((own) =>
+        own.on("SYMLINK", (id: number, linkPath: string, targetPath: string) => {
+          seen.push([linkPath, targetPath]);
+          own.status(id, 0);
+        }),
+      ),
+    );
+    const client = new Implementation() as unknown as ssh2.Client;
+    onTestFinished(() => void client.destroy());
+    client.connect({ host: "127.0.0.1", port: one.port, username: "alice", hostVerifier: () => true });
+    await once(client, "ready");
+    const opened = await new Promise<SFTPWrapper>((resolve, reject) =>
+      client.sftp((error, wrapper) => (error ? reject(error) : resolve(wrapper))),
+    );
+    await new Promise<void>((resolve, reject) =>
+      opened.symlink("target", "link", (error) => (error ? reject(error) : resolve())),
+    );
+    expect(seen).toEqual([["link", "target"]]);
   });
 });
 
