@@ -156,12 +156,7 @@ const PARTS: readonly Part[] = [
 
 function remove({ files, lines, texts = {} }: Part, folder: string): void {
   for (const file of files) rmSync(join(folder, file), { recursive: true });
-  for (const file of lines === undefined ? [] : namingFiles(folder)) {
-    const kept = readFileSync(file, "utf8")
-      .split("\n")
-      .filter((line) => !lines!.test(line));
-    writeFileSync(file, kept.join("\n"));
-  }
+  if (lines !== undefined) for (const file of namingFiles(folder)) removeLines(file, lines);
   for (const [file, removed] of Object.entries(texts)) {
     let source = readFileSync(join(folder, file), "utf8");
     for (const text of removed) {
@@ -173,9 +168,19 @@ function remove({ files, lines, texts = {} }: Part, folder: string): void {
   }
 }
 
-/** Removes the package with the API of ssh2, which needs every part. */
+function removeLines(file: string, lines: RegExp): void {
+  const kept = readFileSync(file, "utf8")
+    .split("\n")
+    .filter((line) => !lines.test(line));
+  writeFileSync(file, kept.join("\n"));
+}
+
+/** Removes the package with the API of ssh2, which needs every part, and its rows of the attack suite. */
 function removeSsh2(folder: string): void {
-  rmSync(join(folder, "packages/ssh2"), { recursive: true });
+  for (const path of ["packages/ssh2", "packages/testing/src/attacks/rows/ssh2.ts"])
+    rmSync(join(folder, path), { recursive: true });
+  for (const path of ["packages/testing/src/attacks/rows.ts", "packages/protocol/test/attacks/rows.test.ts"])
+    removeLines(join(folder, path), /\bOF_SSH2\b|"Programs for ssh2":/);
   const file = join(folder, "packages/tsconfig.json");
   const [before, after, ...more] = readFileSync(file, "utf8").split(/,?\s*\{\s*"path":\s*"\.\/ssh2"\s*\}/);
   if (after === undefined || more.length > 0) throw new Error(`${file} does not reference ssh2 once`);

@@ -14,6 +14,7 @@ import { RECONNECTING } from "./rows/reconnect.ts";
 import { SCP } from "./rows/scp.ts";
 import { SFTP } from "./rows/sftp.ts";
 import { SIGNED_FILES } from "./rows/signed-files.ts";
+import { OF_SSH2 } from "./rows/ssh2.ts";
 import { TRANSPORT } from "./rows/transport.ts";
 import type { Held, Row } from "./rows/types.ts";
 import { WEB } from "./rows/web.ts";
@@ -40,6 +41,7 @@ export const AREAS: Readonly<Record<string, readonly Row[]>> = {
   "Masters of OpenSSH": MASTERS,
   "Signed files and revoked keys": SIGNED_FILES,
   Windows: WINDOWS,
+  "Programs for ssh2": OF_SSH2,
 };
 
 /** Row on one side, with a test that shows the protection. */

@@ -45,9 +45,6 @@ const RSA_LEAST = patch("rsa-least-bound", "return minRsaBits;");
 const OWN_RSA = patch("own-rsa-bits", "const isShort = (_key: PublicKey): boolean => false;");
 const HOST_RSA = remove("host-key-bits");
 const HOSTBASED = patch("ssh2-hostbased-signature", "const isProved = true;");
-const NO_QUERY_LOGIN = patch("refused-query", "true");
-const PROMISED = patch("ssh2-promised-factor", "false");
-const ONE_USER = patch("ssh2-one-user", "false");
 const GRACE_TIME = patch("login-grace-time", "loginGraceTime > 200");
 
 export const AUTHENTICATION: readonly Row[] = [
@@ -67,44 +64,6 @@ export const AUTHENTICATION: readonly Row[] = [
     title: "host-bound logins for another host",
     client: "not touched",
     server: held("authentication-server", HOST_BOUND_KEY, VERIFIED),
-  },
-  {
-    title: "applications of ssh2 that verify nothing",
-    client: "not touched",
-    server: heldBy(
-      "ssh2/test/server/attacks",
-      "applications of ssh2 that verify nothing · server",
-      VERIFIED,
-      HOSTBASED,
-    ),
-  },
-  {
-    title: "queries of keys, as ssh2's applications accept them",
-    client: "not touched",
-    server: [
-      heldBy(
-        "ssh2/test/server/attacks",
-        "queries of keys, as ssh2's applications accept them · server",
-        NO_QUERY_LOGIN,
-      ),
-      heldBy("ssh2/test/server/attacks", "factors of ssh2's applications that are only asked about · server", PROMISED),
-    ],
-  },
-  {
-    title: "changes of the user, as ssh2's applications do not expect them",
-    client: "not touched",
-    server: [
-      heldBy(
-        "ssh2/test/server/attacks",
-        "changes of the user between the factors of ssh2's applications · server",
-        ONE_USER,
-      ),
-      heldBy(
-        "ssh2/test/server/attacks",
-        "new passwords for another user than ssh2's applications asked · server",
-        ONE_USER,
-      ),
-    ],
   },
   {
     title: "user or service change",
