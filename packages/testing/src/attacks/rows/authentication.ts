@@ -44,7 +44,6 @@ const RSA_BOUND = remove("min-rsa-bits");
 const RSA_LEAST = patch("rsa-least-bound", "return minRsaBits;");
 const OWN_RSA = patch("own-rsa-bits", "const isShort = (_key: PublicKey): boolean => false;");
 const HOST_RSA = remove("host-key-bits");
-const HOSTBASED = patch("ssh2-hostbased-signature", "const isProved = true;");
 const GRACE_TIME = patch("login-grace-time", "loginGraceTime > 200");
 
 export const AUTHENTICATION: readonly Row[] = [
