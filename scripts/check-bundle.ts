@@ -15,10 +15,10 @@ const WEB_CLIENT = `export { connect } from "@nacre/web";`;
 
 /** Most KiB of each bundle, gzipped, from the sources and with the packages as published. */
 const MOST_KIB: Readonly<Record<string, number>> = {
-  [ALL]: 109.6,
-  [WEB_CLIENT]: 101.8,
-  [MINIMAL_CLIENT]: 59.4,
-  [MINIMAL_WEB_CLIENT]: 66.4,
+  [ALL]: 109.9,
+  [WEB_CLIENT]: 102.1,
+  [MINIMAL_CLIENT]: 59.6,
+  [MINIMAL_WEB_CLIENT]: 66.6,
 };
 
 /** Most KiB of the file of `@nacre/ssh2`, as published. */
