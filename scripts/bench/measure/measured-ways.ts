@@ -1,5 +1,6 @@
+import { once } from "node:events";
 import { createReadStream } from "node:fs";
-import { pipeline } from "node:stream/promises";
+import type { Readable, Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type {
   CommandsResult,
@@ -64,16 +65,20 @@ async function settledMemory(): Promise<number> {
   return process.memoryUsage.rss();
 }
 
-/** Reads all of a stream, and resolves with its length. */
-export async function drain(stream: AsyncIterable<Uint8Array>): Promise<number> {
+/** Reads all of a stream, and resolves with its length when the stream has closed its file. */
+export async function drain(stream: Readable): Promise<number> {
+  const closed = once(stream, "close");
   let bytes = 0;
-  for await (const chunk of stream) bytes += chunk.length;
+  for await (const chunk of stream) bytes += (chunk as Uint8Array).length;
+  await closed;
   return bytes;
 }
 
-/** Pipes a local file into a stream. Resolves with the number of bytes. */
-export async function fill(local: string, stream: NodeJS.WritableStream): Promise<number> {
+/** Pipes a local file into a stream. Resolves with the number of bytes when the stream has closed its file: ssh2's emits no "finish". */
+export async function fill(local: string, stream: Writable): Promise<number> {
   const source = createReadStream(local);
-  await pipeline(source, stream);
+  const closed = once(stream, "close");
+  source.pipe(stream);
+  await closed;
   return source.bytesRead;
 }
