@@ -13,8 +13,6 @@ export interface ClientErrorExtensions {
   /** Part of the connection: "client-authentication", "client-socket", "client-timeout", "client-dns", "handshake", "protocol", "agent". */
   level?: string;
   description?: string;
-  /** Code of the system, or of the SFTP status. */
-  code?: string | number;
   /** Number of the reason of a refused channel (RFC 4254 §5.1). */
   reason?: number;
   fatal?: boolean;
