@@ -1,4 +1,4 @@
-const { mkdirSync, mkdtempSync, readFileSync, writeFileSync } = require("node:fs");
+const { mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } = require("node:fs");
 const path = require("node:path");
 const Client = require("ssh2-sftp-client");
 
@@ -26,6 +26,8 @@ async function main() {
   await client.chmod(`${remote}/put`, 0o600);
   await client.posixRename(`${remote}/put`, `${remote}/moved`);
   await client.downloadDir(`${remote}/up`, `${local}-down`);
+  // It resolves at the end of the remote stream, when the local one may still be writing.
+  while (statSync(`${local}-down/a/b/large`).size < 3_000_000) await new Promise((resolve) => setTimeout(resolve, 10));
   console.log(readFileSync(`${local}-down/a/b/large`).equals(readFileSync(path.join(local, "a/b/large"))));
   await client.fastGet(`${remote}/up/a/b/large`, path.join(local, "fast"));
   await client.fastPut(path.join(local, "fast"), `${remote}/fast`);
