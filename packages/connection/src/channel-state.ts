@@ -1,7 +1,7 @@
 import type { SentMessage } from "@nacre/packet";
 import type { PendingRequest } from "./pending-request.ts";
 import type { ReceiveWindow } from "./receive-window.ts";
-import type { ReplyQueue } from "./replies.ts";
+import { ReplyQueue } from "./replies.ts";
 
 /** Data to the peer. `window` is the peer's remaining window, `maximum` its maximum packet size, both in bytes. */
 export type SendDirection =
@@ -66,6 +66,12 @@ export type ChannelState =
   | ClosingState
   /** Both sides sent SSH_MSG_CHANNEL_CLOSE, or the open was refused. The number becomes free when the application receives the event. */
   | { readonly kind: "closed" };
+
+/** Returns the state of a channel that has just been confirmed. */
+export function openState(peer: number, outgoing: SendDirection, window: ReceiveWindow): OpenState {
+  const incoming: ReceiveDirection = { kind: "flowing", window };
+  return { kind: "open", peer, outgoing, incoming, discarded: [], requests: [], replies: new ReplyQueue() };
+}
 
 /** Returns whether the peer's data and requests are dropped. */
 export function dropsInput(state: OpenState | ClosingState): boolean {

@@ -23,12 +23,12 @@ import {
   dropsInput,
   flowOf,
   type OpenState,
+  openState,
 } from "./channel-state.ts";
 import type { ConnectionContext, WaitingChannel } from "./context.ts";
 import { sendData } from "./data-message.ts";
 import { type PendingRequest, takeUnimplemented } from "./pending-request.ts";
 import { ReceiveWindow } from "./receive-window.ts";
-import { ReplyQueue } from "./replies.ts";
 
 /** A channel, opened by either side (RFC 4254 §5). */
 export class Channel implements WaitingChannel {
@@ -333,15 +333,7 @@ export class Channel implements WaitingChannel {
   }
 
   #begin(peer: number, window: number, maximum: number): void {
-    this.#state = {
-      kind: "open",
-      peer,
-      outgoing: { kind: "flowing", window, maximum, short: "no" },
-      incoming: { kind: "flowing", window: this.#window },
-      discarded: [],
-      requests: [],
-      replies: new ReplyQueue(),
-    };
+    this.#state = openState(peer, { kind: "flowing", window, maximum, short: "no" }, this.#window);
   }
 
   #replied(request: number, success: boolean): void {

@@ -1,3 +1,4 @@
+import { TERMINAL_MODES } from "nacre/extend";
 import { compressionNames, knownAlgorithms } from "./algorithms.ts";
 
 /** Numbers of messages (RFC 4250 §4.1, RFC 8308, RFC 4419, RFC 5656). Those of key exchanges and logins depend on the method in use. */
@@ -75,65 +76,14 @@ export const CHANNEL_OPEN_FAILURE = {
   RESOURCE_SHORTAGE: 4,
 } as const;
 
+// ssh2 lacks the newest one (RFC 8160).
+const { IUTF8: _newest, ...MODES_OF_SSH2 } = TERMINAL_MODES;
+
 /** Opcodes of terminal modes (RFC 4254 §8). */
-export const TERMINAL_MODE = {
+export const TERMINAL_MODE: Omit<typeof TERMINAL_MODES, "IUTF8"> & { readonly TTY_OP_END: 0 } = {
   TTY_OP_END: 0,
-  VINTR: 1,
-  VQUIT: 2,
-  VERASE: 3,
-  VKILL: 4,
-  VEOF: 5,
-  VEOL: 6,
-  VEOL2: 7,
-  VSTART: 8,
-  VSTOP: 9,
-  VSUSP: 10,
-  VDSUSP: 11,
-  VREPRINT: 12,
-  VWERASE: 13,
-  VLNEXT: 14,
-  VFLUSH: 15,
-  VSWTCH: 16,
-  VSTATUS: 17,
-  VDISCARD: 18,
-  IGNPAR: 30,
-  PARMRK: 31,
-  INPCK: 32,
-  ISTRIP: 33,
-  INLCR: 34,
-  IGNCR: 35,
-  ICRNL: 36,
-  IUCLC: 37,
-  IXON: 38,
-  IXANY: 39,
-  IXOFF: 40,
-  IMAXBEL: 41,
-  ISIG: 50,
-  ICANON: 51,
-  XCASE: 52,
-  ECHO: 53,
-  ECHOE: 54,
-  ECHOK: 55,
-  ECHONL: 56,
-  NOFLSH: 57,
-  TOSTOP: 58,
-  IEXTEN: 59,
-  ECHOCTL: 60,
-  ECHOKE: 61,
-  PENDIN: 62,
-  OPOST: 70,
-  OLCUC: 71,
-  ONLCR: 72,
-  OCRNL: 73,
-  ONOCR: 74,
-  ONLRET: 75,
-  CS7: 90,
-  CS8: 91,
-  PARENB: 92,
-  PARODD: 93,
-  TTY_OP_ISPEED: 128,
-  TTY_OP_OSPEED: 129,
-} as const;
+  ...MODES_OF_SSH2,
+};
 
 /** Types of extended data (RFC 4254 §5.2). */
 export const CHANNEL_EXTENDED_DATATYPE = { STDERR: 1 } as const;

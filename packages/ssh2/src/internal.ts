@@ -9,7 +9,7 @@ import {
 } from "./agent/agents.ts";
 import { Channel } from "./channel/channel.ts";
 import { ChannelManager } from "./channel/channel-manager.ts";
-import { MAX_WINDOW, PACKET_SIZE, WINDOW_THRESHOLD } from "./channel/sizes.ts";
+import { MAX_WINDOW, PACKET_SIZE, WINDOW_THRESHOLD } from "./channel/direction.ts";
 import { constants } from "./constants.ts";
 import { Client, HTTPAgent, HTTPSAgent, Server, utils } from "./index.ts";
 import { isParsedKey, parseKey } from "./keys/parse-key.ts";

@@ -1,3 +1,4 @@
+import * as crypto from "node:crypto";
 import { randomFillSync, timingSafeEqual } from "node:crypto";
 import type { CipherAlgorithm, DirectionKeys, MacAlgorithm } from "@nacre/packet";
 import { type Bytes, SshError } from "@nacre/wire";
@@ -15,6 +16,10 @@ export function base64url(bytes: Uint8Array): string {
 export function nodeRandom(length: number): Uint8Array {
   return randomFillSync(new Uint8Array(length));
 }
+
+/** `hash` of `node:crypto`, which Node lacks before 20.12. `@nacre/ssh2`, a bundle of this code, runs there, too. */
+export const hash: (algorithm: string, data: Uint8Array, encoding: "buffer") => Buffer<ArrayBuffer> =
+  crypto.hash ?? ((algorithm, data) => crypto.createHash(algorithm).update(data).digest());
 
 /** Throws `internal` unless key, IV and MAC key have the algorithm's lengths, so that a bug in the caller cannot produce a weak key. */
 export function checkKeys(cipher: CipherAlgorithm, keys: DirectionKeys, mac: MacAlgorithm | undefined): void {

@@ -10,10 +10,9 @@ import {
   modp,
 } from "@nacre/kex/internal";
 import { bigIntToBytes, bytesToBigInt, SshError } from "@nacre/wire";
-import { plainBytes } from "./bytes.ts";
+import { hash, plainBytes } from "./bytes.ts";
 import { hasEcdh, type nistCurves } from "./curves.ts";
 import { hasX25519, nistKeyPair, x25519KeyPair } from "./ecdh.ts";
-import { hash } from "./hash.ts";
 import { loadMlKem768, mlKem768 } from "./ml-kem.ts";
 import { kexOrPortable } from "./or-portable.ts";
 import type { Loadable } from "./portable.ts";

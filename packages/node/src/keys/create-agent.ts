@@ -19,8 +19,7 @@ import {
   passphraseNeeded,
 } from "nacre/extend";
 import { nodeAlgorithms } from "../crypto/algorithms.ts";
-import { nodeRandom } from "../crypto/bytes.ts";
-import { hash } from "../crypto/hash.ts";
+import { hash, nodeRandom } from "../crypto/bytes.ts";
 import { nodePrivateKey } from "../crypto/private-key.ts";
 import { type Bound, bindPath } from "../forward/bind.ts";
 import { acceptedDuplex } from "../net/socket-duplex.ts";

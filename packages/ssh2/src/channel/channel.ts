@@ -1,16 +1,15 @@
 import { Duplex, type DuplexOptions, Readable, type Writable } from "node:stream";
 import { SshError } from "@nacre/wire";
 import type { ChannelEnd, ChannelHandler, ChannelRequest, Channel as MuxChannel } from "nacre/extend";
+import { uncaught } from "nacre/extend";
 import { afterClose, type Connection } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
-import { uncaught } from "../uncaught.ts";
 import { channelsOf } from "./channel-manager.ts";
-import { Direction } from "./direction.ts";
+import { Direction, MAX_WINDOW, PACKET_SIZE } from "./direction.ts";
 import { type ExitReport, exitValues, isExit, noExit, readExit } from "./exit-report.ts";
 import { Inflow, READABLE_HIGH_WATER } from "./inflow.ts";
 import { Outflow } from "./outflow.ts";
 import { sendExitSignal, sendExitStatus, sendSignal, sendWindowChange } from "./signals.ts";
-import { MAX_WINDOW, PACKET_SIZE } from "./sizes.ts";
 import { ReadableStderr, STDERR, WritableStderr } from "./stderr.ts";
 
 /** Key of Nacre's channel. */

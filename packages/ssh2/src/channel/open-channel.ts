@@ -1,7 +1,6 @@
-import { type Channel as MuxChannel, SshError } from "nacre/extend";
+import { type Channel as MuxChannel, SshError, uncaught } from "nacre/extend";
 import { afterClose, type Connection, type ConnectionMux, noResponse, whenReady } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
-import { uncaught } from "../uncaught.ts";
 import { Channel, type ChannelInfo } from "./channel.ts";
 import { channelsOf } from "./channel-manager.ts";
 

@@ -1,6 +1,6 @@
 import { SshError } from "@nacre/wire";
 import type { Channel as MuxChannel } from "nacre/extend";
-import { uncaught } from "../uncaught.ts";
+import { uncaught } from "nacre/extend";
 
 type Callback = (error?: Error | null) => void;
 

@@ -1,7 +1,7 @@
 import { Readable, Writable } from "node:stream";
+import { MAX_WINDOW } from "./direction.ts";
 import { type Inflow, READABLE_HIGH_WATER } from "./inflow.ts";
 import type { Outflow } from "./outflow.ts";
-import { MAX_WINDOW } from "./sizes.ts";
 
 /** Stream number of the error output (RFC 4254 §5.2). */
 export const STDERR = 1;

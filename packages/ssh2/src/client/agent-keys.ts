@@ -2,8 +2,8 @@ import { escapeText, Writer } from "@nacre/wire";
 import type { RemoteIdentity } from "nacre/extend";
 import { type BaseAgent, OpenSSHAgent } from "../agent/agents.ts";
 import { type Ssh2Error, ssh2Error } from "../errors.ts";
+import { isDer, sshFromDer } from "../keys/ecdsa-signature.ts";
 import { type ParsedKey, parseKey, publicKeyOf } from "../keys/parse-key.ts";
-import { signatureBytes } from "./signature-bytes.ts";
 
 /** Resolves with the keys of an agent that can be parsed. Rejects with the agent's error. `signal` ends the wait. */
 export async function agentKeys(agent: BaseAgent, signal: AbortSignal): Promise<readonly ParsedKey[]> {
@@ -62,4 +62,15 @@ function called<T>(call: (callback: (error?: unknown, value?: T) => void) => voi
       else resolve(value);
     });
   });
+}
+
+/**
+ * Returns the bytes of a signature as SSH sends them, without the algorithm's name. Agents of programs may return an ECDSA signature in
+ * DER, as `sign` of a parsed key does; agents of the system return two SSH integers (RFC 5656 §3.1.2). Throws for malformed DER.
+ */
+function signatureBytes(signature: Uint8Array, keyType: string): Uint8Array {
+  if (!keyType.startsWith("ecdsa-sha2-") || !isDer(signature)) return signature;
+  const bytes = sshFromDer(signature);
+  if (bytes === undefined) throw new Error("Malformed agent response");
+  return bytes;
 }

@@ -1,11 +1,11 @@
 import { EventEmitter } from "node:events";
 import type { Duplex } from "node:stream";
+import { uncaught } from "nacre/extend";
 import type { BaseAgent } from "../agent/agents.ts";
 import type { Channel } from "../channel/channel.ts";
 import { type ChannelManager, channelsOf, protocolOf } from "../channel/private.ts";
 import { type ConnectionMux, connectionBegins, connectionClosed, connectionReady, DEBUG, MUX } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
-import { uncaught } from "../uncaught.ts";
 import { watchHostKeys } from "./announced-keys.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import * as forwards from "./forwards.ts";

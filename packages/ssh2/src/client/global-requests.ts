@@ -1,7 +1,6 @@
-import { type GlobalReply, SshError } from "nacre/extend";
+import { type GlobalReply, SshError, uncaught } from "nacre/extend";
 import { afterClose, type ConnectionMux, noResponse, whenReady } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
-import { uncaught } from "../uncaught.ts";
 import type { ClientConnection } from "./client-connection.ts";
 
 /** Callback of a request that has no result. */

@@ -63,7 +63,7 @@ export class Login {
     return this.#nextStep();
   };
 
-  /** Makes no further attempt, reports nothing more, and abandons requests to an agent: the connection is over. */
+  /** Ends the login because the connection has ended. Pending requests to an agent are abandoned, and later errors are not reported. */
   stop(): void {
     this.#over.abort();
   }

@@ -5,10 +5,10 @@ import { checkLimits, type ConnectOptions as NacreOptions, PROTOCOL_LIMITS } fro
 import { type BaseAgent, createAgent, isAgent } from "../agent/agents.ts";
 import { readAlgorithms, type Ssh2Algorithms } from "../algorithms.ts";
 import { ssh2Error } from "../errors.ts";
+import { softwareVersionOf } from "../ident.ts";
 import { type ParsedKey, parseKey } from "../keys/parse-key.ts";
 import { minRsaBits } from "../keys/rsa-size.ts";
 import { type HostKeyMode, hostKeyMode } from "./host-key-mode.ts";
-import { softwareVersionOf } from "./ident.ts";
 
 /** Options of `connect`, as a program passes them: any may have any value. */
 export type ConnectConfig = Readonly<Partial<Record<ConnectOption, unknown>>>;

@@ -10,12 +10,12 @@ import {
   type ServerConnectionEvent,
   type ServerEvent,
   type ServerProvider,
+  uncaught,
 } from "nacre/extend";
 import { serveDuplex, serverMux } from "nacre/internal-on-demand";
 import { negotiatedOf } from "../algorithms.ts";
 import { debugEvent } from "../client/debug-lines.ts";
 import { connectionClosed, connectionReady, DEBUG, isWritable, MUX } from "../connection.ts";
-import { uncaught } from "../uncaught.ts";
 import { decideBy } from "./auth/logins.ts";
 import { type Disconnect, endError } from "./errors.ts";
 import { globalRequestHandlers } from "./global-requests.ts";

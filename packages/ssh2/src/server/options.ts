@@ -11,8 +11,8 @@ import {
 } from "nacre/extend";
 import { checkServeOptions } from "nacre/internal-on-demand";
 import { readAlgorithms, type Ssh2Algorithms } from "../algorithms.ts";
-import { softwareVersionOf } from "../client/ident.ts";
 import { ssh2Error } from "../errors.ts";
+import { softwareVersionOf } from "../ident.ts";
 import { minRsaBits } from "../keys/rsa-size.ts";
 import { LISTED_METHODS, UNLISTED_METHODS } from "./auth/methods.ts";
 import { type HostKeySource, readHostKeys } from "./host-keys.ts";

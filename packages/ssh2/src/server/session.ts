@@ -5,13 +5,13 @@ import {
   type ChannelRequest,
   EventBuffer,
   type Channel as MuxChannel,
+  uncaught,
 } from "nacre/extend";
 import { Channel } from "../channel/channel.ts";
 import { channelsOf } from "../channel/channel-manager.ts";
 import { closedChannel } from "../channel/closed-channel.ts";
 import { DEBUG } from "../connection.ts";
 import { SftpServerChannel } from "../sftp-server/channel.ts";
-import { uncaught } from "../uncaught.ts";
 import { LINK, type ServedClient } from "./served-client.ts";
 import { type SessionRequestEvent, sessionRequestEvent } from "./session-requests.ts";
 

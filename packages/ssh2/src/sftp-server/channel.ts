@@ -2,14 +2,13 @@ import { EventEmitter } from "node:events";
 import { type SftpReply, SftpServer, type SftpServerEvent, SSH_FX, symlinkOrderOf } from "@nacre/sftp";
 import type { AskToken, Bytes } from "@nacre/wire";
 import type { Channel as MuxChannel } from "nacre/extend";
+import { uncaught } from "nacre/extend";
 import { channelsOf } from "../channel/channel-manager.ts";
-import { Direction } from "../channel/direction.ts";
+import { Direction, PACKET_SIZE } from "../channel/direction.ts";
 import { sendExitStatus } from "../channel/signals.ts";
-import { PACKET_SIZE } from "../channel/sizes.ts";
 import { type Connection, DEBUG } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
 import type { InputAttributes } from "../sftp/attributes.ts";
-import { uncaught } from "../uncaught.ts";
 import { attributesReply, dataReply, handleReply, namesReply, type SftpName, statusReply } from "./replies.ts";
 import { sftpRequestEvent } from "./request-event.ts";
 

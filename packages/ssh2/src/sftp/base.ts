@@ -3,12 +3,11 @@ import type { Sender } from "@nacre/files/blocks";
 import type { SftpClientRequest } from "@nacre/sftp";
 import { escapeText, SshError } from "@nacre/wire";
 import type { Channel, ChannelEnd, ChannelRequest } from "nacre/extend";
-import { Direction } from "../channel/direction.ts";
+import { uncaught } from "nacre/extend";
+import { Direction, PACKET_SIZE } from "../channel/direction.ts";
 import { type ExitReport, exitValues, isExit, noExit, readExit } from "../channel/exit-report.ts";
-import { PACKET_SIZE } from "../channel/sizes.ts";
 import { afterClose, type Connection } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
-import { uncaught } from "../uncaught.ts";
 import { Call, requestName } from "./call.ts";
 import { Driver } from "./driver.ts";
 

@@ -2,7 +2,7 @@ import { SftpDriver } from "@nacre/files/blocks";
 import { SFTP_EXTENSIONS, SftpError, type SftpLimits } from "@nacre/sftp";
 import type { SshError } from "@nacre/wire";
 import type { Channel } from "nacre/extend";
-import { uncaught } from "../uncaught.ts";
+import { uncaught } from "nacre/extend";
 
 /** Learns what happens to SFTP as a whole. */
 export interface DriverOwner {

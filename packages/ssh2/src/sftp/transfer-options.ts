@@ -1,5 +1,5 @@
 import type { BlockLimits } from "@nacre/files/blocks";
-import { uncaught } from "../uncaught.ts";
+import { uncaught } from "nacre/extend";
 import { modeNumber } from "./attributes.ts";
 import type { Callback } from "./call.ts";
 

@@ -15,7 +15,7 @@ function framed(message: Uint8Array): Buffer {
   return Buffer.from(new Writer().string(message).finish());
 }
 
-/** Resolves after the events that are under way. */
+/** Resolves after the pending events. */
 async function settled(): Promise<void> {
   for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
 }

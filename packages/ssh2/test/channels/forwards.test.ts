@@ -308,7 +308,7 @@ describe("agent forwarding", () => {
   });
 });
 
-/** A client whose login is under way, and the channels of a script's client for later. */
+/** A client that is logging in, and channels for it to use after the login. */
 async function waiting(): Promise<{ script: Script; client: FakeClient; log: Log }> {
   const script = await Script.begin();
   const client = new FakeClient();

@@ -186,7 +186,7 @@ export class Script implements Target {
   }
 }
 
-/** Waits until the turns and events under way are over. */
+/** Waits for the pending turns and events. */
 export async function turn(): Promise<void> {
   for (let i = 0; i < 5; i++) await new Promise(setImmediate);
 }

@@ -437,13 +437,13 @@ describe("the server vanishes", () => {
     let cut = 0;
     let sent = 0;
     const proxy = await serveSockets((socket) => {
-      const behind = connect({ ...server, noDelay: true });
-      behind.on("error", () => {});
-      behind.on("close", () => socket.destroy());
-      socket.on("close", () => behind.destroy());
-      socket.on("data", (chunk) => void behind.write(chunk));
+      const onward = connect({ ...server, noDelay: true });
+      onward.on("error", () => {});
+      onward.on("close", () => socket.destroy());
+      socket.on("close", () => onward.destroy());
+      socket.on("data", (chunk) => void onward.write(chunk));
       let left = cut;
-      behind.on("data", (chunk) => {
+      onward.on("data", (chunk) => {
         sent += chunk.length;
         socket.write(chunk.subarray(0, left));
         left -= chunk.length;

@@ -112,7 +112,7 @@ async function signsWrongly(): ReturnType<Scenario> {
   return [await serve({ hostKeys: [{ key } as never] }), {}];
 }
 
-/** A server behind a proxy that changes the last byte of the first packet after the login. */
+/** Starts a server and a proxy that changes the last byte of the first packet after the login. */
 async function changed(): ReturnType<Scenario> {
   let isLoggedIn = false;
   const server = await serve({}, (connection) => {
@@ -125,13 +125,13 @@ async function changed(): ReturnType<Scenario> {
     );
   });
   const target = await serveSockets((socket: Socket) => {
-    const behind = connect({ port: server.port, host: server.host, noDelay: true });
-    onTestFinished(() => void behind.destroy());
-    behind.on("error", () => {});
-    behind.on("close", () => socket.end());
-    socket.on("data", (chunk) => void behind.write(chunk));
-    socket.on("end", () => behind.end());
-    behind.on("data", (chunk) => {
+    const onward = connect({ port: server.port, host: server.host, noDelay: true });
+    onTestFinished(() => void onward.destroy());
+    onward.on("error", () => {});
+    onward.on("close", () => socket.end());
+    socket.on("data", (chunk) => void onward.write(chunk));
+    socket.on("end", () => onward.end());
+    onward.on("data", (chunk) => {
       if (isLoggedIn) chunk[chunk.length - 1]! ^= 1;
       socket.write(chunk);
     });

@@ -54,7 +54,7 @@ interface Made extends Peers {
   readonly target: Target;
 }
 
-/** A case over a web server behind an SSH server. Ends when all connections of the SSH server have closed. */
+/** A case with a web server that is reached through an SSH server. Ends when all connections of the SSH server have closed. */
 function overHttp(name: string, use: (implementation: Ssh2, record: Recorder, made: Made) => Promise<void>): Case {
   return {
     name,

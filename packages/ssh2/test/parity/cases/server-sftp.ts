@@ -373,7 +373,7 @@ export const cases: readonly Case[] = [
     },
   ),
   {
-    name: "carries files with many requests under way",
+    name: "carries files with many requests in flight",
     section: "server sftp",
     async run(ssh2, record, peers) {
       const file = Buffer.alloc(1_500_000);

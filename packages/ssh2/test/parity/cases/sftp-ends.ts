@@ -165,7 +165,7 @@ const ends: readonly Case[] = [
   },
 ];
 
-/** Opens SFTP to OpenSSH's `sftp-server`, behind a server of ssh2. */
+/** Opens SFTP to OpenSSH's `sftp-server`, which a server of ssh2 runs. */
 function openOpenSsh(ssh2: Ssh2, peers: Peers, started: (child: ChildProcess) => void = () => {}): Promise<OpenedSftp> {
   return openSessions(ssh2, peers, (session) => {
     session.on("subsystem" as "exec", (accept: () => ServerChannel) => {
@@ -329,7 +329,7 @@ const withOpenSsh: readonly Case[] = [
     await call(record, "closed handle", (done) => sftp.close(Buffer.from("none"), done));
   }),
   openssh(
-    "symlink of OpenSSH behind another server",
+    "symlink of OpenSSH's `sftp-server`, run by another server",
     async (sftp, record, folder) => {
       await call(record, "symlink", (done) => sftp.symlink("target", "link", done));
       record(
