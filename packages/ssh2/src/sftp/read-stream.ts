@@ -167,8 +167,17 @@ export class ReadStream extends Readable {
       this.#emitFailure(failure);
     } else if (this.#isRead) {
       this.#isRead = false;
-      this.push(null);
+      this.#end();
     }
+  }
+
+  /** Ends the stream. As in ssh2, a read past the last byte comes first: programs take "end" for the end of their own writes. */
+  #end(): void {
+    const finish = (): void => {
+      if (!this.destroyed) this.push(null);
+    };
+    if (this.bytesRead === 0 || this.end !== Number.POSITIVE_INFINITY || this.handle === null) finish();
+    else this.sftp.read(this.handle, Buffer.alloc(1), 0, 1, this.pos, finish);
   }
 
   /** Passes on a piece, or as much of it as the program wants in one chunk. */

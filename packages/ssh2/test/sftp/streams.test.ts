@@ -35,6 +35,21 @@ describe("a read stream", () => {
     expect(server.files.opened.size).toBe(0);
   });
 
+  it("ends after the answer to a read past the last byte", async () => {
+    const order: string[] = [];
+    const { sftp, server } = await open({
+      answer: ({ request }) => {
+        if (request.type === "read" && request.offset === 10_000) order.push("past");
+        return false;
+      },
+    });
+    make(server, "file", pattern(10_000));
+    const stream = sftp.createReadStream("file");
+    stream.on("data", () => order.push("data")).on("end", () => order.push("end"));
+    await once(stream, "close");
+    expect(order.slice(-2)).toEqual(["past", "end"]);
+  });
+
   it("gives chunks of at most the length that the program chose", async () => {
     const { sftp, server } = await open();
     make(server, "file", pattern(10_000));
