@@ -175,10 +175,12 @@ function removeLines(file: string, lines: RegExp): void {
   writeFileSync(file, kept.join("\n"));
 }
 
-/** Removes the package with the API of ssh2, which needs every part, and its rows of the attack suite. */
+/** Removes the package with the API of ssh2, which needs every part, except its documents, to which others link, and its rows of attacks. */
 function removeSsh2(folder: string): void {
-  for (const path of ["packages/ssh2", "packages/testing/src/attacks/rows/ssh2.ts"])
-    rmSync(join(folder, path), { recursive: true });
+  const ssh2 = join(folder, "packages/ssh2");
+  for (const name of readdirSync(ssh2).filter((name) => !name.endsWith(".md")))
+    rmSync(join(ssh2, name), { recursive: true });
+  rmSync(join(folder, "packages/testing/src/attacks/rows/ssh2.ts"));
   for (const path of ["packages/testing/src/attacks/rows.ts", "packages/protocol/test/attacks/rows.test.ts"])
     removeLines(join(folder, path), /\bOF_SSH2\b|"Programs for ssh2":/);
   const file = join(folder, "packages/tsconfig.json");
