@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
 import { hashingWithNode } from "./hashing-with-node.ts";
 
@@ -20,9 +20,7 @@ module.exports = Object.defineProperty({ ...entry }, Symbol.for("nacre.ssh2.inte
 `;
 
 /** Modules that the algorithms of `@nacre/node` import when they need them. The bundle contains them. */
-const IMPORTED_ON_DEMAND = ["@nacre/kex", "@nacre/keys", "@nacre/kex/ml-kem"];
-/** One more, which makes tables and hash functions when it is loaded. */
-const CIPHERS = "@nacre/ciphers";
+const IMPORTED_ON_DEMAND = ["@nacre/ciphers", "@nacre/kex", "@nacre/keys", "@nacre/kex/ml-kem"];
 
 /**
  * Returns the JavaScript of `@nacre/ssh2` by path, and esbuild's description of it: one CommonJS file with all packages that it uses.
@@ -92,7 +90,7 @@ const importingStatically: Plugin = {
     bundler.onLoad({ filter: /packages\/node\/src\/crypto\/import-now\.ts$/ }, () => ({
       contents: `${IMPORTED_ON_DEMAND.map((name, at) => `import * as module${at} from "${name}";`).join("\n")}
 const modules = { ${IMPORTED_ON_DEMAND.map((name, at) => `"${name}": module${at}`).join(", ")} };
-export const importNow = (name) => name === "${CIPHERS}" ? require("${CIPHERS}") : modules[name];`,
+export const importNow = (name) => modules[name];`,
       resolveDir: "packages/node",
       loader: "js",
     }));
@@ -112,27 +110,41 @@ export const importNow = (name) => name === "${CIPHERS}" ? require("${CIPHERS}")
 /** Prefix of the path of a module that is only imported in functions that are not used. */
 const UNUSED = "unused:";
 
-/** Makes Nacre's other packages load modules of noble when they use them: their tables take as long as all the rest of the bundle. */
+/** Modules of Node that only some programs need. */
+const LAZY_BUILTINS = /^node:(?:child_process|dns|fs\/promises)$/;
+
+/**
+ * Loads noble's modules, and some of Node's, when the bundle first uses a name of them: the tables of noble take as long as all the rest of
+ * the bundle.
+ */
 const loadingLazily: Plugin = {
   name: "loading lazily",
   setup(bundler) {
     bundler.onResolve({ filter: /^@noble\// }, async ({ path, kind, importer, resolveDir, pluginData }) => {
-      const isDirect = pluginData === loadingLazily || /\/@noble\/|\/packages\/ciphers\//.test(importer);
+      const isDirect = pluginData === loadingLazily || /\/@noble\//.test(importer);
       if (isDirect || kind !== "import-statement") return undefined;
       const resolved = await bundler.resolve(path, { kind, resolveDir, pluginData: loadingLazily });
-      return { path: resolved.path, namespace: "lazy" };
+      return { path: pathToFileURL(resolved.path).href, namespace: "lazy" };
     });
-    bundler.onLoad({ filter: /./, namespace: "lazy" }, async ({ path }) => {
-      const module = (await import(pathToFileURL(path).href)) as Readonly<Record<string, unknown>>;
-      const lines = Object.entries(module).map(([name, value]) =>
+    bundler.onResolve({ filter: LAZY_BUILTINS }, ({ path, namespace }) =>
+      namespace === "one name" ? undefined : { path, namespace: "lazy" },
+    );
+    bundler.onLoad({ filter: /./, namespace: "lazy" }, async ({ path: url }) => {
+      const { default: _, ...names } = (await import(url)) as Readonly<Record<string, unknown>>;
+      const path = url.startsWith("node:") ? url : fileURLToPath(url);
+      const lines = Object.entries(names).map(([name, value]) =>
         typeof value === "function" || typeof value === "object"
-          ? `export const ${name} = /* @__PURE__ */ lazily(() => load().${name});`
+          ? `export const ${name} = /* @__PURE__ */ lazily(() => require("${name} of ${path}").${name});`
           : `export const ${name} = ${JSON.stringify(value)};`,
       );
-      const contents = `import { lazily } from "${resolve("scripts/build/lazily.ts")}";
-const load = () => require("${path}");
-${lines.join("\n")}`;
+      const contents = `import { lazily } from "${resolve("scripts/build/lazily.ts")}";\n${lines.join("\n")}`;
       return { contents, resolveDir: "/", loader: "js" };
+    });
+    // One module for each name: esbuild keeps all names of a module that `require` loads.
+    bundler.onResolve({ filter: / of /, namespace: "lazy" }, ({ path }) => ({ path, namespace: "one name" }));
+    bundler.onLoad({ filter: /./, namespace: "one name" }, ({ path: text }) => {
+      const [name, path] = text.split(" of ");
+      return { contents: `export { ${name} } from "${path}";`, resolveDir: "/", loader: "js" };
     });
   },
 };

@@ -3,20 +3,21 @@ import { hmac } from "@noble/hashes/hmac.js";
 import { sha256, sha512 } from "@noble/hashes/sha2.js";
 
 /** HMAC-SHA-256 (RFC 6668 §2). */
-export const hmacSha256: MacAlgorithm = /* @__PURE__ */ hmacOver(sha256, "hmac-sha2-256", false);
+export const hmacSha256: MacAlgorithm = /* @__PURE__ */ hmacOver("hmac-sha2-256", sha256, 32, false);
 /** HMAC-SHA-512 (RFC 6668 §2). */
-export const hmacSha512: MacAlgorithm = /* @__PURE__ */ hmacOver(sha512, "hmac-sha2-512", false);
+export const hmacSha512: MacAlgorithm = /* @__PURE__ */ hmacOver("hmac-sha2-512", sha512, 64, false);
 /** HMAC-SHA-256 over the ciphertext: encrypt-then-MAC (OpenSSH PROTOCOL §1.5). */
-export const hmacSha256Etm: MacAlgorithm = /* @__PURE__ */ hmacOver(sha256, "hmac-sha2-256-etm@openssh.com", true);
+export const hmacSha256Etm: MacAlgorithm = /* @__PURE__ */ hmacOver("hmac-sha2-256-etm@openssh.com", sha256, 32, true);
 /** HMAC-SHA-512 over the ciphertext: encrypt-then-MAC (OpenSSH PROTOCOL §1.5). */
-export const hmacSha512Etm: MacAlgorithm = /* @__PURE__ */ hmacOver(sha512, "hmac-sha2-512-etm@openssh.com", true);
+export const hmacSha512Etm: MacAlgorithm = /* @__PURE__ */ hmacOver("hmac-sha2-512-etm@openssh.com", sha512, 64, true);
 
-function hmacOver(hash: typeof sha256 | typeof sha512, name: string, etm: boolean): MacAlgorithm {
+/** `length` of the key and of the tag is stated, because some programs load the hash only when a connection uses it. */
+function hmacOver(name: string, hash: typeof sha256 | typeof sha512, length: number, etm: boolean): MacAlgorithm {
   return {
     name,
     etm,
-    keyLength: hash.outputLen,
-    tagLength: hash.outputLen,
+    keyLength: length,
+    tagLength: length,
     create: (key) => hmacKeyed(hash, key),
   };
 }

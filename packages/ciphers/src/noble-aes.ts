@@ -49,7 +49,7 @@ function carry(counter: Uint8Array): void {
 /** The two parts of AES-GCM, counter mode and GHASH, each keyed once (NIST SP 800-38D §7). */
 export class AesGcmCore {
   readonly #key: Uint32Array;
-  readonly #ghash: KeyedGhash;
+  readonly #ghash: GHASH;
   /** J: the nonce, then a 32-bit counter. */
   readonly #counter = new Uint8Array(AES_BLOCK);
   readonly #mask = new Uint8Array(AES_BLOCK);
@@ -60,7 +60,7 @@ export class AesGcmCore {
   constructor(key: Uint8Array) {
     this.#key = unsafe.expandKeyLE(key);
     const hashKey = unsafe.encryptBlock(this.#key, new Uint8Array(AES_BLOCK));
-    this.#ghash = new KeyedGhash(hashKey);
+    this.#ghash = new GHASH(hashKey, GHASH_EXPECTED);
   }
 
   /** Starts a packet with a nonce of 12 bytes. Then call `tag` and `apply` once each. */
@@ -83,25 +83,19 @@ export class AesGcmCore {
   tag(additional: Uint8Array, ciphertext: Uint8Array, out: Uint8Array): void {
     this.#lengthsData.setUint32(4, additional.length * 8);
     this.#lengthsData.setUint32(12, ciphertext.length * 8);
-    this.#ghash.reset();
+    reset(this.#ghash);
     this.#ghash.update(additional).update(ciphertext).update(this.#lengths).digestInto(out);
     for (let i = 0; i < AES_BLOCK; i++) out[i]! ^= this.#mask[i]!;
   }
 }
 
-/** GHASH that reuses its multiplication table. Making the table takes longer than hashing most packets. */
-class KeyedGhash extends GHASH {
-  constructor(key: Uint8Array) {
-    super(key, GHASH_EXPECTED);
-  }
-
-  reset(): void {
-    this.s0 = 0;
-    this.s1 = 0;
-    this.s2 = 0;
-    this.s3 = 0;
-    this.finished = false;
-  }
+/** Prepares GHASH for the next packet. Keeps its multiplication table: to make that takes longer than to hash most packets. */
+function reset(ghash: GHASH): void {
+  ghash["s0"] = 0;
+  ghash["s1"] = 0;
+  ghash["s2"] = 0;
+  ghash["s3"] = 0;
+  ghash["finished"] = false;
 }
 
 /**

@@ -14,16 +14,19 @@ import {
   SshError,
 } from "@nacre/wire";
 
-/** Rows of the message table by message number. */
-const ROWS: readonly (readonly MessageRow[])[] = Array.from({ length: 256 }, (_, number) => rowsOf(number, []));
+/** The first row of each message number in the message table. */
+const FIRST_ROWS: readonly (MessageRow | undefined)[] = Array.from(
+  { length: 256 },
+  (_, number) => rowsOf(number, [])[0],
+);
 
 /** Receiver of each message number, from the message table; `undefined` for an unknown number. */
-export const RECEIVERS: readonly (Receiver | undefined)[] = ROWS.map((rows, number) =>
-  isLoginMethodNumber(number) ? "layer-above" : rows[0]?.receiver,
+export const RECEIVERS: readonly (Receiver | undefined)[] = FIRST_ROWS.map((row, number) =>
+  isLoginMethodNumber(number) ? "layer-above" : row?.receiver,
 );
 
 /** Whether each message number may be sent and received during a key exchange (RFC 4253 §7.1). */
-export const DURING_REKEY: readonly boolean[] = ROWS.map((rows) => rows[0]?.duringRekey ?? false);
+export const DURING_REKEY: readonly boolean[] = FIRST_ROWS.map((row) => row?.duringRekey ?? false);
 
 /** How to treat a received message: process it, ignore it (a wrong guess, a late login request), or answer SSH_MSG_UNIMPLEMENTED. */
 export type GateVerdict = "admit" | "discard" | "unimplemented";
@@ -115,7 +118,7 @@ export class Gate {
       this.#exchange = { ...exchange, discardsGuess: false };
       return "discard";
     }
-    const rows = this.#rowsOf(number);
+    const rows = rowsOf(number, this.#loginMethods);
     if (rows.length === 0) return this.#unknown(number);
     const row = this.#underThisMethod(rows);
     if (row === undefined) return this.#refuse(number, "which no active method uses");
@@ -141,10 +144,6 @@ export class Gate {
     return "admit";
   }
 
-  #rowsOf(number: number): readonly MessageRow[] {
-    return isLoginMethodNumber(number) ? rowsOf(number, this.#loginMethods) : (ROWS[number] ?? []);
-  }
-
   #underThisMethod(rows: readonly MessageRow[]): MessageRow | undefined {
     const exchange = this.#exchange;
     const kex = exchange.kind === "kexinit" ? undefined : exchange.method;
@@ -161,7 +160,7 @@ export class Gate {
   }
 
   #refuse(number: number, because = "where it is not allowed"): never {
-    const names = new Set(this.#rowsOf(number).map((row) => row.message.name));
+    const names = new Set(rowsOf(number, this.#loginMethods).map((row) => row.message.name));
     const what = names.size === 0 ? `unknown message ${number}` : `${[...names].join(" or ")} (${number})`;
     throw new SshError("unexpected-message", `the ${this.#sender} sent ${what} ${this.#when()}, ${because}`);
   }

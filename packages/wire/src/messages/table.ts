@@ -119,7 +119,7 @@ export interface Methods {
 
 /** Returns the rows of a message number; empty for an unknown one. The rows of 60 to 79 are those of `loginMethods`. */
 export function rowsOf(number: number, loginMethods: readonly LoginMessages[]): readonly MessageRow[] {
-  if (!isLoginMethodNumber(number)) return MESSAGE_TABLE.filter((row) => row.message.number === number);
+  if (!isLoginMethodNumber(number)) return ROWS[number] ?? [];
   return loginMethods.flatMap(({ name, messages }) =>
     messages
       .filter(({ message }) => message.number === number)
@@ -189,6 +189,15 @@ export const MESSAGE_TABLE: readonly MessageRow[] = [
   { ...row(transport.SSH_MSG_PING, "both", SECURE), receiver: "transport" },
   { ...row(transport.SSH_MSG_PONG, "both", SECURE), receiver: "transport" },
 ];
+
+/** The rows of the table by message number. */
+const ROWS: readonly (readonly MessageRow[])[] = /* @__PURE__ */ byNumber(MESSAGE_TABLE);
+
+function byNumber(table: readonly MessageRow[]): MessageRow[][] {
+  const rows: MessageRow[][] = Array.from({ length: 256 }, () => []);
+  for (const one of table) rows[one.message.number]!.push(one);
+  return rows;
+}
 
 function row(
   message: MessageRow["message"],
