@@ -37,8 +37,8 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
   readonly #answers = new Map<string, ((ask: ClientAsk) => unknown) | undefined>();
   /** The attempt that `nextLogin` chose last. */
   #attempt: LoginAttempt | undefined;
-  /** Tells login methods that the login is over. */
-  readonly #login = new AbortController();
+  /** Tells login methods that the login is over. `undefined` afterwards, so that an idle connection does not keep it. */
+  #login: AbortController | undefined = new AbortController();
 
   constructor(duplex: Duplex, options: ConnectOptions & ClientProvider) {
     this.#options = options;
@@ -129,7 +129,7 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
         return;
       }
       case "authenticated":
-        this.#login.abort();
+        this.#endLogin();
         // rule: restricted-users
         if (!this.mux.isRestricted) this.#beginUsers();
         this.#authenticated.resolve({
@@ -175,7 +175,7 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
   closed(error: SshError): void {
     if (error.code !== "closed") this.#tell({ type: "failed", error });
     this.#authenticated.reject(error);
-    this.#login.abort(error);
+    this.#endLogin(error);
     for (const part of this.#parts) part.closed(error);
   }
 
@@ -185,13 +185,23 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
 
   /** Lets the application's part of the method answer its asks. */
   #useMethod({ method, application }: ClientLoginMethod, options: LoginOptions): void {
+    // `nextLogin` may answer after the connection has ended.
+    if (this.#login === undefined) return;
     const { findIdentities } = this.#options;
+    const { signal } = this.#login;
     const login: ClientLoginContext = {
       options,
-      findIdentities: async () => findIdentities?.(this.#machine.serverProof!, this.#login.signal) ?? [],
-      signal: this.#login.signal,
+      findIdentities: async () => findIdentities?.(this.#machine.serverProof!, signal) ?? [],
+      signal,
     };
     this.#answers.set(method.name, application?.(login));
+  }
+
+  #endLogin(reason?: SshError): void {
+    this.#login?.abort(reason);
+    this.#login = undefined;
+    this.#answers.clear();
+    this.#attempt = undefined;
   }
 
   #complete(attempt: LoginAttempt): ChosenAttempt {
