@@ -25,8 +25,8 @@ interface PendingCall {
   readonly lost: (error: Error) => void;
 }
 
-/** Calls that wait for an event of the connection. */
-interface Waiting {
+/** Calls that wait for an event of one connection. */
+export interface WaitingCalls {
   /** Calls until the login is over. */
   untilReady: PendingCall[];
   /**
@@ -35,28 +35,42 @@ interface Waiting {
   afterClose: Readonly<Record<"requests" | "channels", (() => void)[]>> | undefined;
 }
 
-const waiting = new WeakMap<Connection, Waiting>();
+/** Calls of the latest connection. A client can connect again while its last connection is still ending. */
+const latest = new WeakMap<Connection, WaitingCalls>();
+/** Calls of the connection that has the channels: the latest one, once the one before has closed. */
+const established = new WeakMap<Connection, WaitingCalls>();
 
-/** Starts the bookkeeping of a connection. The client calls this in `connect`, the server when a socket connects. */
-export function connectionBegins(connection: Connection): void {
-  waiting.set(connection, { untilReady: [], afterClose: { requests: [], channels: [] } });
+/**
+ * Starts the bookkeeping of a connection. The client calls this in `connect`, the server when a socket connects. Returns what to pass to
+ * `connectionClosed`.
+ */
+export function connectionBegins(connection: Connection): WaitingCalls {
+  const calls: WaitingCalls = { untilReady: [], afterClose: { requests: [], channels: [] } };
+  latest.set(connection, calls);
+  if (established.get(connection)?.afterClose === undefined) established.set(connection, calls);
+  return calls;
 }
 
-/** Runs the calls that waited for the login. The client calls this after it has emitted "ready". */
+/** Runs the calls that waited for the login. The client calls this after it has emitted "ready". An earlier connection must have closed. */
 export function connectionReady(connection: Connection): void {
   const { [MUX]: mux } = connection;
-  if (mux === undefined) return;
-  for (const { run } of waiting.get(connection)?.untilReady.splice(0) ?? []) run(mux);
+  const calls = latest.get(connection);
+  if (mux === undefined || calls === undefined) return;
+  for (const { run } of calls.untilReady.splice(0)) run(mux);
 }
 
-/** Fails all calls that wait for the connection. Both roles call this after they have emitted "close". */
-export function connectionClosed(connection: Connection): void {
-  const own = waiting.get(connection);
-  if (own === undefined) return;
-  const { untilReady, afterClose } = own;
-  own.afterClose = undefined;
+/** Fails all calls that wait for a connection. Both roles call this after they have emitted "close". */
+export function connectionClosed(
+  connection: Connection,
+  calls: WaitingCalls | undefined = latest.get(connection),
+): void {
+  if (calls === undefined) return;
+  const { untilReady, afterClose } = calls;
+  calls.afterClose = undefined;
   for (const { lost } of untilReady.splice(0)) lost(noResponse());
   for (const call of [...(afterClose?.requests ?? []), ...(afterClose?.channels ?? [])]) call();
+  const next = latest.get(connection);
+  if (next !== undefined && established.get(connection) === calls) established.set(connection, next);
 }
 
 /**
@@ -64,7 +78,7 @@ export function connectionClosed(connection: Connection): void {
  * them.
  */
 export function afterClose(connection: Connection, call: () => void, what: "requests" | "channels" = "channels"): void {
-  const calls = waiting.get(connection)?.afterClose?.[what];
+  const calls = established.get(connection)?.afterClose?.[what];
   if (calls === undefined) call();
   else calls.push(call);
 }
@@ -84,9 +98,9 @@ export function whenReady(
     run(mux);
     return;
   }
-  const own = waiting.get(connection);
-  if (own === undefined) throw ssh2Error("Not connected");
-  own.untilReady.push({ run, lost });
+  const calls = latest.get(connection);
+  if (calls === undefined) throw ssh2Error("Not connected");
+  calls.untilReady.push({ run, lost });
 }
 
 /** Returns the error of callbacks whose connection ended before the answer. */

@@ -4,13 +4,21 @@ import { uncaught } from "nacre/extend";
 import type { BaseAgent } from "../agent/agents.ts";
 import type { Channel } from "../channel/channel.ts";
 import { type ChannelManager, channelsOf, protocolOf } from "../channel/private.ts";
-import { type ConnectionMux, connectionBegins, connectionClosed, connectionReady, DEBUG, MUX } from "../connection.ts";
+import {
+  type ConnectionMux,
+  connectionBegins,
+  connectionClosed,
+  connectionReady,
+  DEBUG,
+  isWritable,
+  MUX,
+} from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
 import { watchHostKeys } from "./announced-keys.ts";
 import type { ClientConnection } from "./client-connection.ts";
+import { ClientDriver } from "./client-driver.ts";
 import * as forwards from "./forwards.ts";
 import { isOpenSsh, noMoreSessions } from "./global-requests.ts";
-import { Link } from "./link.ts";
 import { type ClientConfig, type ConnectConfig, type ConnectSettings, emptyConfig, readOptions } from "./options.ts";
 import type { ClientCallback, ExecOptions, ShellOptions } from "./sessions.ts";
 import * as sessions from "./sessions.ts";
@@ -44,40 +52,30 @@ export class Client extends ConnectionEmitter implements ClientConnection {
   _acceptX11: number | undefined = undefined;
   _agentFwdEnabled: boolean | undefined = undefined;
   _agent: BaseAgent | undefined = undefined;
-  #link: Link | undefined;
-  /** Options of `connect` that wait until the connection before has closed. */
-  #next: ConnectSettings | undefined;
+  /** Driver of the latest connection. */
+  #driver: ClientDriver | undefined;
+  /** Drivers of the connections that have not closed. */
+  readonly #open = new Set<ClientDriver>();
 
   /**
-   * Connects and logs in, then emits "ready". Throws errors in options. A client that is connected ends its connection first. Emits "error"
-   * before "end" and "close" if it fails.
+   * Connects and logs in, then emits "ready". Throws errors in options. Emits "error" before "end" and "close" if it fails. If the client is
+   * connected, ends that connection, and connects after its "close". If the connection is ending already, connects at once, so events of
+   * both may alternate.
    */
   connect(config: ConnectConfig): this {
-    const settings = readOptions(config);
-    const link = this.#link;
-    if (link === undefined || link.isClosed) {
-      // A listener of "close" may call `connect`. Calls pending on the old connection must fail, not wait for the new one.
-      link?.finish();
-      if (link !== undefined) connectionClosed(this);
-      this.#start(settings);
-      return this;
-    }
-    this.#next = settings;
-    link.end();
+    this.#connect(readOptions(config));
     return this;
   }
 
   /** Disconnects. Replies to earlier requests still arrive. */
   end(): this {
-    this.#next = undefined;
-    this.#link?.end();
+    this.#driver?.end();
     return this;
   }
 
   /** Closes the socket at once. */
   destroy(): this {
-    this.#next = undefined;
-    this.#link?.destroy();
+    this.#driver?.destroy();
     return this;
   }
 
@@ -88,7 +86,7 @@ export class Client extends ConnectionEmitter implements ClientConnection {
   rekey(callback?: () => void): this {
     if (this[MUX] === undefined) throw ssh2Error("Not connected");
     if (callback !== undefined) this.once("rekey", callback);
-    this.#link?.rekey();
+    this.#driver?.rekey();
     return this;
   }
 
@@ -170,6 +168,16 @@ export class Client extends ConnectionEmitter implements ClientConnection {
     return this;
   }
 
+  #connect(settings: ConnectSettings): void {
+    if (!isWritable(this._sock)) {
+      this.#start(settings);
+      return;
+    }
+    // As in ssh2, a later `end()` does not cancel it.
+    this.once("close", () => this.#connect(settings));
+    this.end();
+  }
+
   #start(settings: ConnectSettings): void {
     const { config } = settings;
     this.config = config;
@@ -183,14 +191,18 @@ export class Client extends ConnectionEmitter implements ClientConnection {
     this._agent = config.agent;
     this._remoteVer = undefined;
     this[MUX] = undefined;
-    connectionBegins(this);
-    const link: Link = new Link(settings, {
+    const calls = connectionBegins(this);
+    const driver: ClientDriver = new ClientDriver(settings, {
       emit: (event, ...values) => uncaught(() => void this.emit(event, ...values)),
       hasListener: (event) => this.listenerCount(event) > 0,
       identified: (softwareVersion) => {
-        this._remoteVer = softwareVersion;
+        if (this.#driver === driver) this._remoteVer = softwareVersion;
       },
       ready: (mux, connection) => {
+        // A connection that is ending may still log in.
+        if (this.#driver !== driver) return;
+        // From now on, calls are those of the new connection.
+        for (const other of this.#open) if (other !== driver) other.abandon();
         this[MUX] = mux;
         watchHostKeys(
           connection,
@@ -202,19 +214,16 @@ export class Client extends ConnectionEmitter implements ClientConnection {
         connectionReady(this);
       },
       broken: () => {
-        if (this.#link === link) this[MUX] = undefined;
+        if (this.#driver === driver) this[MUX] = undefined;
       },
       closed: () => {
-        // A listener of "close" may have started the next connection.
-        if (this.#link !== link) return;
-        connectionClosed(this);
-        const next = this.#next;
-        this.#next = undefined;
-        if (next !== undefined) this.#start(next);
+        this.#open.delete(driver);
+        connectionClosed(this, calls);
       },
     });
-    this.#link = link;
-    this._sock = link.socket;
-    link.start();
+    this.#driver = driver;
+    this.#open.add(driver);
+    this._sock = driver.socket;
+    driver.start();
   }
 }

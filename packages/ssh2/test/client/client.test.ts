@@ -293,18 +293,6 @@ describe("a stream", () => {
   });
 });
 
-test("connect() while the connection before closes waits for its close", async () => {
-  const target = await serve();
-  const { client, events } = newClient();
-  client.connect(target);
-  await once(client, "ready");
-  client.end();
-  client.connect(target);
-  await once(client, "ready");
-  const names = events.map(([event]) => event);
-  expect(names).toEqual(["connect", "handshake", "ready", "end", "close", "connect", "handshake", "ready"]);
-});
-
 test.for([true, false])("end() in every event changes nothing after it: accepted %s", async (isAccepted) => {
   const target = await serve({ greeting: "Hello", banner: "Welcome" }, (connection) => {
     connection.on("authentication", (context) => (isAccepted ? context.accept() : context.reject()));

@@ -14,7 +14,7 @@ import type { ConnectSettings } from "./options.ts";
 import { dial, duplexWithDelayedEnd, isConnecting, newSocket } from "./socket.ts";
 
 /** Callbacks from a connection to its client. */
-export interface LinkClient {
+export interface DriverOwner {
   /** Emits an event. An exception of a listener is rethrown as an uncaught one. */
   emit(event: string, ...values: readonly unknown[]): void;
   /** Whether the event has a listener. */
@@ -42,8 +42,8 @@ type State =
       readonly releaseEnd: (() => void) | undefined;
       readonly timer: ReturnType<typeof setTimeout>;
     }
-  /** "close" was emitted, or is being emitted. `releaseEnd` is called once. */
-  | { readonly type: "closed"; releaseEnd: (() => void) | undefined };
+  /** "close" was emitted, or is being emitted. */
+  | { readonly type: "closed" };
 
 /** The SSH protocol runs. */
 interface Running {
@@ -54,14 +54,16 @@ interface Running {
   readonly releaseEnd: () => void;
   /** Whether the server has identified itself. */
   isIdentified: boolean;
+  /** Whether the protocol has failed. It closes the socket by itself. */
+  hasFailed: boolean;
   keepalive: Keepalive | undefined;
 }
 
 /** One connection of a client: its socket, its login, its timers and its end. */
-export class Link {
+export class ClientDriver {
   readonly socket: NodeDuplex;
   readonly #settings: ConnectSettings;
-  readonly #client: LinkClient;
+  readonly #owner: DriverOwner;
   readonly #prepared: Promise<HostKeyCheck>;
   #state: State = { type: "connecting" };
   /** Runs until "ready". */
@@ -71,18 +73,13 @@ export class Link {
   /** Whether `end` or `destroy` was called. An error may still follow. */
   #isLeaving = false;
 
-  constructor(settings: ConnectSettings, client: LinkClient) {
+  constructor(settings: ConnectSettings, owner: DriverOwner) {
     this.#settings = settings;
-    this.#client = client;
+    this.#owner = owner;
     this.socket = settings.sock ?? newSocket();
     this.#prepared = this.#prepare();
     // A rejection is reported when the socket has connected.
     this.#prepared.catch(() => {});
-  }
-
-  /** Whether "close" was emitted. */
-  get isClosed(): boolean {
-    return this.#state.type === "closed";
   }
 
   /** Begins: connects the socket, unless the program passed one. */
@@ -91,7 +88,7 @@ export class Link {
     const { config, sock, timeout } = this.#settings;
     socket
       .on("connect", () => this.#connected())
-      .on("timeout", () => this.#client.emit("timeout"))
+      .on("timeout", () => this.#owner.emit("timeout"))
       .on("error", (error: Ssh2Error) => this.#socketFailed(error))
       .on("end", () => this.#ended())
       .on("close", () => this.#closed());
@@ -119,10 +116,10 @@ export class Link {
   /** Disconnects. Input is handled until the server's FIN. */
   end(): void {
     const { socket } = this;
-    if (!isWritable(socket)) return;
+    const running = this.#running;
+    if (!isWritable(socket) || running?.hasFailed === true) return;
     this.#isLeaving = true;
-    const driver = this.#running?.driver;
-    if (driver !== undefined && driver.mux.engine.over === undefined) void driver.end();
+    if (running !== undefined && running.driver.mux.engine.over === undefined) void running.driver.end();
     else socket.end();
   }
 
@@ -137,13 +134,11 @@ export class Link {
     this.socket.destroy();
   }
 
-  /** Fails all calls that wait for this connection. Called while "close" is emitted. */
-  finish(): void {
-    const state = this.#state;
-    if (state.type !== "closed") return;
-    const { releaseEnd } = state;
-    state.releaseEnd = undefined;
-    releaseEnd?.();
+  /** Closes the socket and emits "close" now. */
+  abandon(): void {
+    this.#isLeaving = true;
+    this.socket.destroy();
+    this.#closed();
   }
 
   async #prepare(): Promise<HostKeyCheck> {
@@ -181,7 +176,7 @@ export class Link {
     if (this.#state.type !== "connecting") return;
     this.#state = { type: "preparing" };
     this.#debug?.("Socket connected");
-    this.#client.emit("connect");
+    this.#owner.emit("connect");
     this.#prepared.then(
       (check) => this.#begin(check),
       (cause: unknown) => {
@@ -214,7 +209,15 @@ export class Link {
       trace: this.#debug && debugTrace(this.#debug),
       users: this.#users(),
     });
-    this.#state = { type: "running", driver, login, releaseEnd, isIdentified: false, keepalive: undefined };
+    this.#state = {
+      type: "running",
+      driver,
+      login,
+      releaseEnd,
+      isIdentified: false,
+      hasFailed: false,
+      keepalive: undefined,
+    };
     // With a command as a jump host, unread stderr would fill the channel's window.
     const { stderr } = socket as { readonly stderr?: { readonly resume?: unknown } };
     if (typeof stderr?.resume === "function") stderr.resume();
@@ -227,7 +230,7 @@ export class Link {
   #loginDefaults(): LoginDefaults {
     const { config, privateKey } = this.#settings;
     const { username = "", password, agent, tryKeyboard = false, localHostname, localUsername } = config;
-    const client = this.#client;
+    const client = this.#owner;
     const emitter =
       (event: string) =>
       (...values: readonly unknown[]): void =>
@@ -248,7 +251,7 @@ export class Link {
   #loginHost(): LoginHost {
     return {
       debug: this.#debug,
-      error: (error) => this.#client.emit("error", error),
+      error: (error) => this.#owner.emit("error", error),
       failed: () => {
         this.#fail(ssh2Error("All configured authentication methods failed", { level: "client-authentication" }));
         this.end();
@@ -276,14 +279,14 @@ export class Link {
               this.socket.destroy();
             },
           });
-        this.#client.ready(mux, connection);
+        this.#owner.ready(mux, connection);
         return [];
       },
     };
   }
 
   #eventsHost(): ConnectionEventsHost {
-    const client = this.#client;
+    const client = this.#owner;
     return {
       debug: this.#debug,
       emit: (event, ...values) => client.emit(event, ...values),
@@ -295,7 +298,10 @@ export class Link {
         this.#isSettled = true;
       },
       fail: (error) => {
-        if (this.#running !== undefined) this.#fail(error);
+        const running = this.#running;
+        if (running === undefined) return;
+        running.hasFailed = true;
+        this.#fail(error);
       },
     };
   }
@@ -306,8 +312,8 @@ export class Link {
     this.#running?.keepalive?.stop();
     if (this.#isSettled) return;
     this.#isSettled = true;
-    this.#client.broken();
-    this.#client.emit("error", error);
+    this.#owner.broken();
+    this.#owner.emit("error", error);
   }
 
   #socketFailed(error: Ssh2Error): void {
@@ -328,7 +334,7 @@ export class Link {
       setImmediate(() => this.#closed());
     }, CLOSE_TIMEOUT);
     this.#state = { type: "ended", releaseEnd, timer };
-    this.#client.emit("end");
+    this.#owner.emit("end");
     if (!socket.writableEnded) socket.end();
   }
 
@@ -336,12 +342,12 @@ export class Link {
     if (this.#state.type === "closed") return;
     this.#debug?.("Socket closed");
     const releaseEnd = this.#release();
-    this.#state = { type: "closed", releaseEnd };
+    this.#state = { type: "closed" };
     // The program expects no error after "close".
     this.#isSettled = true;
-    this.#client.emit("close");
-    this.finish();
-    this.#client.closed();
+    this.#owner.emit("close");
+    releaseEnd?.();
+    this.#owner.closed();
   }
 
   /** Stops what runs. A server that has not identified itself is an error. Returns what lets the byte connection report its end. */
@@ -357,7 +363,7 @@ export class Link {
     running?.login.stop();
     if (state.type !== "connecting" && running?.isIdentified !== true)
       this.#fail(Object.assign(ssh2Error("Connection lost before handshake", { level: "protocol" }), { fatal: true }));
-    this.#client.broken();
+    this.#owner.broken();
     return running?.releaseEnd;
   }
 
