@@ -15,6 +15,8 @@ export type NameMatcher = (name: string) => boolean;
 export type HmacSha1 = (key: Uint8Array, message: Uint8Array) => Uint8Array;
 
 const HASH_LENGTH = 20;
+/** Characters of a pattern, without the "!" before it, from which OpenSSH matches nothing with the line. */
+const TOO_LONG = 1023;
 
 /**
  * Returns the name of a host in known_hosts (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT): lower case, and `[host]:port` if the port is not 22.
@@ -49,6 +51,7 @@ function parsePatterns(names: string): NameMatcher {
   const patterns = names.toLowerCase().split(",");
   const negated = patterns.filter((pattern) => pattern.startsWith("!")).map((pattern) => pattern.slice(1));
   const positive = patterns.filter((pattern) => !pattern.startsWith("!"));
+  if ([...positive, ...negated].some(({ length }) => length >= TOO_LONG)) return () => false;
   return (name) =>
     positive.some((pattern) => matchPattern(name, pattern)) &&
     /* rule: negated-host */ !negated.some((pattern) => matchPattern(name, pattern));

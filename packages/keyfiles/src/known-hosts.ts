@@ -107,7 +107,7 @@ export function parseKnownHostsLine(
   line: string,
   hmacSha1: HmacSha1,
 ): Omit<MatchableEntry, "file" | "line"> | string | undefined {
-  const text = line.replace(/\r$/, "");
+  const text = endedByNul(line).replace(/\r$/, "");
   if (/^[ \t]*(#|$)/.test(text)) return undefined;
   const [first, ...rest] = text.split(/[ \t]+/).filter((field) => field !== "");
   const marker = first === "@revoked" ? "revoked" : first === "@cert-authority" ? "cert-authority" : undefined;
@@ -118,8 +118,15 @@ export function parseKnownHostsLine(
     return "expected host names, a key format and base64, optionally preceded by a marker";
   const matches = parseNames(names, hmacSha1);
   if (matches === undefined) return "the hashed name is malformed";
-  const blob = wholeBlobOfLine(format, base64);
+  // OpenSSH skips white space within base64: another line ending must not hide a revoked key or the known key of a host.
+  const blob = wholeBlobOfLine(format, base64.replace(/[\r\v\f]/g, ""));
   return typeof blob === "string" ? `the key ${blob}` : { marker, names, format, blob, matches };
+}
+
+/** Returns what OpenSSH reads of a line: its text to the first NUL. A NUL right after the names ends only them. */
+function endedByNul(line: string): string {
+  if (!line.includes("\0")) return line;
+  return line.replace(/^([ \t]*(?:@[^ \t\0]*[ \t]+)?(?!@)[^ \t\0]+)\0/, "$1 ").replace(/\0.*$/s, "");
 }
 
 class ParsedKnownHosts implements KnownHosts {

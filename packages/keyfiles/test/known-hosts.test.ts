@@ -240,6 +240,41 @@ describe("lines", () => {
     expect(hosts.check("b", 22, ed2.blob).status).toBe("match");
   });
 
+  // What `ssh` of OpenSSH 10.0 found with `StrictHostKeyChecking=yes` and a server with the key `ed1`.
+  const [half, rest] = [ed2.text.slice(0, 30), ed2.text.slice(30)];
+  test.each([
+    ["CR before CR LF", `a ${ed2.text}\r\r\n`, "changed"],
+    ["CR before CR LF, with the host's key", `a ${ed1.text}\r\r\n`, "match"],
+    ["CR before CR LF, of a revoked key", `@revoked a ${ed1.text}\r\r\n`, "revoked"],
+    ["CR alone", `a ${ed2.text}\r`, "changed"],
+    ["CR alone, after a comment", `a ${ed1.text} b\ra ${ed2.text}\r`, "match"],
+    ["CR alone, after a key", `a ${ed2.text}\ra ${ed1.text}\r`, "unknown"],
+    ["CR within the key", `a ${half}\r${rest}\n`, "changed"],
+    ["vertical tab and form feed within the key", `a ${half}\v\f${rest}\n`, "changed"],
+    ["CR between the names and the key", `a\r${ed2.text}\n`, "unknown"],
+    ["a byte order mark", `\xef\xbb\xbfa ${ed2.text}\n`, "unknown"],
+    ["a byte order mark before another line", `\xef\xbb\xbf# b\na ${ed2.text}\n`, "changed"],
+    ["NUL after the key", `a ${ed2.text}\0\n`, "changed"],
+    ["NUL after the host's key", `a ${ed1.text}\0\n`, "match"],
+    ["NUL after a revoked key", `@revoked a ${ed1.text}\0\n`, "revoked"],
+    ["NUL within the key", `a ${half}\0${rest}\n`, "unknown"],
+    ["NUL after the names", `a\0${ed2.text}\n`, "changed"],
+    ["NUL after the names of a revoked key", `@revoked a\0 ${ed1.text}\0\n`, "revoked"],
+    ["NUL within the names", `b\0,a ${ed2.text}\n`, "unknown"],
+    ["NUL after a marker", `@cert-authority\0 a ${ed2.text}\n`, "unknown"],
+    ["NUL on a line of its own", `\0\na ${ed2.text}\n`, "changed"],
+    ["a pattern of 1022 characters", `${"b".repeat(1022)},a ${ed2.text}\n`, "changed"],
+    ["a pattern of 1023 characters", `a,${"b".repeat(1023)} ${ed1.text}\n`, "unknown"],
+    ["a negated pattern of 1023 characters", `a,!${"b".repeat(1023)} ${ed1.text}\n`, "unknown"],
+    ["a pattern of 10 MiB", `${"*b".repeat(5 * 2 ** 20)},a ${ed1.text}\n`, "unknown"],
+    ["a comment of 10 MiB", `a ${ed2.text} ${"b ".repeat(5 * 2 ** 20)}\n`, "changed"],
+    ["a commented line of 10 MiB", `#${"b".repeat(10 * 2 ** 20)}\na ${ed2.text}\n`, "changed"],
+  ])("are read as OpenSSH reads them: %s", (_, text, status) => {
+    const hosts = parseKnownHosts({ name: "known_hosts", text });
+    expect(hosts.check("a", 22, ed1.blob).status).toBe(status);
+    expect(hosts.hasAuthority("a", 22)).toBe(false);
+  });
+
   test.each(Object.keys(PARTS))(
     "a %s key that is truncated or has trailing bytes is reported and skipped",
     (format) => {
