@@ -12,33 +12,46 @@ const CREDENTIALS_LENGTH = 12;
 
 /** An agent at a Cygwin Unix socket: a file that names a TCP port on loopback and a secret. */
 export class CygwinAgent extends OpenSSHAgent {
-  override getStream(callback: StreamCallback): void {
+  override getStream(callback: StreamCallback, signal?: AbortSignal): void {
     const done = once(callback);
-    readSocketFile(this.socketPath, (error, content) => {
+    readSocketFile(this.socketPath, signal, (error, content) => {
       if (content === undefined) return done(error);
       const [, port, words] = SOCKET_FILE.exec(content) ?? [];
       if (port === undefined || words === undefined) return done(new Error("Malformed cygwin unix socket file"));
       const secret = secretOf(words);
       const refused = (): void => done(new Error("Problem negotiating cygwin unix socket security"));
       // The first connection reads the agent's user and group ids, which the second must repeat.
-      introduce(Number(port), secret, Buffer.alloc(CREDENTIALS_LENGTH), refused, (first, credentials) => {
+      const peer: Peer = { port: Number(port), secret, signal };
+      introduce(peer, Buffer.alloc(CREDENTIALS_LENGTH), refused, (first, credentials) => {
         first.on("error", () => {});
         first.destroy();
         credentials.writeUInt32LE(process.pid >>> 0, 0);
-        introduce(Number(port), secret, credentials, refused, (socket) => done(null, socket));
+        introduce(peer, credentials, refused, (socket) => done(null, socket));
       });
     });
   }
 }
 
+/** An agent at a port of loopback. `signal` closes connections to it. */
+interface Peer {
+  readonly port: number;
+  readonly secret: Buffer;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** Passes the content of the file, whose path may be one that only Cygwin understands. */
-function readSocketFile(path: string, callback: (error: Error | null, content?: string) => void): void {
+function readSocketFile(
+  path: string,
+  signal: AbortSignal | undefined,
+  callback: (error: Error | null, content?: string) => void,
+): void {
   const invalid = (): void => callback(new Error("Invalid cygwin unix socket path"));
-  readFile(path, "latin1", (error, content) => {
+  const options = { encoding: "latin1", signal } as const;
+  readFile(path, options, (error, content) => {
     if (error === null) return callback(null, content);
-    execFile("cygpath", ["-w", path], (failure, output) => {
+    execFile("cygpath", ["-w", path], { signal }, (failure, output) => {
       if (failure !== null || output.length === 0) return invalid();
-      readFile(output.replace(/[\r\n]/g, ""), "latin1", (again, text) => (again ? invalid() : callback(null, text)));
+      readFile(output.replace(/[\r\n]/g, ""), options, (again, text) => (again ? invalid() : callback(null, text)));
     });
   });
 }
@@ -50,13 +63,12 @@ function secretOf(words: string): Buffer {
 
 /** Connects and sends the secret and credentials. Passes on the socket and the agent's credentials. */
 function introduce(
-  port: number,
-  secret: Buffer,
+  { port, secret, signal }: Peer,
   credentials: Buffer,
   refused: () => void,
   accepted: (socket: Socket, reply: Buffer) => void,
 ): void {
-  const socket = new Socket();
+  const socket = new Socket({ signal });
   let received = Buffer.alloc(0);
   let hasSentCredentials = false;
   const connected = (): void => void socket.write(secret);

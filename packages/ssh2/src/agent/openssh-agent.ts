@@ -20,9 +20,10 @@ export class OpenSSHAgent extends BaseAgent {
     this.socketPath = socketPath;
   }
 
-  override getStream(callback: StreamCallback): void {
+  /** `signal` closes the stream, also while it is being opened. */
+  override getStream(callback: StreamCallback, signal?: AbortSignal): void {
     const done = once(callback);
-    const socket = new Socket();
+    const socket = new Socket({ signal });
     const fail = (): void => {
       socket.destroy();
       done(new Error("Failed to connect to agent"));
@@ -94,7 +95,7 @@ export class OpenSSHAgent extends BaseAgent {
         stream.destroy();
         done(null, answer);
       });
-    });
+    }, signal);
   }
 }
 

@@ -11,9 +11,9 @@ export class PageantAgent extends OpenSSHAgent {
     super("");
   }
 
-  override getStream(callback: StreamCallback): void {
+  override getStream(callback: StreamCallback, signal?: AbortSignal): void {
     const path = pageantPath();
     if (path === undefined) callback(new Error("Pageant is not running"));
-    else new OpenSSHAgent(path).getStream(callback);
+    else new OpenSSHAgent(path).getStream(callback, signal);
   }
 }

@@ -1,5 +1,5 @@
 import { CHANNEL, type Channel } from "../channel/channel.ts";
-import { type ConnectionMux, MUX } from "../connection.ts";
+import { afterClose, type ConnectionMux, MUX } from "../connection.ts";
 import { acceptChannels, type ServerOpen } from "./channel-opens.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import { request } from "./request.ts";
@@ -16,10 +16,12 @@ export function forwardAgent(client: ClientConnection, channel: Channel, done: (
   const mux = client[MUX];
   if (mux === undefined || requested.has(mux)) return done();
   requested.add(mux);
+  const over = new AbortController();
+  afterClose(client, () => over.abort());
   acceptChannels(client, mux, "auth-agent@openssh.com", () => {
     if (!client._agentFwdEnabled || typeof client._agent?.getStream !== "function") return undefined;
     return (open) => {
-      joinAgent(client, open);
+      joinAgent(client, open, over.signal);
       return true;
     };
   });
@@ -30,8 +32,8 @@ export function forwardAgent(client: ClientConnection, channel: Channel, done: (
   });
 }
 
-/** Joins a connection of the server to the agent. Refuses it if the agent cannot be reached. */
-function joinAgent(client: ClientConnection, { accept, reject }: ServerOpen): void {
+/** Joins a connection of the server to the agent. Refuses it if the agent cannot be reached. `over` closes the agent's side. */
+function joinAgent(client: ClientConnection, { accept, reject }: ServerOpen, over: AbortSignal): void {
   let isAnswered = false;
   client._agent?.getStream?.((error, stream) => {
     if (isAnswered) return;
@@ -45,5 +47,5 @@ function joinAgent(client: ClientConnection, { accept, reject }: ServerOpen): vo
     // The agent may not read any more, and then the event "close" of the channel does not come.
     void channel[CHANNEL].ended.then(() => stream.destroy());
     channel.pipe(stream).pipe(channel);
-  });
+  }, over);
 }

@@ -3,8 +3,10 @@ import type { Connection } from "../connection.ts";
 
 /** The part of an agent that forwarding uses. */
 export interface ForwardedAgent {
-  /** Connects to the agent. */
-  getStream?: ((callback: (error: Error | null | undefined, stream?: Duplex) => void) => void) | undefined;
+  /** Connects to the agent. `signal` closes the connection. */
+  getStream?:
+    | ((callback: (error: Error | null | undefined, stream?: Duplex) => void, signal?: AbortSignal) => void)
+    | undefined;
 }
 
 /** What the client's methods for channels need of it. */

@@ -380,13 +380,16 @@ test("leaves no timer and no socket, however a connection ends", async () => {
       [refusing, "error", "end"],
       [{ ...silent, readyTimeout: 10 }, "error", "end"],
       [{ ...target, hostVerifier: () => false }, "error", "destroy"],
+      [{ ...target, hostVerifier: () => new Promise(() => {}), readyTimeout: 10 }, "error", "end"],
+      [{ ...target, hostVerifier: () => new Promise(() => {}), readyTimeout: 0 }, "connect", "end"],
+      [{ ...target, hostVerifier: () => undefined, readyTimeout: 0 }, "connect", "destroy"],
     ] as const) {
       const { client, closed } = newClient();
       client.on(event, () => void client[how]());
       client.connect(options);
       await closed;
     }
-  // The server's sides close a little later. A test runner has timers of its own, but not one for each of 28 connections.
+  // The server's sides close a little later. A test runner has timers of its own, but not one for each of 40 connections.
   await vi.waitUntil(() => timersAndSockets() < before + 5, { timeout: 10_000 });
 });
 

@@ -104,6 +104,20 @@ describe("mode known", () => {
     expect(await decide(options, ECDSA)).toEqual({ verdict: "host-key-changed", texts: [] });
   });
 
+  test.each([
+    ["CR LF", "HOST KEY\r"],
+    ["CR only", "HOST KEY comment\r# more\r"],
+    ["CR CR LF", "HOST KEY\r\r"],
+    ["NUL after the key", "HOST KEY\0"],
+    ["a byte order mark", "\ufeff# hosts\nHOST KEY"],
+    ["10 MiB before it", `# ${"x".repeat(10 * 2 ** 20)}\nHOST KEY`],
+    ["10 MiB of a comment", `HOST KEY ${"x".repeat(10 * 2 ** 20)}`],
+  ])("refuses another key of a host that a file has with %s", async (_, line) => {
+    const options = await optionsFor([line.replace("KEY", OTHER.line)]);
+    expect(await decide(options)).toEqual({ verdict: "host-key-changed", texts: [] });
+    expect(await decide(options, OTHER)).toEqual({ verdict: true, texts: [] });
+  });
+
   test("says in the error what to do about a changed key", async () => {
     const options = await optionsFor([`[HOST]:2222 ${ED25519.line}`], { port: 2222 });
     const { verify } = await hostKeyCheck(options);

@@ -1,0 +1,169 @@
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Connection } from "ssh2";
+import ssh2 from "ssh2";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { BaseAgent, CygwinAgent, OpenSSHAgent } from "../../src/agent/agents.ts";
+import { AgentProtocol } from "../../src/agent/protocol.ts";
+import { parseKey } from "../../src/keys/parse-key.ts";
+import { newClient, serve } from "../client/support.ts";
+import { openAgent } from "../parity/sessions.ts";
+
+const KEY = ssh2.utils.generateKeyPairSync("ed25519").public;
+const SECRET = "01234567-89ABCDEF-00112233-44556677";
+const LATE = "Timed out while waiting for handshake";
+const FAILED = "All configured authentication methods failed";
+
+async function freshFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "nacre-ssh2-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  return folder;
+}
+
+/** What became of the connections to an agent. */
+interface Served {
+  readonly sockets: readonly Socket[];
+  /** Resolves when there are this many connections, all of them closed. */
+  released(count: number): Promise<void>;
+}
+
+/** Serves an agent by `script`, on a Unix socket or a port of loopback. */
+async function serveAgent(
+  where: string | number,
+  script: (socket: Socket) => void,
+): Promise<Served & { server: Server }> {
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    sockets.push(socket);
+    socket.on("error", () => {}).resume();
+    script(socket);
+  });
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  server.listen(where, ...(typeof where === "number" ? ["localhost"] : []));
+  await once(server, "listening");
+  return {
+    server,
+    sockets,
+    released: (count) =>
+      vi.waitUntil(() => sockets.length === count && sockets.every((socket) => socket.destroyed), { timeout: 5000 }),
+  };
+}
+
+/** Serves an agent of Cygwin by `script`. */
+async function serveCygwin(script: (socket: Socket) => void): Promise<Served & { readonly path: string }> {
+  const served = await serveAgent(0, script);
+  const path = join(await freshFolder(), "socket");
+  await writeFile(path, `!<socket >${(served.server.address() as AddressInfo).port} s ${SECRET}\0`);
+  return { ...served, path };
+}
+
+/** Logs in with an agent until `readyTimeout`. Returns the errors. */
+async function logInWith(agent: BaseAgent): Promise<readonly string[]> {
+  const target = await serve({}, (connection) =>
+    connection.on("authentication", (context) => {
+      if (context.method === "publickey" && context.signature === undefined) context.accept();
+      else context.reject(["publickey"]);
+    }),
+  );
+  const { client, events, closed } = newClient();
+  client.connect({ ...target, agent, readyTimeout: 300 });
+  await closed;
+  return events.filter(([event]) => event === "error").map(([, error]) => (error as Error).message);
+}
+
+describe("a login ends in time, and lets go of an agent of Cygwin that", () => {
+  const secret = (socket: Socket): void => void socket.once("data", (bytes: Buffer) => socket.write(bytes));
+  let accepted: Socket | undefined;
+  /** Answers the first connection, and the secret of the second. */
+  const secondHangs = (socket: Socket): void => {
+    const isFirst = accepted === undefined;
+    accepted ??= socket;
+    secret(socket);
+    if (isFirst) socket.once("data", () => socket.once("data", () => socket.write(Buffer.alloc(12))));
+  };
+
+  test.each<[string, (socket: Socket) => void, number]>([
+    ["never answers", () => {}, 1],
+    ["answers one byte", (socket) => socket.write("x"), 1],
+    ["repeats the secret only", secret, 1],
+    ["answers the first connection only", secondHangs, 2],
+  ])("%s", async (_, script, count) => {
+    accepted = undefined;
+    const { path, released } = await serveCygwin(script);
+    expect(await logInWith(new CygwinAgent(path))).toEqual([LATE]);
+    await released(count);
+  });
+
+  test("ends in its handshake", async () => {
+    const { path, released } = await serveCygwin((socket) => socket.end("x"));
+    expect(await logInWith(new CygwinAgent(path))).toEqual(["Problem negotiating cygwin unix socket security", FAILED]);
+    await released(1);
+  });
+});
+
+/** Answers requests for keys with one key, and no other requests. */
+function lists(socket: Socket): void {
+  const protocol = new AgentProtocol(false);
+  protocol.on("identities", (request) =>
+    protocol.getIdentitiesReply(
+      request,
+      [KEY].map((line) => parseKey(line)),
+    ),
+  );
+  protocol.on("sign", () => {});
+  socket.pipe(protocol).pipe(socket);
+}
+
+describe("a login ends in time, and lets go of an agent that hangs", () => {
+  test.each<[string, (socket: Socket) => void, number]>([
+    ["before its keys", () => {}, 1],
+    ["in the middle of an answer", (socket) => socket.write(Buffer.from("000000ff0c", "hex")), 1],
+    ["before a signature", lists, 2],
+  ])("%s", async (_, script, count) => {
+    const path = join(await freshFolder(), "agent");
+    const { released } = await serveAgent(path, script);
+    expect(await logInWith(new OpenSSHAgent(path))).toEqual([LATE]);
+    await released(count);
+  });
+});
+
+test.each(["getIdentities", "sign"])(
+  "a login ends in time if an agent of the program never calls back: %s",
+  async (method) => {
+    class Own extends BaseAgent {
+      override getIdentities(callback: (error?: Error | null, keys?: string[]) => void): void {
+        if (method === "sign") callback(null, [KEY]);
+      }
+      override sign(): void {}
+    }
+    expect(await logInWith(new Own())).toEqual([LATE]);
+  },
+);
+
+test("a forwarded agent that hangs is let go of when the connection ends", async () => {
+  const { path, released, sockets } = await serveCygwin(() => {});
+  const target = await serve({}, (connection: Connection) => {
+    connection.on("authentication", (context) => context.accept());
+    connection.on("session", (accept) => {
+      const session = accept();
+      session.on("auth-agent", (acceptAgent) => acceptAgent());
+      session.on("exec", (acceptExec) => {
+        acceptExec();
+        openAgent(connection).catch(() => {});
+      });
+    });
+  });
+  const { client, closed } = newClient();
+  client.connect({ ...target, agent: new CygwinAgent(path), agentForward: true });
+  client.exec("ssh-add -l", {}, () => {});
+  await vi.waitUntil(() => sockets.length === 1, { timeout: 5000 });
+  client.destroy();
+  await closed;
+  await released(1);
+});
