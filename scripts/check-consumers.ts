@@ -47,6 +47,32 @@ const WITH_KEX = new Set(["Algorithms", "ConnectConfig", "KexAlgorithm", "Negoti
 
 const TYPES_OF_SSH2 = "node_modules/@types/ssh2/index.d.ts";
 
+/** What the types of `@nacre/ssh2` have beside those of `@types/ssh2`: members by the class or interface that declares them. */
+const ADDITIONS: Readonly<Record<string, readonly string[]>> = {
+  Client: ["rekey"],
+  ClientErrorExtensions: ["cause", "fatal", "reason"],
+  ConnectConfig: ["hostKeys", "hostname", "limits", "user"],
+  Connection: ["openssh_authAgent", "setNoDelay"],
+  ExecOptions: ["agentForward"],
+  OpenSSHAgent: ["socketPath"],
+  SFTPWrapper: ["ext_home_dir", "ext_users_groups"],
+  ServerConfig: ["limits"],
+  ShellOptions: ["agentForward"],
+};
+
+/** Overloads that the types of `@nacre/ssh2` have beside those of `@types/ssh2`. */
+const OVERLOADS: Readonly<Record<string, string>> = {
+  Client: "sftp(env: NodeJS.ProcessEnv, callback: Ours.ClientSFTPCallback): this;",
+};
+
+/** Calls that compile with the types of `@nacre/ssh2` alone, because its methods take other arguments. */
+const OTHER_ARGUMENTS = `
+export function useOthers(client: Ours.Client): void {
+  client.sftp({ LANG: "C" }, (error, sftp) => error ?? sftp.end());
+  client.openssh_forwardOutStreamLocal("/a").openssh_forwardInStreamLocal("/a").openssh_unforwardInStreamLocal("/a");
+  client.openssh_noMoreSessions();
+}`;
+
 let compiled = 0;
 try {
   install();
@@ -94,18 +120,21 @@ function install(): void {
     symlinkSync(realpathSync(dependency), join(modules, name));
   }
   cpSync(join(modules, "@nacre/ssh2"), join(modules, "ssh2"), { recursive: true });
-  // A copy, which gets the types of Node from here.
-  mkdirSync(join(modules, "types-of-ssh2"));
-  copyFileSync(TYPES_OF_SSH2, join(modules, "types-of-ssh2", "index.d.ts"));
-  writeFileSync(join(modules, "types-of-ssh2", "package.json"), JSON.stringify({ types: "index.d.ts" }));
+  // Copies, which get the types of Node from here.
+  for (const name of ["types-of-ssh2", "types-with-additions"]) {
+    mkdirSync(join(modules, name));
+    copyFileSync(TYPES_OF_SSH2, join(modules, name, "index.d.ts"));
+    writeFileSync(join(modules, name, "package.json"), JSON.stringify({ types: "index.d.ts" }));
+  }
   writeFileSync(join(folder, "same-types.ts"), typeComparison());
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "consumer", type: "module" }));
   for (const file of readdirSync("scripts/consumer")) copyFileSync(`scripts/consumer/${file}`, join(folder, file));
 }
 
 /**
- * Returns a module that compiles if each type and class of `@types/ssh2` can be used in place of that of `@nacre/ssh2`, and the other way
- * round. Only the names of key exchange methods may be more in ours.
+ * Returns a module that compiles if each type and class of `@types/ssh2`, with our additions, can be used in place of that of `@nacre/ssh2`,
+ * and the other way round, so that what compiles with `@types/ssh2` compiles with ours. Only the names of key exchange methods may be more
+ * in ours. The additions must be exactly those of the list.
  */
 function typeComparison(): string {
   const text = readFileSync(TYPES_OF_SSH2, "utf8");
@@ -117,14 +146,28 @@ function typeComparison(): string {
       `export const ours${name} = (theirs: Theirs.${type}): Ours.${type} => theirs;`,
       ...(WITH_KEX.has(name!) ? [] : [`export const theirs${name} = (ours: Ours.${type}): Theirs.${type} => ours;`]),
       ...(kind === "class" ? [`export const class${name}: typeof Theirs.${name} = Ours.${name};`] : []),
+      ...(kind === "type" ? [] : [`export const unlisted${name}: Unlisted<Ours.${type}, Theirs.${type}> = true;`]),
     ];
   });
-  return `import type * as Theirs from "types-of-ssh2";
+  const additions = Object.entries(ADDITIONS).map(([name, members]) => {
+    const keys = members.map((member) => `"${member}"`);
+    return `
+declare module "types-with-additions" {
+  interface ${name} extends Pick<Ours.${name}, ${keys.join(" | ")}> {
+    ${OVERLOADS[name] ?? ""}
+  }
+}
+export const added${name}: Exclude<keyof Ours.${name}, keyof Plain.${name}>[] = [${keys.join(", ")}];`;
+  });
+  return `import type * as Plain from "types-of-ssh2";
+import type * as Theirs from "types-with-additions";
 import * as Ours from "ssh2";
+/** True if no member is missing in the list of additions. */
+type Unlisted<O, T> = [Exclude<keyof O, keyof T>] extends [never] ? true : false;
 export const functions: Pick<typeof Theirs, "createAgent"> = Ours;
 export const { parseKey, generateKeyPair, generateKeyPairSync }: Omit<typeof Theirs.utils, "sftp"> = Ours.utils;
 export const { flagsToString }: Pick<typeof Theirs.utils.sftp, "flagsToString"> = Ours.utils.sftp;
-${lines.join("\n")}
+${lines.join("\n")}${additions.join("\n")}${OTHER_ARGUMENTS}
 `;
 }
 

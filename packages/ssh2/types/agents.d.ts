@@ -26,6 +26,7 @@ export abstract class BaseAgent<TPublicKey extends string | Buffer | ParsedKey =
 
 /** An agent at a socket or a named pipe. */
 export class OpenSSHAgent extends BaseAgent<ParsedKey> {
+  readonly socketPath: string;
   constructor(socketPath: string);
   getIdentities(cb: IdentityCallback<ParsedKey>): void;
   sign(pubKey: ParsedKey | Buffer | string, data: Buffer, options?: SigningRequestOptions, cb?: SignCallback): boolean;

@@ -54,6 +54,8 @@ export interface ShellOptions {
   env?: NodeJS.ProcessEnv;
   /** Options of X11, or true for the defaults; a number requests nothing. */
   x11?: X11Options | number | boolean;
+  /** Whether the server may use the agent of `connect`; default its option `agentForward`. */
+  agentForward?: boolean;
 }
 
 export interface ExecOptions extends ShellOptions {
@@ -101,7 +103,10 @@ export class Client extends EventEmitter {
   end(): this;
   /** Closes the socket. */
   destroy(): this;
+  /** Switches Nagle's algorithm, which is off at first, on (false) or off (true). */
   setNoDelay(noDelay?: boolean): this;
+  /** Exchanges keys again. Throws before `ready` and after the end. */
+  rekey(callback?: () => void): this;
 
   /** Runs a command. */
   exec(command: string, options: ExecOptions, callback: ClientCallback): this;
@@ -113,17 +118,19 @@ export class Client extends EventEmitter {
   shell(callback: ClientCallback): this;
   subsys(subsystem: string, callback: ClientCallback): this;
   sftp(callback: ClientSFTPCallback): this;
+  /** Starts SFTP with variables, which the server must accept. */
+  sftp(env: NodeJS.ProcessEnv, callback: ClientSFTPCallback): this;
 
   /** Opens a connection from the server to an address. */
   forwardOut(srcIP: string, srcPort: number, dstIP: string, dstPort: number, callback?: ClientCallback): this;
   /** Makes the server listen at an address. The port 0 is one of the server's choice. */
   forwardIn(remoteAddr: string, remotePort: number, callback?: ClientForwardCallback): this;
   unforwardIn(remoteAddr: string, remotePort: number, callback?: Callback): this;
-  openssh_forwardOutStreamLocal(socketPath: string, cb: ClientCallback): this;
-  openssh_forwardInStreamLocal(socketPath: string, cb: Callback): this;
-  openssh_unforwardInStreamLocal(socketPath: string, cb: Callback): this;
+  openssh_forwardOutStreamLocal(socketPath: string, cb?: ClientCallback): this;
+  openssh_forwardInStreamLocal(socketPath: string, cb?: Callback): this;
+  openssh_unforwardInStreamLocal(socketPath: string, cb?: Callback): this;
   /** Tells the server to refuse further sessions. */
-  openssh_noMoreSessions(cb: Callback): this;
+  openssh_noMoreSessions(cb?: Callback): this;
 }
 
 export {};

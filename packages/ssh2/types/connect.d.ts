@@ -19,6 +19,8 @@ export type HostKeysMode = "strict" | "known" | "warn" | "off";
 export interface ConnectConfig {
   /** Default "localhost". */
   host?: string;
+  /** Used in place of `host` if both are given. */
+  hostname?: string;
   /** Default 22. */
   port?: number;
   forceIPv4?: boolean;
@@ -36,6 +38,8 @@ export interface ConnectConfig {
   /** Limits of Nacre; see its README. */
   limits?: Partial<Record<string, number>>;
   username?: string;
+  /** Used if there is no `username`. */
+  user?: string;
   password?: string;
   /** Path of an agent's socket, "pageant", or an agent. */
   agent?: BaseAgent | string;

@@ -140,6 +140,10 @@ export interface Connection extends EventEmitter {
   ): this;
   openssh_forwardOutStreamLocal(socketPath: string, callback: ServerCallback): this;
   x11(originAddr: string, originPort: number, channel: ServerCallback): this;
+  /** Opens a channel to the client's agent. */
+  openssh_authAgent(callback: ServerCallback): this;
+  /** Switches Nagle's algorithm, which is off at first, on (false) or off (true). */
+  setNoDelay(noDelay?: boolean): this;
 }
 
 export {};

@@ -119,6 +119,14 @@ export interface SFTPWrapper extends EventEmitter {
   ext_openssh_lsetstat(path: string, attrs: InputAttributes, callback: Callback): void;
   ext_openssh_lsetstat(path: string, callback: Callback): void;
   ext_openssh_expandPath(path: string, callback: PathCallback): void;
+  /** Returns the home directory of a user. */
+  ext_home_dir(username: string, callback: PathCallback): void;
+  /** Returns the names of users and of groups with these numbers. */
+  ext_users_groups(
+    uids: number[],
+    gids: number[],
+    callback: (err: Error | undefined, usernames: string[], groupnames: string[]) => void,
+  ): void;
   ext_copy_data(
     handle: Buffer,
     srcOffset: number,
