@@ -132,9 +132,9 @@ function install(): void {
 }
 
 /**
- * Returns a module that compiles if each type and class of `@types/ssh2`, with our additions, can be used in place of that of `@nacre/ssh2`,
- * and the other way round, so that what compiles with `@types/ssh2` compiles with ours. Only the names of key exchange methods may be more
- * in ours. The additions must be exactly those of the list.
+ * Returns a module that compiles if each type and class of `@types/ssh2`, with our additions, can be used in place of that of
+ * `@nacre/ssh2`, and the other way round, so that what compiles with `@types/ssh2` compiles with ours. Only the names of key exchange
+ * methods may be more in ours. The additions must be exactly those of the list.
  */
 function typeComparison(): string {
   const text = readFileSync(TYPES_OF_SSH2, "utf8");

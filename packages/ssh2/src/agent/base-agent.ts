@@ -19,8 +19,8 @@ export type StreamCallback = (error?: Error | null, stream?: Duplex) => void;
 /** An SSH agent. Programs make agents of their own by extending it. */
 export class BaseAgent {
   /**
-   * Passes a stream to the agent, for agent forwarding. Agents without one cannot be forwarded. `signal` tells that the stream is not needed
-   * any more.
+   * Passes a stream to the agent, for agent forwarding. Agents without one cannot be forwarded. `signal` tells that the stream is not
+   * needed any more.
    */
   getStream?(callback: StreamCallback, signal?: AbortSignal): void;
 

@@ -4,9 +4,8 @@ import { SshError, Writer } from "@nacre/wire";
 import { type ParsedKey, parseOneKey } from "../keys/parse-key.ts";
 import { InvalidAnswer, readAnswer } from "./answers.ts";
 import type { IdentitiesCallback, SignatureCallback, SigningOptions } from "./base-agent.ts";
-import { InboundRequest } from "./inbound-request.ts";
+import { InboundRequest, readSignRequest } from "./inbound-request.ts";
 import { replyKeys } from "./reply-keys.ts";
-import { readSignRequest } from "./sign-request.ts";
 
 /** A request that a client sent. */
 interface SentRequest {

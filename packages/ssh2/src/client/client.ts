@@ -18,7 +18,7 @@ import { watchHostKeys } from "./announced-keys.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import { ClientDriver } from "./client-driver.ts";
 import * as forwards from "./forwards.ts";
-import { isOpenSsh, noMoreSessions } from "./global-requests.ts";
+import { noMoreSessions, takesOpenSshRequests } from "./global-requests.ts";
 import { type ClientConfig, type ConnectConfig, type ConnectSettings, emptyConfig, readOptions } from "./options.ts";
 import type { ClientCallback, ExecOptions, ShellOptions } from "./sessions.ts";
 import * as sessions from "./sessions.ts";
@@ -58,9 +58,9 @@ export class Client extends ConnectionEmitter implements ClientConnection {
   readonly #open = new Set<ClientDriver>();
 
   /**
-   * Connects and logs in, then emits "ready". Throws errors in options. Emits "error" before "end" and "close" if it fails. If the client is
-   * connected, ends that connection, and connects after its "close". If the connection is ending already, connects at once, so events of
-   * both may alternate.
+   * Connects and logs in, then emits "ready". Throws errors in options. Emits "error" before "end" and "close" if it fails. If the client
+   * is connected, ends that connection, and connects after its "close". If the connection is ending already, connects at once, so events
+   * of both may alternate.
    */
   connect(config: ConnectConfig): this {
     this.#connect(readOptions(config));
@@ -207,7 +207,7 @@ export class Client extends ConnectionEmitter implements ClientConnection {
         watchHostKeys(
           connection,
           settings.algorithms.hostKeys,
-          () => config.strictVendor !== true || isOpenSsh(this._remoteVer),
+          () => takesOpenSshRequests(this),
           (keys) => uncaught(() => void this.emit("hostkeys", keys)),
         );
         uncaught(() => void this.emit("ready"));

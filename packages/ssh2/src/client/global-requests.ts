@@ -72,14 +72,12 @@ export function askOpenSsh(
   ifOpenSsh(client, back, () => ask(client, name, data, refusal, done, before));
 }
 
-/**
- * Calls `run` if the server may get requests of OpenSSH. With `strictVendor` others are not sent any: the callback gets an error then.
- */
+/** Calls `run` if the server may get requests of OpenSSH. Otherwise the callback gets an error. */
 export function ifOpenSsh(client: ClientConnection, callback: Done | undefined, run: () => void): void {
   whenReady(
     client,
     () => {
-      if (client.config.strictVendor !== true || isOpenSsh(client._remoteVer)) run();
+      if (takesOpenSshRequests(client)) run();
       else if (callback !== undefined) process.nextTick(callback, ssh2Error(NOT_OPENSSH));
     },
     (error) => uncaught(() => callback?.(error)),
@@ -88,7 +86,10 @@ export function ifOpenSsh(client: ClientConnection, callback: Done | undefined, 
 
 const NOT_OPENSSH = "strictVendor enabled and server is not OpenSSH or compatible version";
 
-/** Returns whether ssh2 takes a version for OpenSSH 5 or later: also each with a number of two digits, such as "dropbear_2022.83". */
-export function isOpenSsh(version = ""): boolean {
-  return /^OpenSSH_[5-9]|\d\d/.test(version);
+/**
+ * Returns whether the server may get requests of OpenSSH: with `strictVendor` only one that ssh2 takes for OpenSSH 5 or later, which is
+ * each with a number of two digits in its version, such as "dropbear_2022.83".
+ */
+export function takesOpenSshRequests({ config, _remoteVer = "" }: ClientConnection): boolean {
+  return config.strictVendor !== true || /^OpenSSH_[5-9]|\d\d/.test(_remoteVer);
 }

@@ -24,6 +24,14 @@ interface AgentKeys {
   next: number;
 }
 
+/** What the server answers next. */
+type Current =
+  | { readonly type: "none" }
+  /** One attempt. `method` is ssh2's name of it. */
+  | { readonly type: "attempt"; readonly method: string }
+  /** A key of an agent. */
+  | { readonly type: "agent-keys"; readonly turn: AgentKeys };
+
 /** Chooses the attempts to log in as ssh2 does: asks the `authHandler`, and tries all keys of an agent as one attempt. */
 export class Login {
   readonly #defaults: LoginDefaults;
@@ -31,9 +39,7 @@ export class Login {
   readonly #handler: AuthHandler;
   #methodsLeft: readonly string[] | null = null;
   #partialSuccess: boolean | null = null;
-  /** The current step. */
-  #step: Step | undefined;
-  #agent: AgentKeys | undefined;
+  #current: Current = { type: "none" };
   /** Aborted when the connection is over. */
   readonly #over = new AbortController();
 
@@ -48,16 +54,16 @@ export class Login {
   /** The option `nextLogin`. */
   readonly next: NextLogin = async ({ methods, partialSuccess }) => {
     const { debug } = this.#host;
-    const step = this.#step;
-    const agent = this.#agent;
-    if (agent !== undefined) {
-      debug?.(`Client: Agent key #${agent.next} ${partialSuccess ? "was accepted as one of several" : "failed"}`);
+    const current = this.#current;
+    if (current.type === "agent-keys") {
+      const { turn } = current;
+      debug?.(`Client: Agent key #${turn.next} ${partialSuccess ? "was accepted as one of several" : "failed"}`);
       // ssh2 updates `methodsLeft` only after other attempts, but the `authHandler` must learn of a key that counted.
       if (partialSuccess) this.#learn(methods, partialSuccess);
-      const attempt = this.#nextAgentKey(agent);
+      const attempt = this.#nextAgentKey(turn);
       if (attempt !== undefined) return attempt;
-    } else if (step !== undefined) {
-      if (!partialSuccess) debug?.(`Client: ${step.type} auth failed`);
+    } else if (current.type === "attempt") {
+      if (!partialSuccess) debug?.(`Client: ${current.method} auth failed`);
       this.#learn(methods, partialSuccess);
     }
     return this.#nextStep();
@@ -91,17 +97,21 @@ export class Login {
     this.#host.debug?.(line);
   }
 
+  /** Returns the attempt of a step; `undefined` if an agent has no keys, or fails. */
   async #begin(step: Step): Promise<LoginAttempt | undefined> {
-    this.#step = step;
-    if (!("agent" in step)) return step.attempt;
+    if (!("agent" in step)) {
+      this.#current = { type: "attempt", method: step.type };
+      return step.attempt;
+    }
     const { username, agent } = step;
+    let keys: readonly ParsedKey[];
     try {
-      this.#agent = { username, agent, keys: await agentKeys(agent, this.#over.signal), next: 0 };
+      keys = await agentKeys(agent, this.#over.signal);
     } catch (error) {
       this.#agentFailed(error);
       return undefined;
     }
-    return this.#nextAgentKey(this.#agent);
+    return this.#nextAgentKey({ username, agent, keys, next: 0 });
   }
 
   /** Returns the attempt with the agent's next key; `undefined` after the last one. */
@@ -111,9 +121,10 @@ export class Login {
     if (key === undefined) {
       debug?.("Agent: No more keys left to try");
       debug?.("Client: agent auth failed");
-      this.#agent = undefined;
+      this.#current = { type: "none" };
       return undefined;
     }
+    this.#current = { type: "agent-keys", turn };
     turn.next++;
     debug?.(`Agent: Trying key #${turn.next}`);
     const identity = agentIdentity(turn.agent, key, (error) => this.#agentFailed(error), this.#over.signal);

@@ -1,5 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { envRequest, execRequest, ptyRequest, subsystemRequest, Writer, x11Request } from "@nacre/wire";
+import {
+  envRequest,
+  execRequest,
+  ptyRequest,
+  subsystemRequest,
+  Writer,
+  x11Request as x11RequestCodec,
+} from "@nacre/wire";
 import { TERMINAL_MODES } from "nacre/extend";
 import type { SessionRequest } from "./request.ts";
 import { toBytes, toText } from "./text.ts";
@@ -112,11 +119,11 @@ function encodeModes(modes: PseudoTtyOptions["modes"]): Uint8Array {
 }
 
 /** Returns the request of X11 forwarding (RFC 4254 §6.3.1). What the options lack or have of another type gets ssh2's default. */
-export function displayRequest(options: X11Options | true): SessionRequest {
+export function x11Request(options: X11Options | true): SessionRequest {
   const { single, screen, protocol, cookie } = options === true ? ({} as X11Options) : options;
   return {
     type: "x11-req",
-    data: x11Request.encode({
+    data: x11RequestCodec.encode({
       singleConnection: single === true,
       authenticationProtocol: typeof protocol === "string" ? protocol : "MIT-MAGIC-COOKIE-1",
       authenticationCookie: typeof cookie === "string" ? cookie : hexadecimal(cookie),

@@ -5,15 +5,15 @@ import type { ClientConnection } from "./client-connection.ts";
 import { request, type SessionRequest } from "./request.ts";
 import {
   commandRequest,
-  displayRequest,
   envRequests,
   type PseudoTtyOptions,
   shellRequest,
   startSubsystemRequest,
   terminalRequest,
   type X11Options,
+  x11Request,
 } from "./session-requests.ts";
-import { toFunction } from "./text.ts";
+import { type ResultCallback, toCallback } from "./text.ts";
 import { acceptX11 } from "./x11.ts";
 
 /** Gets a session whose command, shell or subsystem has started, or the error. */
@@ -48,7 +48,7 @@ export function exec(
   callback?: ClientCallback,
 ): void {
   const given = typeof options === "function" ? {} : (options ?? {});
-  const back = toFunction(typeof options === "function" ? options : callback, "callback");
+  const back = toCallback(typeof options === "function" ? options : callback);
   const { env, pty, x11, allowHalfOpen } = given;
   const last = commandRequest(command);
   const steps = [
@@ -70,7 +70,7 @@ export function shell(
   options?: ShellOptions | ClientCallback | null,
   callback?: ClientCallback,
 ): void {
-  const back = toFunction([window, options, callback].find(isCallback), "callback");
+  const back = toCallback([window, options, callback].find(isCallback));
   const first = typeof window === "function" || window === null ? undefined : window;
   const isOptions = first && ("x11" in first || "env" in first) && (first.x11 !== undefined || first.env !== undefined);
   const second = typeof options === "function" || options === null ? undefined : options;
@@ -87,7 +87,7 @@ export function shell(
 
 /** Starts a subsystem. Throws as `exec` does. */
 export function subsys(client: ClientConnection, name: string, callback: ClientCallback): void {
-  startSession(client, [], startSubsystemRequest(name), "subsystem", toFunction(callback, "callback"));
+  startSession(client, [], startSubsystemRequest(name), "subsystem", toCallback(callback));
 }
 
 /** Opens a session and calls `callback` with it once each step is done and the server has granted `last`. */
@@ -96,16 +96,15 @@ function startSession(
   steps: readonly Step[],
   last: SessionRequest,
   subtype: string,
-  callback: ClientCallback,
+  callback: ResultCallback<Channel>,
   allowHalfOpen = true,
 ): void {
-  const fail = (error: Error | undefined): void => (callback as (error: Error | undefined) => void)(error);
   openStream(client, "session", undefined, (failure, channel) => {
-    if (channel === undefined) return fail(failure);
+    if (channel === undefined) return callback(failure);
     const next = (index: number, error?: Error): void => {
       if (error !== undefined) {
         channel.close();
-        return fail(error);
+        return callback(error);
       }
       const step = steps[index];
       if (step !== undefined) return step(channel, (reason) => next(index + 1, reason));
@@ -149,7 +148,7 @@ function agentSteps(client: ClientConnection, { agentForward }: Pick<ShellOption
 /** A number requests nothing, as in ssh2. */
 function x11Steps(client: ClientConnection, x11: ShellOptions["x11"]): readonly Step[] {
   if (x11 !== true && (typeof x11 !== "object" || x11 === null)) return [];
-  const sent = displayRequest(x11);
+  const sent = x11Request(x11);
   return [
     (channel, done) => {
       const accepted = acceptX11(client, channel);

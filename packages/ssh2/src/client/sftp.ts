@@ -7,7 +7,7 @@ import { SFTP } from "../sftp/sftp.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import { askInTurn } from "./request.ts";
 import { envRequests, startSubsystemRequest } from "./session-requests.ts";
-import { toFunction } from "./text.ts";
+import { type ResultCallback, toCallback } from "./text.ts";
 
 type SftpCallback = (error: Error | undefined, sftp: SFTP) => void;
 
@@ -20,26 +20,24 @@ export function sftp(
   env: Readonly<Record<string, unknown>> | SftpCallback | null | undefined,
   callback?: SftpCallback,
 ): void {
-  const back = toFunction(typeof env === "function" ? env : callback, "callback");
+  const back = toCallback(typeof env === "function" ? env : callback);
   const requests = [...envRequests(typeof env === "function" ? undefined : env), startSubsystemRequest("sftp")];
-  const fail = (error: Error | undefined): void => (back as (error: Error | undefined) => void)(error);
   openWhenReady(client, "session", undefined, (failure, channel) => {
-    if (channel === undefined) return fail(failure);
+    if (channel === undefined) return back(failure);
     askInTurn(client, channel, requests, (error) => {
       if (error === undefined) return waitUntilReady(client, channel, back);
       channel.close();
-      fail(error);
+      back(error);
     });
   });
 }
 
 /** Waits until the server is ready, or ends. */
-function waitUntilReady(client: ClientConnection, channel: MuxChannel, callback: SftpCallback): void {
+function waitUntilReady(client: ClientConnection, channel: MuxChannel, callback: ResultCallback<SFTP>): void {
   const made = new SFTP(client, channel, client[DEBUG]);
   const manager = channelsOf(client);
   manager.add(channel.id, made);
   void channel.ended.then(() => manager.remove(channel.id, made));
-  const fail = (error: Error): void => (callback as (error: Error) => void)(error);
   const settled = (): void => {
     made
       .removeListener("ready", ready)
@@ -55,7 +53,7 @@ function waitUntilReady(client: ClientConnection, channel: MuxChannel, callback:
     settled();
     // The program does not get the SFTP, so it cannot listen to what the server still does.
     made.on("error", () => {}).destroy();
-    fail(error);
+    callback(error);
   };
   const ended = (code?: number | null, signal?: string): void => {
     failed(Object.assign(ssh2Error(endText(code, signal)), { code, signal }));

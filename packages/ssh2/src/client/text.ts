@@ -15,10 +15,13 @@ export function toText(value: unknown, name: string): string {
   throw new TypeError(`The "${name}" argument must be of type string. Received ${kindOf(value)}`);
 }
 
-/** Returns the function. Throws a `TypeError` that names the argument for other types. */
-export function toFunction<T>(value: T | undefined, name: string): T {
-  if (typeof value === "function") return value;
-  throw new TypeError(`The "${name}" argument must be of type function. Received ${kindOf(value)}`);
+/** Gets an error or a result. */
+export type ResultCallback<T> = (error: Error | undefined, result?: T) => void;
+
+/** Returns the callback of a program, which gets no result with an error. Throws a `TypeError` for other types. */
+export function toCallback<T>(value: ((error: Error | undefined, result: T) => void) | undefined): ResultCallback<T> {
+  if (typeof value === "function") return value as ResultCallback<T>;
+  throw new TypeError(`The "callback" argument must be of type function. Received ${kindOf(value)}`);
 }
 
 /** Returns the type of a value, not its content, which may be secret. */

@@ -5,7 +5,7 @@ import { acceptChannels } from "./channel-opens.ts";
 import type { ClientConnection } from "./client-connection.ts";
 
 /** Sessions whose X11 connections are accepted. */
-const displays = new WeakMap<ClientConnection, Set<Channel>>();
+const x11Sessions = new WeakMap<ClientConnection, Set<Channel>>();
 
 /**
  * Prepares for the X11 connections of a session that requests forwarding now. Call the returned function with whether the server granted
@@ -13,8 +13,8 @@ const displays = new WeakMap<ClientConnection, Set<Channel>>();
  */
 export function acceptX11(client: ClientConnection, channel: Channel): (granted: boolean) => void {
   const mux = client[MUX];
-  const sessions = displays.get(client) ?? new Set();
-  displays.set(client, sessions);
+  const sessions = x11Sessions.get(client) ?? new Set();
+  x11Sessions.set(client, sessions);
   if (mux !== undefined)
     acceptChannels(client, mux, "x11", (data) => {
       if (![...sessions].some(isOpen)) return undefined;

@@ -15,6 +15,7 @@ import { openAgent } from "../parity/sessions.ts";
 const KEY = ssh2.utils.generateKeyPairSync("ed25519").public;
 const SECRET = "01234567-89ABCDEF-00112233-44556677";
 const LATE = "Timed out while waiting for handshake";
+const READY_TIMEOUT = 60_000;
 const FAILED = "All configured authentication methods failed";
 
 async function freshFolder(): Promise<string> {
@@ -26,8 +27,8 @@ async function freshFolder(): Promise<string> {
 /** What became of the connections to an agent. */
 interface Served {
   readonly sockets: readonly Socket[];
-  /** Resolves when there are this many connections, all of them closed. */
-  released(count: number): Promise<void>;
+  /** Resolves when there are this many connections and all have closed. */
+  readonly released: (count: number) => Promise<unknown>;
 }
 
 /** Serves an agent by `script`, on a Unix socket or a port of loopback. */
@@ -45,7 +46,8 @@ async function serveAgent(
     for (const socket of sockets) socket.destroy();
     server.close();
   });
-  server.listen(where, ...(typeof where === "number" ? ["localhost"] : []));
+  if (typeof where === "number") server.listen(where, "localhost");
+  else server.listen(where);
   await once(server, "listening");
   return {
     server,
@@ -53,6 +55,11 @@ async function serveAgent(
     released: (count) =>
       vi.waitUntil(() => sockets.length === count && sockets.every((socket) => socket.destroyed), { timeout: 5000 }),
   };
+}
+
+/** Repeats the secret of a connection to an agent of Cygwin. */
+function repeatSecret(socket: Socket): void {
+  socket.once("data", (bytes: Buffer) => socket.write(bytes));
 }
 
 /** Serves an agent of Cygwin by `script`. */
@@ -63,8 +70,12 @@ async function serveCygwin(script: (socket: Socket) => void): Promise<Served & {
   return { ...served, path };
 }
 
-/** Logs in with an agent until `readyTimeout`. Returns the errors. */
-async function logInWith(agent: BaseAgent): Promise<readonly string[]> {
+/**
+ * Logs in with an agent. Lets `readyTimeout` pass once `isHanging`, so that a slow machine changes nothing. Returns the errors.
+ */
+async function logInWith(agent: BaseAgent, isHanging?: () => boolean): Promise<readonly string[]> {
+  if (isHanging !== undefined) vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
   const target = await serve({}, (connection) =>
     connection.on("authentication", (context) => {
       if (context.method === "publickey" && context.signature === undefined) context.accept();
@@ -72,31 +83,35 @@ async function logInWith(agent: BaseAgent): Promise<readonly string[]> {
     }),
   );
   const { client, events, closed } = newClient();
-  client.connect({ ...target, agent, readyTimeout: 300 });
+  client.connect({ ...target, agent, readyTimeout: READY_TIMEOUT });
+  if (isHanging !== undefined) {
+    await vi.waitUntil(isHanging, { timeout: READY_TIMEOUT / 2 });
+    vi.advanceTimersByTime(READY_TIMEOUT);
+    vi.useRealTimers();
+  }
   await closed;
   return events.filter(([event]) => event === "error").map(([, error]) => (error as Error).message);
 }
 
 describe("a login ends in time, and lets go of an agent of Cygwin that", () => {
-  const secret = (socket: Socket): void => void socket.once("data", (bytes: Buffer) => socket.write(bytes));
   let accepted: Socket | undefined;
   /** Answers the first connection, and the secret of the second. */
   const secondHangs = (socket: Socket): void => {
     const isFirst = accepted === undefined;
     accepted ??= socket;
-    secret(socket);
+    repeatSecret(socket);
     if (isFirst) socket.once("data", () => socket.once("data", () => socket.write(Buffer.alloc(12))));
   };
 
   test.each<[string, (socket: Socket) => void, number]>([
     ["never answers", () => {}, 1],
     ["answers one byte", (socket) => socket.write("x"), 1],
-    ["repeats the secret only", secret, 1],
+    ["repeats the secret only", repeatSecret, 1],
     ["answers the first connection only", secondHangs, 2],
   ])("%s", async (_, script, count) => {
     accepted = undefined;
-    const { path, released } = await serveCygwin(script);
-    expect(await logInWith(new CygwinAgent(path))).toEqual([LATE]);
+    const { path, sockets, released } = await serveCygwin(script);
+    expect(await logInWith(new CygwinAgent(path), () => sockets.length === count)).toEqual([LATE]);
     await released(count);
   });
 
@@ -127,8 +142,8 @@ describe("a login ends in time, and lets go of an agent that hangs", () => {
     ["before a signature", lists, 2],
   ])("%s", async (_, script, count) => {
     const path = join(await freshFolder(), "agent");
-    const { released } = await serveAgent(path, script);
-    expect(await logInWith(new OpenSSHAgent(path))).toEqual([LATE]);
+    const { sockets, released } = await serveAgent(path, script);
+    expect(await logInWith(new OpenSSHAgent(path), () => sockets.length === count)).toEqual([LATE]);
     await released(count);
   });
 });
@@ -136,13 +151,17 @@ describe("a login ends in time, and lets go of an agent that hangs", () => {
 test.each(["getIdentities", "sign"])(
   "a login ends in time if an agent of the program never calls back: %s",
   async (method) => {
+    const calls: string[] = [];
     class Own extends BaseAgent {
       override getIdentities(callback: (error?: Error | null, keys?: string[]) => void): void {
+        calls.push("getIdentities");
         if (method === "sign") callback(null, [KEY]);
       }
-      override sign(): void {}
+      override sign(): void {
+        calls.push("sign");
+      }
     }
-    expect(await logInWith(new Own())).toEqual([LATE]);
+    expect(await logInWith(new Own(), () => calls.includes(method))).toEqual([LATE]);
   },
 );
 

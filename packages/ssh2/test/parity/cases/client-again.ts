@@ -62,6 +62,9 @@ function after(event: string, later: (call: () => void) => unknown): When {
   return (client, connect) => void client.once(event as "ready", () => later(connect));
 }
 
+/** Options of a login that never ends by itself. */
+const LATE: Config = { readyTimeout: 700, authHandler: () => undefined };
+
 export const cases: readonly Case[] = [
   again("in the error of a failed login", inEvent("error")),
   again("in the end after a failed login", inEvent("end")),
@@ -70,14 +73,24 @@ export const cases: readonly Case[] = [
     "in a microtask after the error of a failed login",
     after("error", (call) => Promise.resolve().then(call)),
   ),
-  again("in the next tick after the error of a failed login", after("error", process.nextTick)),
-  again("in setImmediate after the error of a failed login", after("error", setImmediate)),
-  again("in the next tick after the end", after("end", process.nextTick)),
-  again("in the error of a late login", inEvent("error"), { readyTimeout: 60, authHandler: () => undefined as never }),
-  again("in setImmediate after the error of a late login", after("error", setImmediate), {
-    readyTimeout: 60,
-    authHandler: () => undefined as never,
-  }),
+  again(
+    "in the next tick after the error of a failed login",
+    after("error", (call) => process.nextTick(call)),
+  ),
+  again(
+    "in setImmediate after the error of a failed login",
+    after("error", (call) => setImmediate(call)),
+  ),
+  again(
+    "in the next tick after the end",
+    after("end", (call) => process.nextTick(call)),
+  ),
+  again("in the error of a late login", inEvent("error"), LATE),
+  again(
+    "in setImmediate after the error of a late login",
+    after("error", (call) => setImmediate(call)),
+    LATE,
+  ),
   again("in the error of a refused host key", inEvent("error"), { hostVerifier: () => false }),
   again("in connect", inEvent("connect")),
   again("in handshake", inEvent("handshake")),

@@ -49,7 +49,7 @@ async function logInWith(
   const client = new Client();
   watch(client, record, peers);
   const over = closed(client);
-  client.connect({ ...target, agent, readyTimeout: 300 });
+  client.connect({ ...target, agent, readyTimeout: 700 });
   await over;
 }
 
@@ -94,7 +94,7 @@ function agentOfProgram(silent: "getIdentities" | "sign"): Case {
           record("sign");
         }
       }
-      await logInWith(implementation, record, peers, new Own() as InstanceType<Ssh2["BaseAgent"]>);
+      await logInWith(implementation, record, peers, new Own());
     },
   };
 }
