@@ -9,7 +9,7 @@ import { debugTrace } from "./debug-lines.ts";
 import { type HostKeyCheck, hostKeyCheck } from "./host-keys.ts";
 import { Keepalive } from "./keepalive.ts";
 import { Login, type LoginHost } from "./login.ts";
-import type { LoginDefaults } from "./login-attempts.ts";
+import { loginDefaults } from "./login-attempts.ts";
 import type { ConnectSettings } from "./options.ts";
 import { dial, duplexWithDelayedEnd, isConnecting, newSocket } from "./socket.ts";
 
@@ -192,7 +192,11 @@ export class ClientDriver {
     if (this.#state.type !== "preparing" || socket.destroyed) return;
     const { config, algorithms, limits, softwareVersion, minRsaBits } = this.#settings;
     const { duplex, releaseEnd } = duplexWithDelayedEnd(socket, () => this.#isLeaving);
-    const login = new Login(this.#loginDefaults(), config.authHandler, this.#loginHost());
+    const owner = this.#owner;
+    const defaults = loginDefaults(this.#settings, (event) =>
+      owner.hasListener(event) ? (...values) => owner.emit(event, ...values) : undefined,
+    );
+    const login = new Login(defaults, config.authHandler, this.#loginHost());
     const events = this.#eventsHost();
     const driver = new LoginDriver(duplex, {
       user: config.username ?? "",
@@ -225,27 +229,6 @@ export class ClientDriver {
     driver.start().catch(() => {});
     // `end` was called already. What the server says is read until its FIN, so that its greeting is an event.
     if (this.#isLeaving) void driver.end();
-  }
-
-  #loginDefaults(): LoginDefaults {
-    const { config, privateKey } = this.#settings;
-    const { username = "", password, agent, tryKeyboard = false, localHostname, localUsername } = config;
-    const client = this.#owner;
-    const emitter =
-      (event: string) =>
-      (...values: readonly unknown[]): void =>
-        client.emit(event, ...values);
-    return {
-      username,
-      password,
-      privateKey,
-      agent,
-      tryKeyboard,
-      localHostname,
-      localUsername,
-      prompt: () => (client.hasListener("keyboard-interactive") ? emitter("keyboard-interactive") : undefined),
-      changePassword: () => (client.hasListener("change password") ? emitter("change password") : undefined),
-    };
   }
 
   #loginHost(): LoginHost {

@@ -2,6 +2,7 @@ import { escapeText, type LoginAttempt } from "nacre/extend";
 import { type BaseAgent, createAgent, isAgent } from "../agent/agents.ts";
 import { type ParsedKey, parseKey, privateKeyOf } from "../keys/parse-key.ts";
 import { clientHostbased } from "./hostbased.ts";
+import type { ConnectSettings } from "./options.ts";
 
 /** Shows prompts of the server. `finish` gets one answer for each. */
 export type PromptHandler = (
@@ -28,6 +29,25 @@ export interface LoginDefaults {
   readonly prompt: () => PromptHandler | undefined;
   /** Emits "change password"; `undefined` without a listener. */
   readonly changePassword: () => PasswordChanger | undefined;
+}
+
+/** Returns what the options of `connect` say. `listenerOf` returns a function that emits an event; `undefined` without a listener. */
+export function loginDefaults(
+  { config, privateKey }: ConnectSettings,
+  listenerOf: (event: string) => ((...values: readonly unknown[]) => void) | undefined,
+): LoginDefaults {
+  const { username = "", password, agent, tryKeyboard = false, localHostname, localUsername } = config;
+  return {
+    username,
+    password,
+    privateKey,
+    agent,
+    tryKeyboard,
+    localHostname,
+    localUsername,
+    prompt: () => listenerOf("keyboard-interactive"),
+    changePassword: () => listenerOf("change password"),
+  };
 }
 
 /** What to do next: one attempt, or the keys of an agent one after the other. `type` is ssh2's name of the method. */
