@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -113,6 +114,24 @@ describe("a login ends in time, and lets go of an agent of Cygwin that", () => {
     const { path, sockets, released } = await serveCygwin(script);
     expect(await logInWith(new CygwinAgent(path), () => sockets.length === count)).toEqual([LATE]);
     await released(count);
+  });
+
+  test("has a path that cygpath does not convert", async () => {
+    const folder = await freshFolder();
+    const pidFile = join(folder, "pid");
+    await writeFile(join(folder, "cygpath"), `#!/bin/sh\necho $$ > ${pidFile}\nexec sleep 60\n`, { mode: 0o755 });
+    vi.stubEnv("PATH", `${folder}:${process.env["PATH"]}`);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const pid = (): number => (existsSync(pidFile) ? Number(readFileSync(pidFile, "utf8")) : 0);
+    expect(await logInWith(new CygwinAgent("/nonexistent/agent"), () => pid() > 0)).toEqual([LATE]);
+    const isRunning = (): boolean => {
+      try {
+        return process.kill(pid(), 0);
+      } catch {
+        return false;
+      }
+    };
+    await vi.waitUntil(() => !isRunning(), { timeout: 5000 });
   });
 
   test("ends in its handshake", async () => {
