@@ -95,6 +95,15 @@ export const cases: readonly Case[] = [
   again("in connect", inEvent("connect")),
   again("in handshake", inEvent("handshake")),
   again("in ready", inEvent("ready"), { username: "bob" }),
+  again(
+    "in ready, which a later end() and destroy() do not cancel",
+    (client, connect) =>
+      void client.once("ready", () => {
+        connect();
+        client.end().destroy();
+      }),
+    { username: "bob" },
+  ),
   again("while connecting", (_client, connect) => process.nextTick(connect)),
   again(
     "after end() in ready",
