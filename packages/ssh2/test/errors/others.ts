@@ -1,0 +1,81 @@
+import { once } from "node:events";
+import type { AddressInfo, Socket } from "node:net";
+import { connect } from "node:net";
+import { join } from "node:path";
+import type { ParsedKey } from "ssh2";
+import { ed25519Pair } from "../parity/made-keys.ts";
+import { agentAt } from "./connecting.ts";
+import { answerOf, type Provocations, type Provoke, thrownBy } from "./provoking.ts";
+
+const KEY = ed25519Pair();
+const ENCRYPTED = ed25519Pair({ passphrase: "secret", cipher: "aes256-ctr", rounds: 1 }).private;
+
+/** Makes a server with options that it throws for. */
+function serving(config: unknown): Provoke {
+  return ({ Server }) => thrownBy(() => new Server(config as never));
+}
+
+/** Reads a key that is returned as an error. */
+function parsing(...values: readonly unknown[]): Provoke {
+  return ({ utils }) => utils.parseKey(...(values as [string]));
+}
+
+/** Makes a key with options that are refused. */
+function generating(...values: readonly unknown[]): Provoke {
+  return ({ utils }) => thrownBy(() => utils.generateKeyPairSync(...(values as ["ed25519"])));
+}
+
+/** Asks an agent that answers nothing. */
+function closing(socket: Socket): void {
+  socket.once("data", () => socket.end());
+}
+
+export const serverThrows: Provocations = {
+  "Missing configuration object": serving(undefined),
+  "hostKeys must be an array": serving({}),
+  "Cannot parse privateKey: …": serving({ hostKeys: ["no key"] }),
+  "privateKey value contains an invalid private key": serving({ hostKeys: [KEY.public] }),
+};
+
+export const serverErrors: Provocations = {
+  "read ECONNRESET": async ({ Server }, peers) => {
+    const server = new Server({ hostKeys: [KEY.private] }).listen(0, "127.0.0.1");
+    peers.after(() => new Promise<void>((resolve) => void server.close(() => resolve())));
+    await once(server, "listening");
+    const error = new Promise((resolve) => {
+      server.on("connection", (connection) => void connection.on("error", resolve));
+    });
+    const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+    peers.after(() => socket.destroy());
+    await once(socket, "data");
+    socket.resetAndDestroy();
+    return error;
+  },
+};
+
+export const parseKeyReturns: Provocations = {
+  "Unsupported key format": parsing("no key"),
+  "Key data must be a Buffer or string": parsing(7),
+  "Encrypted private OpenSSH key detected, but no passphrase given": parsing(ENCRYPTED),
+  "OpenSSH key integrity check failed -- bad passphrase?": parsing(ENCRYPTED, "other"),
+};
+
+export const generateThrows: Provocations = {
+  "Key type must be a string": generating(7),
+  "Unsupported key type: NAME": generating("dsa"),
+  "ECDSA bits must be 256, 384, or 521": generating("ecdsa", { bits: 7 }),
+};
+
+export const agentCallbacks: Provocations = {
+  "Failed to connect to agent": ({ OpenSSHAgent }, peers) =>
+    answerOf((callback) => new OpenSSHAgent(join(peers.folder, "none")).getIdentities(callback)),
+  "Failed to retrieve identities from agent": async ({ OpenSSHAgent }, peers) => {
+    const agent = new OpenSSHAgent(await agentAt(peers, closing));
+    return answerOf((callback) => agent.getIdentities(callback));
+  },
+  "Failed to sign data with agent": async ({ OpenSSHAgent, utils }, peers) => {
+    const agent = new OpenSSHAgent(await agentAt(peers, closing));
+    const key = utils.parseKey(KEY.public) as ParsedKey;
+    return answerOf((callback) => agent.sign(key, Buffer.from("data"), {}, callback));
+  },
+};
