@@ -51,7 +51,7 @@ export const ERROR_TABLE: readonly ErrorRow[] = [
     differs: "RSA keys",
     messages: ["NACRE_SSH2_MIN_RSA is VALUE; set it to a number of bits from 1024 to 16384"],
   },
-  { where: CONNECT, differs: "limits", code: "usage", messages: ["invalid limit …"] },
+  { where: CONNECT, differs: "limits", code: "usage", messages: ["`NAME` must be …"] },
   {
     where: CLIENT_ERROR,
     level: "client-authentication",
@@ -88,8 +88,13 @@ export const ERROR_TABLE: readonly ErrorRow[] = [
   {
     where: CLIENT_ERROR,
     level: "protocol",
+    messages: ["Connection lost before handshake"],
+  },
+  {
+    where: CLIENT_ERROR,
+    level: "protocol",
+    differs: "invalid messages",
     messages: [
-      "Connection lost before handshake",
       "Invalid identification string",
       "Max greeting lines exceeded",
       "Header line too long",
@@ -100,12 +105,17 @@ export const ERROR_TABLE: readonly ErrorRow[] = [
   {
     where: CLIENT_ERROR,
     level: "agent",
-    messages: ["Failed to connect to agent", "Failed to retrieve identities from agent"],
+    messages: ["Failed to connect to agent", "No reply from server", "Agent responded with failure"],
   },
   {
     where: CLIENT_ERROR,
     number: "`code`: reason of the disconnect (RFC 4253 §11.1)",
-    messages: ["PROTOCOL_ERROR", "TOO_MANY_CONNECTIONS", "Unexpected disconnection reason: NUMBER"],
+    messages: [
+      "the server's text, if it sends one",
+      "PROTOCOL_ERROR",
+      "TOO_MANY_CONNECTIONS",
+      "Unexpected disconnection reason: NUMBER",
+    ],
   },
   { where: "methods of `Client` throw", messages: ["Not connected"] },
   {
@@ -183,10 +193,6 @@ export const ERROR_TABLE: readonly ErrorRow[] = [
   },
   {
     where: AGENTS,
-    messages: [
-      "Failed to connect to agent",
-      "Failed to retrieve identities from agent",
-      "Failed to sign data with agent",
-    ],
+    messages: ["Failed to connect to agent", "No reply from server", "Agent responded with failure"],
   },
 ];

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import type { Client, Connection, Session } from "ssh2";
 import type { Peers, Ssh2 } from "../parity/case.ts";
 import { eachSession, exec, logIn, runs } from "../parity/sessions.ts";
@@ -8,6 +7,14 @@ import { answerOf, type Provocations, type Provoke, thrownBy } from "./provoking
 function refusing(connection: Connection): void {
   connection.on("request", (_accept, reject) => reject?.());
   connection.on("tcpip", (_accept, reject) => reject());
+}
+
+/** Refuses every global request: ssh2's server grants that for no more sessions by itself. */
+function refusingAll(connection: Connection): void {
+  const { _protocol: protocol } = connection as unknown as {
+    readonly _protocol: { readonly _handlers: Record<string, unknown>; requestFailure(): void };
+  };
+  protocol._handlers["GLOBAL_REQUEST"] = () => protocol.requestFailure();
 }
 
 /** Refuses every request of a session: ssh2 does so without a listener. */
@@ -56,7 +63,7 @@ export const clientCallbacks: Provocations = {
   "Unable to unbind from ADDRESS:PORT": answered((client, done) => client.unforwardIn("127.0.0.1", 80, done)),
   "Unable to bind to PATH": answered((client, done) => client.openssh_forwardInStreamLocal("/path", done)),
   "Unable to unbind from PATH": answered((client, done) => client.openssh_unforwardInStreamLocal("/path", done)),
-  "Unable to disable future sessions": answered((client, done) => client.openssh_noMoreSessions(done)),
+  "Unable to disable future sessions": answered((client, done) => client.openssh_noMoreSessions(done), refusingAll),
   "strictVendor enabled and server is not OpenSSH or compatible version": answered(
     (client, done) => client.openssh_noMoreSessions(done),
     refusing,
@@ -67,12 +74,12 @@ export const clientCallbacks: Provocations = {
 
 export const channelMethodsThrow: Provocations = {
   "Invalid signal: NAME": async (implementation, peers) => {
-    const { client } = await logIn(implementation, peers, runs(() => {}));
+    const { client } = await logIn(
+      implementation,
+      peers,
+      runs(() => {}),
+    );
     const channel = await exec(client);
-    const error = thrownBy(() => channel.signal("NONE"));
-    const closed = once(channel, "close");
-    client.destroy();
-    await closed;
-    return error;
+    return thrownBy(() => channel.signal("NONE"));
   },
 };

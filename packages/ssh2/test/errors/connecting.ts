@@ -4,13 +4,29 @@ import ssh2, { type Algorithms, type Connection, type ParsedKey } from "ssh2";
 import type { Peers } from "../parity/case.ts";
 import { serve, serveAnybody, serveSockets } from "../parity/client-peers.ts";
 import { ed25519Pair } from "../parity/made-keys.ts";
-import { closedPort, errorOf, type Provocations, type Provoke, setVariable, throughProxy, thrownBy } from "./provoking.ts";
+import {
+  closedPort,
+  errorOf,
+  type Provocations,
+  type Provoke,
+  setVariable,
+  throughProxy,
+  thrownBy,
+} from "./provoking.ts";
 
 const KEY = ed25519Pair();
+/** SSH_AGENT_FAILURE. */
+export const AGENT_FAILURE: Buffer = Buffer.from([0, 0, 0, 1, 5]);
 
 /** Calls `connect` with options that it throws for. */
 function connecting(config: object): Provoke {
-  return ({ Client }) => thrownBy(() => new Client().connect({ host: "127.0.0.1", port: 1, username: "alice", ...config }));
+  return ({ Client }, peers) => {
+    const client = new Client();
+    // ssh2 has no options that are refused here, and connects.
+    client.on("error", () => {});
+    peers.after(() => client.destroy());
+    return thrownBy(() => client.connect({ host: "127.0.0.1", port: 1, username: "alice", ...config }));
+  };
 }
 
 export const connectThrows: Provocations = {
@@ -28,7 +44,7 @@ export const connectThrows: Provocations = {
     setVariable(peers, "NACRE_SSH2_MIN_RSA", "12");
     return connecting({})(implementation, peers);
   },
-  "invalid limit …": connecting({ limits: { authTimeout: -1 } }),
+  "`NAME` must be …": connecting({ limits: { authTimeout: -1 } }),
 };
 
 /** Connects to a server whose socket does this. */
@@ -44,16 +60,41 @@ function mismatched(server: Algorithms, client: Algorithms): Provoke {
 }
 
 /** Connects to a server that disconnects with a reason. */
-function disconnected(reason: number): Provoke {
+function disconnected(reason: number, description = ""): Provoke {
   return async (implementation, peers) => {
     const target = await serve(peers, (connection) => {
       connection.on("authentication", (context) => context.accept());
-      connection.on("ready", () => {
-        (connection as unknown as { _protocol: { disconnect(reason: number): void } })._protocol.disconnect(reason);
-      });
+      connection.on("ready", () => disconnect(connection, reason, description));
     });
     return errorOf(implementation, peers, target);
   };
+}
+
+/** Sends SSH_MSG_DISCONNECT. The method of ssh2's server sends no text, and no unknown reason. */
+function disconnect(connection: Connection, reason: number, description: string): void {
+  const { _packetRW: packets, _cipher: cipher } = (connection as unknown as { readonly _protocol: ProtocolParts })
+    ._protocol;
+  const length = Buffer.byteLength(description);
+  const start = packets.write.allocStart;
+  const packet = packets.write.alloc(13 + length);
+  packet[start] = 1;
+  packet.writeUInt32BE(reason, start + 1);
+  packet.writeUInt32BE(length, start + 5);
+  packet.write(description, start + 9);
+  packet.writeUInt32BE(0, start + 9 + length);
+  cipher.encrypt(packets.write.finalize(packet));
+}
+
+/** Inner parts of ssh2's server that encode and send a message. */
+interface ProtocolParts {
+  readonly _packetRW: {
+    readonly write: {
+      readonly allocStart: number;
+      alloc(length: number): Buffer;
+      finalize(packet: Buffer): Buffer;
+    };
+  };
+  readonly _cipher: { encrypt(packet: Buffer): void };
 }
 
 /** Connects with an agent to a server that accepts only keys. */
@@ -132,10 +173,10 @@ export const clientErrors: Provocations = {
     const key = ssh2.utils.parseKey(ed25519Pair().private) as ParsedKey;
     const sign = key.sign.bind(key);
     key.sign = () => sign("other data");
-    return errorOf(implementation, peers, await serveAnybody(peers, { hostKeys: [{ key } as never] }));
+    return errorOf(implementation, peers, await serveAnybody(peers, { hostKeys: [{ key }] }));
   },
   "Connection lost before handshake": scripted((socket) => socket.end()),
-  "Invalid identification string": scripted((socket) => socket.write("SSH-3.0\r\n")),
+  "Invalid identification string": scripted((socket) => socket.write("SSH-3.0-Test\r\n")),
   "Max greeting lines exceeded": scripted((socket) => socket.write("line\r\n".repeat(1100))),
   "Header line too long": scripted((socket) => socket.write("x".repeat(10_000))),
   "Bad packet length": scripted((socket) => {
@@ -161,7 +202,9 @@ export const clientErrors: Provocations = {
       ...(await serve(peers, (connection) => refuse(connection, ["publickey"]))),
       agent: join(peers.folder, "none"),
     }),
-  "Failed to retrieve identities from agent": withAgent((socket) => socket.end()),
+  "No reply from server": withAgent((socket) => void socket.once("data", () => socket.end())),
+  "Agent responded with failure": withAgent((socket) => void socket.once("data", () => socket.write(AGENT_FAILURE))),
+  "the server's text, if it sends one": disconnected(2, "the server's text, if it sends one"),
   PROTOCOL_ERROR: disconnected(2),
   TOO_MANY_CONNECTIONS: disconnected(12),
   "Unexpected disconnection reason: NUMBER": disconnected(99),

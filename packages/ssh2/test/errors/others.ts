@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import type { ParsedKey } from "ssh2";
 import { ed25519Pair } from "../parity/made-keys.ts";
-import { agentAt } from "./connecting.ts";
+import { AGENT_FAILURE, agentAt } from "./connecting.ts";
 import { answerOf, type Provocations, type Provoke, thrownBy } from "./provoking.ts";
 
 const KEY = ed25519Pair();
@@ -25,9 +25,14 @@ function generating(...values: readonly unknown[]): Provoke {
   return ({ utils }) => thrownBy(() => utils.generateKeyPairSync(...(values as ["ed25519"])));
 }
 
-/** Asks an agent that answers nothing. */
+/** Closes the connection to an agent in place of an answer. */
 function closing(socket: Socket): void {
   socket.once("data", () => socket.end());
+}
+
+/** Answers with a failure. */
+function failing(socket: Socket): void {
+  socket.once("data", () => socket.write(AGENT_FAILURE));
 }
 
 export const serverThrows: Provocations = {
@@ -47,7 +52,8 @@ export const serverErrors: Provocations = {
     });
     const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
     peers.after(() => socket.destroy());
-    await once(socket, "data");
+    socket.write("SSH-2.0-Test\r\n");
+    await once(server, "connection");
     socket.resetAndDestroy();
     return error;
   },
@@ -69,12 +75,12 @@ export const generateThrows: Provocations = {
 export const agentCallbacks: Provocations = {
   "Failed to connect to agent": ({ OpenSSHAgent }, peers) =>
     answerOf((callback) => new OpenSSHAgent(join(peers.folder, "none")).getIdentities(callback)),
-  "Failed to retrieve identities from agent": async ({ OpenSSHAgent }, peers) => {
+  "No reply from server": async ({ OpenSSHAgent }, peers) => {
     const agent = new OpenSSHAgent(await agentAt(peers, closing));
     return answerOf((callback) => agent.getIdentities(callback));
   },
-  "Failed to sign data with agent": async ({ OpenSSHAgent, utils }, peers) => {
-    const agent = new OpenSSHAgent(await agentAt(peers, closing));
+  "Agent responded with failure": async ({ OpenSSHAgent, utils }, peers) => {
+    const agent = new OpenSSHAgent(await agentAt(peers, failing));
     const key = utils.parseKey(KEY.public) as ParsedKey;
     return answerOf((callback) => agent.sign(key, Buffer.from("data"), {}, callback));
   },

@@ -25,8 +25,8 @@ export function answerOf(call: (callback: (error?: unknown) => void) => unknown)
   return new Promise((resolve) => void call((error) => resolve(error)));
 }
 
-/** Connects, and resolves with the first error that the client emits when it has closed. */
-export async function errorOf(
+/** Connects, and resolves with the first error that the client emits. */
+export function errorOf(
   { Client: ClientOf }: Ssh2,
   peers: Pick<Peers, "after">,
   config: ConnectConfig,
@@ -34,13 +34,10 @@ export async function errorOf(
 ): Promise<unknown> {
   const client = new ClientOf();
   peers.after(() => client.destroy());
-  const errors: unknown[] = [];
-  client.on("error", (error) => errors.push(error));
   use(client);
-  const closed = new Promise<void>((resolve) => void client.on("close", () => resolve()));
+  const error = new Promise((resolve) => void client.on("error", resolve));
   client.connect({ host: "127.0.0.1", username: "alice", hostVerifier: () => true, ...config });
-  await closed;
-  return errors[0];
+  return error;
 }
 
 /** Sets an environment variable until the case is over. */

@@ -8,11 +8,17 @@ export function tableOf(rows: readonly ErrorRow[]): string {
 }
 
 function cellsOf({ where, level, code, number, messages, differs }: ErrorRow): string[] {
-  const texts = messages.map((message) => (message.includes("`") ? `\`\` ${message} \`\`` : `\`${message}\``));
+  const texts = messages.map(inMarkdown);
   const here = differs === undefined ? "" : `<br>differs: ${differs}`;
   return [where, inCode(level), number ?? inCode(code), texts.join("<br>") + here];
 }
 
 function inCode(value: string | number | undefined): string {
   return value === undefined ? "–" : `\`${value}\``;
+}
+
+/** Returns a message as code, and the description of one as it is. */
+function inMarkdown(message: string): string {
+  if (message.startsWith("the ")) return message;
+  return message.includes("`") ? `\`\` ${message} \`\`` : `\`${message}\``;
 }

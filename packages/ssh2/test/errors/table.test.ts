@@ -55,7 +55,7 @@ describe("the table of errors", () => {
 
   test("has no difference from ssh2 without a line in README's table of differences", () => {
     const named = ERROR_TABLE.flatMap(({ differs }) => differs ?? []);
-    expect(named.filter((one) => !differencesIn(README).has(one))).toEqual([]);
+    expect(named.filter((one) => !differencesIn(README).has(one.toLowerCase()))).toEqual([]);
   });
 
   test.each(lines)("$where: $message", async ({ row, message, where }) => {
@@ -88,7 +88,7 @@ const PLACEHOLDER = /…|\b(?:ADDRESS|FLAGS|HOST|NAME|NUMBER|PATH|PORT|VALUE)\b/
 /** What the case records for an error of this line. */
 function expected({ code, level, number }: ErrorRow, message: string): unknown {
   const parts = message.split(PLACEHOLDER).map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&"));
-  const own: Record<string, unknown> = { error: expect.stringMatching(new RegExp(`^${parts.join(".+")}$`)) };
+  const own: Record<string, unknown> = { error: expect.stringMatching(new RegExp(`^${parts.join(".*")}$`)) };
   if (code !== undefined) own["code"] = code;
   if (level !== undefined) own["level"] = level;
   const name = /^`(\w+)`/.exec(number ?? "")?.[1];
