@@ -1,7 +1,15 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { installedAsSsh2, type Manager, makeProject, OVERRIDES, type Project, packSsh2, removeProject } from "./project.ts";
+import {
+  installedAsSsh2,
+  type Manager,
+  makeProject,
+  OVERRIDES,
+  type Project,
+  packSsh2,
+  removeProject,
+} from "./project.ts";
 import { type Registry, startRegistry } from "./registry.ts";
 
 // The lines of README that name this package, one for each package manager, and that for trees with ssh2 0.x.
@@ -70,8 +78,8 @@ test("an override of @types/ssh2 replaces a package's own copy", async () => {
   const overrides = { ...OVERRIDES.npm.overrides, ...(JSON.parse(`{${line}}`) as object) };
   const project = await makeProject("npm", registry.url, { "ssh-remote-port-forward": "1.0.4" }, { overrides });
   onTestFinished(() => removeProject(project));
-  const found = readdirSync(join(project.folder, "node_modules"), { recursive: true, encoding: "utf8" }).filter((path) =>
-    path.endsWith("@types/ssh2/package.json"),
+  const found = readdirSync(join(project.folder, "node_modules"), { recursive: true, encoding: "utf8" }).filter(
+    (path) => path.endsWith("@types/ssh2/package.json"),
   );
   expect(found.length).toBeGreaterThan(0);
   for (const path of found)

@@ -158,13 +158,15 @@ const commonjs = require("@rollup/plugin-commonjs");
 async function main() {
   const warnings = [];
   const onwarn = ({ message }) => warnings.push(message);
-  const bundle = await rollup({ input: "smoke.cjs", plugins: [commonjs()], onwarn, ${EXTERNAL} });
+  const bundle = await rollup({ input: "rolled.cjs", plugins: [commonjs()], onwarn, ${EXTERNAL} });
   await bundle.write({ file: "rollup/out.cjs", format: "cjs" });
   console.log(JSON.stringify(warnings));
 }
 void main();`;
   writeFileSync(join(project.folder, "rollup.cjs"), script);
-  // The program requires ssh2/package.json, too.
+  const program = readFileSync(join(project.folder, "smoke.cjs"), "utf8");
+  const own = program.replace('require("ssh2/package.json").name', '"@nacre/ssh2"');
+  writeFileSync(join(project.folder, "rolled.cjs"), own);
   expect(await project.command([process.execPath, "rollup.cjs"])).toBe("[]\n");
   expect(readFileSync(join(project.folder, "rollup/out.cjs"), "utf8")).toMatch(/require\(['"]ssh2['"]\)/);
   expect(await outputOf([process.execPath, "--no-warnings", "rollup/out.cjs"])).toMatch(SMOKE);
@@ -224,7 +226,10 @@ test("`paths` of README prefers its types to a package's own copy of @types/ssh2
   const folder = folderOf(project, "paths");
   const own = folderOf(project, "paths/node_modules/dependency/node_modules/@types/ssh2");
   symlinkSync(join(project.folder, "node_modules/ssh2"), join(folder, "node_modules/ssh2"));
-  writeFileSync(join(own, "package.json"), JSON.stringify({ name: "@types/ssh2", version: "0.5.0", types: "index.d.ts" }));
+  writeFileSync(
+    join(own, "package.json"),
+    JSON.stringify({ name: "@types/ssh2", version: "0.5.0", types: "index.d.ts" }),
+  );
   writeFileSync(join(own, "index.d.ts"), "export class Client { connect(config: { host?: string }): void; }\n");
   const source = `import { Client } from "ssh2"; new Client().connect({ host: "example.org", hostKeys: "strict" });`;
   writeFileSync(join(folder, "node_modules/dependency/index.ts"), source);
@@ -234,7 +239,12 @@ test("`paths` of README prefers its types to a package's own copy of @types/ssh2
     const compilerOptions = { ...settings, types: [], skipLibCheck: true };
     const files = ["node_modules/dependency/index.ts"];
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files }));
-    return project.command([process.execPath, join(process.cwd(), "node_modules/typescript-5.2/bin/tsc"), "-p", folder]);
+    return project.command([
+      process.execPath,
+      join(process.cwd(), "node_modules/typescript-5.2/bin/tsc"),
+      "-p",
+      folder,
+    ]);
   };
   await expect(compile({})).rejects.toThrow("'hostKeys' does not exist");
   await compile({ paths, baseUrl: "." });
