@@ -177,6 +177,11 @@ export const ERROR_TABLE: readonly ErrorRow[] = [
       "privateKey value contains an invalid private key",
     ],
   },
+  {
+    where: "`error` of a server's connection",
+    level: "handshake",
+    messages: ["Handshake failed: no matching key exchange algorithm"],
+  },
   { where: "`error` of a server's connection", level: "socket", code: "ECONNRESET", messages: ["read ECONNRESET"] },
   {
     where: PARSE_KEY,

@@ -1,8 +1,7 @@
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { expect } from "vitest";
-import type { Effect, Effects } from "./effects.ts";
-import type { Stage } from "./stage.ts";
+import type { Effect, Effects, Stage } from "./stage.ts";
 
 /** Calls the function of a ssh2 block with a client, or runs a block of Nacre with `ssh`. */
 const begin: { readonly ssh2: Effect; readonly nacre: Effect } = {

@@ -2,9 +2,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { connect } from "@nacre/node";
 import { expect } from "vitest";
-import type { Effect, Effects } from "./effects.ts";
 import { SECRET } from "./host.ts";
-import type { Stage } from "./stage.ts";
+import type { Effect, Effects, Stage } from "./stage.ts";
 
 /** Runs a block that needs no connection, and then asserts. */
 function both(assert: (stage: Stage) => void | Promise<void>): { readonly ssh2: Effect; readonly nacre: Effect } {

@@ -1,8 +1,7 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
-import type { Effect, Effects } from "./effects.ts";
-import type { Stage } from "./stage.ts";
+import type { Effect, Effects, Stage } from "./stage.ts";
 
 /** Calls the function of a ssh2 block with a client, runs a block of Nacre with `ssh`, and then asserts the same of both. */
 function both(assert: (stage: Stage) => void | Promise<void>): { readonly ssh2: Effect; readonly nacre: Effect } {

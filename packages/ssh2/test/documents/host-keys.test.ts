@@ -1,5 +1,5 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fingerprint, nodeAlgorithms } from "@nacre/node";
@@ -45,7 +45,12 @@ const COLUMNS: Readonly<Record<string, Column>> = {
 const [head, , ...rows] = (/^## Host keys\n[^|]*(?<table>(?:\|.*\n)+)/m.exec(readmeText())?.groups?.["table"] ?? "")
   .trimEnd()
   .split("\n")
-  .map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()));
+  .map((line) =>
+    line
+      .split("|")
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
 
 test("the table has a row for each mode, and these columns", () => {
   expect(head?.slice(1)).toEqual(Object.keys(COLUMNS));

@@ -18,6 +18,18 @@ import type { Ssh2 } from "../parity/case.ts";
 import { type Block, type Callable, type Modules, runCode, withNames } from "./blocks.ts";
 import { type Host, SECRET } from "./host.ts";
 
+/** Runs a block, and asserts what it prints or leaves. */
+export type Effect = (stage: Stage, block: Block) => Promise<void>;
+
+/** The effects of the two blocks of a section: the first is for ssh2, the second for Nacre. */
+export interface SectionEffects {
+  readonly ssh2: Effect;
+  readonly nacre: Effect;
+}
+
+/** Effects by the heading of the section. */
+export type Effects = Readonly<Record<string, SectionEffects>>;
+
 /** Limit of each wait, in milliseconds. */
 const MAX_WAIT = 20_000;
 

@@ -2,7 +2,8 @@ import { once } from "node:events";
 import type { AddressInfo, Socket } from "node:net";
 import { connect } from "node:net";
 import { join } from "node:path";
-import type { ParsedKey } from "ssh2";
+import type { ParsedKey, Server } from "ssh2";
+import type { Peers } from "../parity/case.ts";
 import { ed25519Pair } from "../parity/made-keys.ts";
 import { AGENT_FAILURE, agentAt } from "./connecting.ts";
 import { answerOf, type Provocations, type Provoke, thrownBy } from "./provoking.ts";
@@ -13,6 +14,20 @@ const ENCRYPTED = ed25519Pair({ passphrase: "secret", cipher: "aes256-ctr", roun
 /** Makes a server with options that it throws for. */
 function serving(config: unknown): Provoke {
   return ({ Server }) => thrownBy(() => new Server(config as never));
+}
+
+/** Listens on loopback. Resolves with the port, and with a promise of the first error of a connection. */
+async function listening(
+  server: Server,
+  peers: Peers,
+): Promise<{ readonly port: number; readonly error: Promise<unknown> }> {
+  const error = new Promise((resolve) => {
+    server.on("connection", (connection) => void connection.on("error", resolve));
+  });
+  server.listen(0, "127.0.0.1");
+  peers.after(() => new Promise<void>((resolve) => void server.close(() => resolve())));
+  await once(server, "listening");
+  return { port: (server.address() as AddressInfo).port, error };
 }
 
 /** Reads a key that is returned as an error. */
@@ -43,14 +58,19 @@ export const serverThrows: Provocations = {
 };
 
 export const serverErrors: Provocations = {
+  "Handshake failed: no matching key exchange algorithm": async ({ Server }, peers) => {
+    const algorithms = { kex: ["diffie-hellman-group14-sha256" as const] };
+    const { port, error } = await listening(new Server({ hostKeys: [KEY.private], algorithms }), peers);
+    const client = new peers.ssh2.Client();
+    peers.after(() => client.destroy());
+    client.on("error", () => {});
+    client.connect({ host: "127.0.0.1", port, username: "alice", algorithms: { kex: ["curve25519-sha256"] } });
+    return error;
+  },
   "read ECONNRESET": async ({ Server }, peers) => {
-    const server = new Server({ hostKeys: [KEY.private] }).listen(0, "127.0.0.1");
-    peers.after(() => new Promise<void>((resolve) => void server.close(() => resolve())));
-    await once(server, "listening");
-    const error = new Promise((resolve) => {
-      server.on("connection", (connection) => void connection.on("error", resolve));
-    });
-    const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+    const server = new Server({ hostKeys: [KEY.private] });
+    const { port, error } = await listening(server, peers);
+    const socket = connect(port, "127.0.0.1");
     peers.after(() => socket.destroy());
     socket.write("SSH-2.0-Test\r\n");
     await once(server, "connection");

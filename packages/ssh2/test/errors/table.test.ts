@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import ssh2 from "ssh2";
 import { describe, expect, test } from "vitest";
+import { CONNECTION_ERRORS } from "../../src/connection-errors.ts";
 import { ERROR_TABLE, type ErrorRow } from "../../src/error-table.ts";
 import * as entry from "../../src/index.ts";
 import type { Ssh2 } from "../parity/case.ts";
@@ -51,6 +52,14 @@ describe("the table of errors", () => {
       Object.keys(all).map((message) => `${where}: ${message}`),
     );
     expect(provoked.toSorted()).toEqual(lines.map(({ where, message }) => `${where}: ${message}`).toSorted());
+  });
+
+  test("has every message of ssh2 that the end of a connection gets", () => {
+    const messages = Object.values(CONNECTION_ERRORS).flatMap(({ message }) =>
+      typeof message === "string" ? [message] : [],
+    );
+    expect(messages.length).toBeGreaterThan(5);
+    expect(messages.filter((one) => !lines.some(({ message }) => message === one))).toEqual([]);
   });
 
   test("has no difference from ssh2 without a line in README's table of differences", () => {
