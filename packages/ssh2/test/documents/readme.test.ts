@@ -3,13 +3,15 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import * as entry from "../../src/index.ts";
 import type { Ssh2 } from "../parity/case.ts";
+import { casesIn } from "../parity/suite.ts";
 import { type Block, blocksOf } from "./blocks.ts";
 import { type Host, startHost } from "./host.ts";
 import { newStage } from "./stage.ts";
 
 // Runs the blocks of README. Those of JSON, of the shell and of esbuild are used by the tests in ../verify.
 
-const BLOCKS = blocksOf(readFileSync(join(import.meta.dirname, "../../README.md"), "utf8"));
+const README = readFileSync(join(import.meta.dirname, "../../README.md"), "utf8");
+const BLOCKS = blocksOf(README);
 const STRICT = BLOCKS.find(({ heading }) => heading === "Host keys")!;
 
 let host: Host;
@@ -20,6 +22,13 @@ afterAll(() => host?.close());
 
 test("has no other blocks of code", () => {
   expect(BLOCKS.map(({ heading }) => heading)).toEqual(["jest, bundlers, Electron", "Host keys"]);
+});
+
+test("as many programs run with ssh2 and with this package as it says", async () => {
+  const number = Number(/More than (\d+) small\s+programs/.exec(README)?.[1]);
+  const folders = ["parity/cases", "interop/cases"].map((name) => join(import.meta.dirname, "..", name));
+  const [parity = [], interop = []] = await Promise.all(folders.map((folder) => casesIn(folder)));
+  expect(parity.length + interop.length).toBeGreaterThan(number);
 });
 
 test("the program with `strict` refuses an unknown host before it sends the password", async () => {
