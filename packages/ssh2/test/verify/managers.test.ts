@@ -1,7 +1,15 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { type Manager, makeProject, OVERRIDES, type Project, packSsh2, removeProject } from "./project.ts";
+import {
+  installedAsSsh2,
+  type Manager,
+  makeProject,
+  OVERRIDES,
+  type Project,
+  packSsh2,
+  removeProject,
+} from "./project.ts";
 import { type Registry, startRegistry } from "./registry.ts";
 
 // The lines of README that name this package, one for each package manager, and that for trees with ssh2 0.x.
@@ -36,19 +44,46 @@ test.each<Manager>(["npm", "pnpm", "yarn", "bun"])(
   },
 );
 
-test("`ssh2@1` leaves a package alone that needs ssh2 0.x", async () => {
+test.each<Manager>(["npm", "pnpm"])("`ssh2@1` of %s leaves a package alone that needs ssh2 0.x", async (manager) => {
   const line = /`("ssh2@1": "npm:[^"]+")`/.exec(README)?.[1];
-  const manifest = { overrides: JSON.parse(`{${line}}`) as object };
+  const overrides = JSON.parse(`{${line}}`) as object;
+  const manifest = manager === "npm" ? { overrides } : { pnpm: { overrides } };
   const dependencies = { "tunnel-ssh": "5.2.0", "gulp-ssh": "0.7.0" };
-  const project = await makeProject("npm", registry.url, dependencies, manifest);
+  const project = await makeProject(manager, registry.url, dependencies, manifest);
   onTestFinished(() => removeProject(project));
-  const folders = [
-    "node_modules/ssh2",
-    "node_modules/gulp-ssh/node_modules/ssh2",
-    "node_modules/tunnel-ssh/node_modules/ssh2",
-  ];
-  const names = folders
-    .filter((folder) => existsSync(join(project.folder, folder)))
-    .map((folder) => nameOf(project, folder));
-  expect(new Set(names)).toEqual(new Set(["@nacre/ssh2", "ssh2"]));
+  expect(new Set(installedAsSsh2(project.folder))).toEqual(new Set(["@nacre/ssh2", "ssh2"]));
+  const versionOf = (consumer: string): Promise<string> => {
+    const find = `require.resolve("ssh2/package.json", { paths: [require.resolve("${consumer}")] })`;
+    return project.command([process.execPath, "-e", `console.log(require(${find}).name)`]);
+  };
+  expect(await versionOf("gulp-ssh")).toBe("ssh2\n");
+  expect(await versionOf("tunnel-ssh/package.json")).toBe("@nacre/ssh2\n");
+});
+
+test("npm keeps an installed ssh2 until `npm update`", async () => {
+  const project = await makeProject("npm", registry.url, { "tunnel-ssh": "5.2.0" }, {});
+  onTestFinished(() => removeProject(project));
+  const file = join(project.folder, "package.json");
+  const manifest = JSON.parse(readFileSync(file, "utf8")) as object;
+  writeFileSync(file, JSON.stringify({ ...manifest, ...OVERRIDES.npm }));
+  const words = ["--no-audit", "--no-fund", "--ignore-scripts"];
+  await project.command(["npm", "install", ...words]);
+  expect(installedAsSsh2(project.folder)).toEqual(["ssh2"]);
+  await project.command(["npm", "update", ...words]);
+  expect(installedAsSsh2(project.folder)).toEqual(["@nacre/ssh2"]);
+});
+
+test("an override of @types/ssh2 replaces a package's own copy", async () => {
+  const line = /`("@types\/ssh2": "[^"]+")`/.exec(README)?.[1];
+  const overrides = { ...OVERRIDES.npm.overrides, ...(JSON.parse(`{${line}}`) as object) };
+  const project = await makeProject("npm", registry.url, { "ssh-remote-port-forward": "1.0.4" }, { overrides });
+  onTestFinished(() => removeProject(project));
+  const found = readdirSync(join(project.folder, "node_modules"), { recursive: true, encoding: "utf8" }).filter(
+    (path) => path.endsWith("@types/ssh2/package.json"),
+  );
+  expect(found.length).toBeGreaterThan(0);
+  for (const path of found)
+    expect(JSON.parse(readFileSync(join(project.folder, "node_modules", path), "utf8"))).toMatchObject({
+      version: "1.15.5",
+    });
 });

@@ -29,6 +29,8 @@ export async function startRegistry(tarball: string): Promise<Registry> {
       };
       const versions = { [version]: { ...manifest, dist } };
       response.setHeader("content-type", "application/json");
+      // Each start packs another tarball of the same version: npm must not keep the digest of an earlier one.
+      response.setHeader("cache-control", "no-store");
       response.end(JSON.stringify({ name, "dist-tags": { latest: version }, versions }));
     } else response.writeHead(404).end();
   });

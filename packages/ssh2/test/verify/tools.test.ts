@@ -1,26 +1,32 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ensureRuntimes } from "../../../../scripts/runtimes/install.ts";
 import { useOpenSsh } from "../interop/openssh.ts";
-import { folderOf, makeProject, type Project, packSsh2, removeProject } from "./project.ts";
+import { folderOf, installedAsSsh2, makeProject, type Project, packSsh2, removeProject } from "./project.ts";
 import { type Registry, startRegistry } from "./registry.ts";
 
 // Test runners, bundlers, versions of Node and ways to name the package, which ssh2 works with.
 const NODE_20 = `node-linux-${process.arch}`;
 const TOOLS = {
   ssh2: "npm:@nacre/ssh2@^1.17.0",
+  // Beside the alias, for what README says about aliases of bundlers and jest.
+  "@nacre/ssh2": "^1.17.0",
   jest29: "npm:jest@29.7.0",
   jest30: "npm:jest@30.5.2",
   vitest: "4.1.12",
   webpack: "5.113.0",
   esbuild: "0.28.2",
+  rollup: "4.53.3",
+  "@rollup/plugin-commonjs": "29.0.0",
   node20: `npm:${NODE_20}@20.0.0`,
   "@types/node": "20.19.0",
   "@types/ssh2-streams": "0.1.9",
   "ssh2-promise": "1.0.3",
   "node-ssh": "13.2.1",
 };
+
+const README = readFileSync(join(import.meta.dirname, "../../README.md"), "utf8");
 
 const openssh = useOpenSsh();
 let registry: Registry;
@@ -42,12 +48,32 @@ function env(): Record<string, string> {
   return { HOST: host, PORT: `${port}`, USER_NAME: username, PASSWORD: password };
 }
 
-test("the aliased dependency is in the place of all other copies", async () => {
-  const listed = (await project.command(["npm", "ls", "ssh2"])).split("\n").filter((line) => line.includes("─ ssh2@"));
-  expect(listed.length).toBeGreaterThan(2);
-  expect(listed.filter((line) => !line.includes("ssh2@npm:@nacre/ssh2@1.17."))).toEqual([]);
-  const print = `const { name, nacre } = require("ssh2/package.json"); console.log(name, typeof nacre)`;
-  expect(await project.command([process.execPath, "-e", print])).toBe("@nacre/ssh2 string\n");
+test("the aliased dependency is in the place of all other copies", () => {
+  const found = installedAsSsh2(project.folder);
+  expect(found.length).toBeGreaterThan(0);
+  expect(new Set(found)).toEqual(new Set(["@nacre/ssh2"]));
+});
+
+test("README's commands show that it is in use", async () => {
+  const [, block = ""] = /^```sh\n(.*?)^```$/ms.exec(README) ?? [];
+  const [list, print, ...more] = block.trimEnd().split("\n");
+  expect(more).toEqual([]);
+  const tree = await project.command(["sh", "-c", list!]);
+  const lines = tree.split("\n").filter((line) => line.includes("─ ssh2@"));
+  // The project's own, that of node-ssh and that of ssh2-promise.
+  expect(lines.length, tree).toBe(3);
+  for (const line of lines) expect(line).toContain("ssh2@npm:@nacre/ssh2@1.17.");
+  const { version } = JSON.parse(readFileSync("packages/nacre/package.json", "utf8")) as { readonly version: string };
+  expect(await project.command(["sh", "-c", print!])).toBe(`${version}\n`);
+});
+
+test("it is one file of JavaScript without dependencies, native code and install scripts", () => {
+  const folder = join(project.folder, "node_modules/ssh2");
+  const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Record<string, unknown>;
+  expect(Object.keys(manifest).filter((name) => /^(?:scripts|gypfile|.*[dD]ependencies)$/.test(name))).toEqual([]);
+  expect(readdirSync(join(folder, "dist"))).toEqual(["ssh2.cjs"]);
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" });
+  expect(files.filter((file) => /\.(?:node|gyp|wasm)$/.test(file))).toEqual([]);
 });
 
 test.each(["20.0", "22", "24", "26"])("runs on Node %s, by require and by import", async (version) => {
@@ -101,6 +127,54 @@ test("runs in vitest without settings", async () => {
   expect(output).toContain('"numPassedTests":1');
 });
 
+test.each(["jest29", "jest30"])("takes the place of ssh2 by `moduleNameMapper` in %s", async (jest) => {
+  const folder = folderOf(project, `${jest}-mapped`);
+  const same = `test("is it", () => expect(require("ssh2")).toBe(require("@nacre/ssh2")));`;
+  writeFileSync(join(folder, "mapped.test.js"), same);
+  const moduleNameMapper = JSON.parse(/`moduleNameMapper: (\{[^`]*\})`/.exec(README)?.[1] ?? "") as unknown;
+  const config = join(folder, "jest.config.json");
+  writeFileSync(config, JSON.stringify({ rootDir: ".", moduleNameMapper }));
+  const program = join(project.folder, "node_modules", jest, "bin/jest.js");
+  expect(await project.command([process.execPath, program, "--config", config, "--json"])).toContain(
+    '"numPassedTests":1',
+  );
+});
+
+test("README's settings of esbuild put it in the place of ssh2", async () => {
+  const [, block = ""] = /^```js\n(.*?)^```$/ms.exec(README) ?? [];
+  writeFileSync(join(project.folder, "build.mjs"), block);
+  writeFileSync(join(project.folder, "main.js"), readFileSync(join(project.folder, "smoke.cjs"), "utf8"));
+  await project.command([process.execPath, "build.mjs"]);
+  const bundle = readFileSync(join(project.folder, "out.js"), "utf8");
+  expect(bundle).toContain("node_modules/@nacre/ssh2/dist/ssh2.cjs");
+  expect(bundle).not.toContain("node_modules/ssh2/dist/ssh2.cjs");
+  expect(await outputOf([process.execPath, "--no-warnings", "out.js"])).toMatch(SMOKE);
+});
+
+test("Rollup bundles a program that keeps it external", async () => {
+  const script = `
+const { rollup } = require("rollup");
+const commonjs = require("@rollup/plugin-commonjs");
+async function main() {
+  const warnings = [];
+  const onwarn = ({ message }) => warnings.push(message);
+  const bundle = await rollup({ input: "rolled.cjs", plugins: [commonjs()], onwarn, ${EXTERNAL} });
+  await bundle.write({ file: "rollup/out.cjs", format: "cjs" });
+  console.log(JSON.stringify(warnings));
+}
+void main();`;
+  writeFileSync(join(project.folder, "rollup.cjs"), script);
+  const program = readFileSync(join(project.folder, "smoke.cjs"), "utf8");
+  const own = program.replace('require("ssh2/package.json").name', '"@nacre/ssh2"');
+  writeFileSync(join(project.folder, "rolled.cjs"), own);
+  expect(await project.command([process.execPath, "rollup.cjs"])).toBe("[]\n");
+  expect(readFileSync(join(project.folder, "rollup/out.cjs"), "utf8")).toMatch(/require\(['"]ssh2['"]\)/);
+  expect(await outputOf([process.execPath, "--no-warnings", "rollup/out.cjs"])).toMatch(SMOKE);
+});
+
+/** The option of Rollup in README. */
+const EXTERNAL = /`(external: \[[^`]*\])`/.exec(README)?.[1];
+
 test("esbuild bundles it", async () => {
   const words = ["smoke.cjs", "--bundle", "--platform=node", "--outfile=esbuild/out.cjs"];
   await project.command([join(project.folder, "node_modules/.bin/esbuild"), ...words]);
@@ -146,6 +220,34 @@ test("the sources of ssh2-promise and the declarations of node-ssh compile", asy
   const listed = await project.command([process.execPath, compiler, "-p", project.folder]);
   expect(listed).toContain("node_modules/ssh2/types/client.d.ts");
   expect(listed).not.toContain("@types/ssh2/");
+});
+
+test("`paths` of README prefers its types to a package's own copy of @types/ssh2", async () => {
+  const folder = folderOf(project, "paths");
+  const own = folderOf(project, "paths/node_modules/dependency/node_modules/@types/ssh2");
+  symlinkSync(join(project.folder, "node_modules/ssh2"), join(folder, "node_modules/ssh2"));
+  writeFileSync(
+    join(own, "package.json"),
+    JSON.stringify({ name: "@types/ssh2", version: "0.5.0", types: "index.d.ts" }),
+  );
+  writeFileSync(join(own, "index.d.ts"), "export class Client { connect(config: { host?: string }): void; }\n");
+  const source = `import { Client } from "ssh2"; new Client().connect({ host: "example.org", hostKeys: "strict" });`;
+  writeFileSync(join(folder, "node_modules/dependency/index.ts"), source);
+  const paths = JSON.parse(/`"paths": (\{[^`]*\})`/.exec(README)?.[1] ?? "") as unknown;
+  const compile = (more: object): Promise<string> => {
+    const settings = { module: "commonjs", moduleResolution: "node10", target: "es2022", noEmit: true, ...more };
+    const compilerOptions = { ...settings, types: [], skipLibCheck: true };
+    const files = ["node_modules/dependency/index.ts"];
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files }));
+    return project.command([
+      process.execPath,
+      join(process.cwd(), "node_modules/typescript-5.2/bin/tsc"),
+      "-p",
+      folder,
+    ]);
+  };
+  await expect(compile({})).rejects.toThrow("'hostKeys' does not exist");
+  await compile({ paths, baseUrl: "." });
 });
 
 test.each([
