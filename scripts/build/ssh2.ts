@@ -41,7 +41,8 @@ export async function bundleSsh2(): Promise<{
     footer: { js: `0 && (module.exports = { ${names.join(", ")} });` },
     plugins: [importingStatically, loadingLazily, hashingWithNode],
   });
-  const { text } = outputFiles[0]!;
+  // esbuild also ends lines within texts, by a backslash. Rollup indents such lines, which changes the texts.
+  const text = outputFiles[0]!.text.replaceAll(/(?<!\\)((?:\\\\)*)\\\n/g, "$1");
   const needed = new RegExp(`${UNUSED}[^"]*`).exec(text)?.[0];
   if (needed !== undefined) throw new Error(`the bundle of ssh2 uses import() of ${needed.slice(UNUSED.length)}`);
   return { files: new Map([[FILE, text]]), inputs: metafile.inputs, outputs: metafile.outputs };
