@@ -10,7 +10,7 @@ export const READABLE_HIGH_WATER: number = 64 * 1024;
  * Passes received bytes into a readable stream. Returns window credit on arrival while less than 2 MiB are unread. Programs rely on this
  * when they read one stream of a channel to its end before the other.
  */
-export class Inflow {
+export class ReceiveBuffer {
   readonly #readable: Readable;
   /** Returns window credit to the peer. */
   readonly #consumed: (bytes: number) => void;
