@@ -3,11 +3,10 @@ import type { Callback } from "./call.ts";
 import { SftpExtensions } from "./extensions.ts";
 import { fastGet } from "./fast-get.ts";
 import { fastPut } from "./fast-put.ts";
-import { type ReadFileOptions, readFile } from "./read-file.ts";
 import { ReadStream, type ReadStreamOptions } from "./read-stream.ts";
 import { ReadCall, type ReadCallback, type SendCall, WriteCall } from "./read-write.ts";
 import type { TransferOptions } from "./transfer-options.ts";
-import { appendFile, type WriteFileOptions, writeFile } from "./write-file.ts";
+import { appendFile, type ReadFileOptions, readFile, type WriteFileOptions, writeFile } from "./whole-file.ts";
 import { WriteStream, type WriteStreamOptions } from "./write-stream.ts";
 
 /** SFTP of a client: every method of ssh2's SFTP client. Callbacks are called in the turn of the reply. */
