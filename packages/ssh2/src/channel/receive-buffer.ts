@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import type { Bytes } from "@nacre/wire";
 import { Backlog } from "nacre/extend";
+import { bufferOf } from "../buffer-of.ts";
 import { MAX_WINDOW } from "./direction.ts";
 
 /** Bytes that a stream itself holds. What waits beyond them is joined, so that many tiny messages take little memory. */
@@ -67,7 +68,7 @@ export class ReceiveBuffer {
   #push(bytes: Bytes): void {
     // Copies a small part, so that its large buffer can be freed.
     const isPart = 2 * bytes.length < bytes.buffer.byteLength;
-    const chunk = isPart ? Buffer.from(bytes) : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    const chunk = isPart ? Buffer.from(bytes) : bufferOf(bytes);
     // A listener of "data" may call `read`, or throw.
     this.#wants = false;
     let wants = true;

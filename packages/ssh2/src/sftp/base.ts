@@ -125,11 +125,11 @@ export abstract class SftpBase extends EventEmitter {
   /** Sends a request, now or when there is room. Throws for an invalid value. */
   protected send(request: SftpClientRequest, callback: ((...values: never[]) => void) | undefined): void {
     const call = new Call(this._driver, this._debug, request, (callback as () => void) ?? ignore);
-    this.sendCall(call);
+    this._sendCall(call);
   }
 
-  /** Sends the request of a call. */
-  protected sendCall(call: Call): void {
+  /** Sends the request of a call, now or when there is room. Calls of several requests call it again. */
+  _sendCall(call: Call): void {
     this._debug?.(`SFTP: Outbound: Sending ${requestName(call.request)}`);
     const driver = this._driver;
     if (this.outgoing.state !== "open" || driver.over !== undefined) {

@@ -1,8 +1,8 @@
 import { Readable, type ReadableOptions } from "node:stream";
 import type { BlockReader } from "@nacre/files/blocks";
 import type { Bytes } from "@nacre/wire";
+import { bufferOf } from "../buffer-of.ts";
 import { NEW_MODE } from "./attributes.ts";
-import { bufferOf } from "./call.ts";
 import { type FileSink, RemoteFile } from "./remote-file.ts";
 import type { SFTP } from "./sftp.ts";
 import { checkFilePosition, closeFile, outOfRange, type StreamOptions, streamOptions } from "./stream-options.ts";
