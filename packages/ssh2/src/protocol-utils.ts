@@ -1,27 +1,28 @@
+import { bufferOf } from "./buffer-of.ts";
 import { derFromSsh, sshFromDer } from "./keys/ecdsa-signature.ts";
 
 /** Writes a 32-bit number, most significant byte first, and returns the position after it. */
 function writeUInt32BE(buffer: Uint8Array, value: number, offset: number): number {
-  return viewOf(buffer).writeUInt32BE(value >>> 0, offset);
+  return bufferOf(buffer).writeUInt32BE(value >>> 0, offset);
 }
 
 /** Writes a 32-bit number, least significant byte first, and returns the position after it. */
 function writeUInt32LE(buffer: Uint8Array, value: number, offset: number): number {
-  return viewOf(buffer).writeUInt32LE(value >>> 0, offset);
+  return bufferOf(buffer).writeUInt32LE(value >>> 0, offset);
 }
 
 function readUInt32BE(buffer: Uint8Array, offset: number): number {
-  return viewOf(buffer).readUInt32BE(offset);
+  return bufferOf(buffer).readUInt32BE(offset);
 }
 
 /** Returns a view of a part of a buffer. */
 function bufferSlice(buffer: Uint8Array, start: number, end: number = buffer.length): Buffer {
-  return viewOf(buffer).subarray(start, end);
+  return bufferOf(buffer).subarray(start, end);
 }
 
 /** Copies a part of a buffer to another one, and returns the number of bytes. */
 function bufferCopy(source: Uint8Array, target: Uint8Array, start: number, end: number, targetStart = 0): number {
-  return viewOf(source).copy(target, targetStart, start, end);
+  return bufferOf(source).copy(target, targetStart, start, end);
 }
 
 function bufferFill(buffer: Uint8Array, value: number, start: number, end: number): Uint8Array {
@@ -41,10 +42,6 @@ function convertSignature(signature: Buffer, keyType: string): Buffer | undefine
 function sigSSHToASN1(signature: Buffer, keyType: string): Buffer | undefined {
   if (!keyType.startsWith("ecdsa-")) return signature;
   return derFromSsh(signature);
-}
-
-function viewOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 /** Functions of `lib/protocol/utils` that programs use. Those that write a packet do not exist here. */

@@ -5,10 +5,10 @@ import { uncaught } from "nacre/extend";
 import { afterClose, type Connection } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
 import { channelsOf } from "./channel-manager.ts";
-import { Direction, MAX_WINDOW, PACKET_SIZE } from "./direction.ts";
+import { type Direction, directionsOf, MAX_WINDOW } from "./direction.ts";
 import { type ExitReport, exitValues, isExit, noExit, readExit } from "./exit-report.ts";
-import { Inflow, READABLE_HIGH_WATER } from "./inflow.ts";
-import { Outflow } from "./outflow.ts";
+import { READABLE_HIGH_WATER, ReceiveBuffer } from "./receive-buffer.ts";
+import { SendQueue } from "./send-queue.ts";
 import { sendExitSignal, sendExitStatus, sendSignal, sendWindowChange } from "./signals.ts";
 import { ReadableStderr, STDERR, WritableStderr } from "./stderr.ts";
 
@@ -51,9 +51,9 @@ export class Channel extends ChannelStream {
   readonly outgoing: Direction;
   readonly _client: Connection;
   readonly _exit: ExitReport = noExit();
-  readonly #inflow: Inflow;
-  readonly #errors: Inflow | undefined;
-  readonly #outflow: Outflow;
+  readonly #received: ReceiveBuffer;
+  readonly #receivedErrors: ReceiveBuffer | undefined;
+  readonly #queue: SendQueue;
   readonly #onRequest: ChannelInfo["onRequest"];
   /** Set while the end of the stream waits for error output. */
   #sent: (() => void) | undefined;
@@ -72,17 +72,17 @@ export class Channel extends ChannelStream {
     this.subtype = subtype;
     this._client = connection;
     this.#onRequest = onRequest;
-    const { peer = 0, maxSend = 0 } = channel.flow ?? {};
-    this.incoming = new Direction(channel.id, PACKET_SIZE, () => channel.flow?.receiveWindow ?? 0);
-    this.outgoing = new Direction(peer, maxSend, () => channel.flow?.sendWindow ?? 0);
+    const { incoming, outgoing } = directionsOf(channel);
+    this.incoming = incoming;
+    this.outgoing = outgoing;
     const consumed = (bytes: number): void => channel.consumed(bytes);
-    this.#inflow = new Inflow(this, consumed);
-    this.#outflow = new Outflow(channel);
+    this.#received = new ReceiveBuffer(this, consumed);
+    this.#queue = new SendQueue(channel);
     if (server) {
-      this.stderr = new WritableStderr(this.#outflow);
+      this.stderr = new WritableStderr(this.#queue);
     } else {
       const stderr = new ReadableStderr();
-      this.#errors = stderr.inflow = new Inflow(stderr, consumed);
+      this.#receivedErrors = stderr.received = new ReceiveBuffer(stderr, consumed);
       this.stderr = stderr;
     }
     this.once("prefinish", () => this.#finished());
@@ -96,7 +96,7 @@ export class Channel extends ChannelStream {
     if (this.outgoing.state !== "open") return;
     this.outgoing.state = "eof";
     this[CHANNEL].end();
-    this.#outflow.end();
+    this.#queue.end();
   }
 
   /** Sends CLOSE. What the peer still sends, such as the exit of a command, is received until it closes, too. */
@@ -104,7 +104,7 @@ export class Channel extends ChannelStream {
     if (this.outgoing.state !== "open" && this.outgoing.state !== "eof") return;
     this.outgoing.state = "closing";
     this[CHANNEL].closeAfterReading();
-    this.#outflow.end();
+    this.#queue.end();
   }
 
   /** Ends and closes the channel. An error is ignored, as in ssh2. */
@@ -116,41 +116,41 @@ export class Channel extends ChannelStream {
 
   /** Sends the size of the terminal in characters and pixels. Throws at a server. */
   setWindow(rows: number, cols: number, height: number, width: number): void {
-    this.#assertRole(false);
+    assertRole(this, "client");
     if (this.subtype !== "shell" && this.subtype !== "exec") return;
     if (this.#hasCommand) sendWindowChange(this[CHANNEL], rows, cols, height, width);
   }
 
   /** Sends a signal to the command, with or without "SIG". Throws `Invalid signal: …`, and at a server. */
   signal(signalName: string): void {
-    this.#assertRole(false);
+    assertRole(this, "client");
     if (this.#hasCommand) sendSignal(this[CHANNEL], signalName);
   }
 
   /** Reports how the command ended: its status, or the signal that ended it. Throws `Invalid signal: …`, and at a client. */
   exit(statusOrSignal: number | string, coreDumped?: boolean, message?: string): void {
-    this.#assertRole(true);
+    assertRole(this, "server");
     if (!this.#hasCommand) return;
     if (typeof statusOrSignal === "number") sendExitStatus(this[CHANNEL], statusOrSignal);
     else sendExitSignal(this[CHANNEL], statusOrSignal, coreDumped, message);
   }
 
   override _read(): void {
-    this.#inflow.read();
+    this.#received.read();
   }
 
   override _write(chunk: Uint8Array, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    this.#outflow.write(0, chunk, callback);
+    this.#queue.write(0, chunk, callback);
   }
 
   override _writev(chunks: { chunk: Uint8Array }[], callback: (error?: Error | null) => void): void {
-    this.#outflow.writeAll(0, chunks, callback);
+    this.#queue.writeAll(0, chunks, callback);
   }
 
   /** Ends writing. A server's error output that waits for the window is sent first. */
   override end(...values: unknown[]): this {
     // `_final` delays "finish", so it is set only when output is pending.
-    if (!this.#outflow.isIdle)
+    if (!this.#queue.isIdle)
       this._final = (callback) => {
         this.#sent = callback;
         this.#tellIfSent();
@@ -163,14 +163,8 @@ export class Channel extends ChannelStream {
     return this.type === "session" && this.writable && this.outgoing.state === "open";
   }
 
-  #assertRole(server: boolean): void {
-    if (this.server === server) return;
-    const [role, mode] = server ? ["Server", "client"] : ["Client", "server"];
-    throw ssh2Error(`${role}-only method called in ${mode} mode`);
-  }
-
   #tellIfSent(): void {
-    if (!this.#outflow.isIdle) return;
+    if (!this.#queue.isIdle) return;
     const sent = this.#sent;
     this.#sent = undefined;
     sent?.();
@@ -184,12 +178,12 @@ export class Channel extends ChannelStream {
   #handler(): ChannelHandler {
     return {
       data: (stream, bytes) => {
-        const inflow = stream === STDERR ? this.#errors : this.#inflow;
-        if (inflow === undefined) this[CHANNEL].consumed(bytes.length);
-        else inflow.data(bytes);
+        const received = stream === STDERR ? this.#receivedErrors : this.#received;
+        if (received === undefined) this[CHANNEL].consumed(bytes.length);
+        else received.data(bytes);
       },
       writable: () => {
-        this.#outflow.flush();
+        this.#queue.flush();
         this.#tellIfSent();
       },
       eof: () => {
@@ -203,8 +197,8 @@ export class Channel extends ChannelStream {
   }
 
   #endReading(): void {
-    this.#inflow.end();
-    this.#errors?.end();
+    this.#received.end();
+    this.#receivedErrors?.end();
   }
 
   #request(request: ChannelRequest): void {
@@ -235,7 +229,7 @@ export class Channel extends ChannelStream {
     this.incoming.state = "closed";
     this.outgoing.state = "closed";
     uncaught(() => this.#endReading());
-    this.#outflow.end();
+    this.#queue.end();
     this.#tellIfSent();
     const { stderr } = this;
     if (!(stderr instanceof Readable) && stderr.writable) stderr.end();
@@ -248,6 +242,12 @@ export class Channel extends ChannelStream {
     const values = this.server || WITHOUT_EXIT.has(this.type) ? [] : exitValues(this._exit);
     this.emit("close", ...values);
   }
+}
+
+/** Throws ssh2's error at the side that must not call a method. */
+export function assertRole({ server }: { readonly server: boolean }, needed: "client" | "server"): void {
+  if (server === (needed === "server")) return;
+  throw ssh2Error(server ? "Client-only method called in server mode" : "Server-only method called in client mode");
 }
 
 /** Calls `call` after the listeners of "end" of the stream: now, if nothing is left to read. */

@@ -1,3 +1,5 @@
+import type { Channel as MuxChannel } from "nacre/extend";
+
 /** Receive window in bytes, and high-water mark of the writable side. */
 export const MAX_WINDOW: number = 2 * 1024 * 1024;
 
@@ -29,4 +31,13 @@ export class Direction {
   get window(): number {
     return this.#window();
   }
+}
+
+/** Both directions of a channel. */
+export function directionsOf(channel: MuxChannel): { readonly incoming: Direction; readonly outgoing: Direction } {
+  const { peer = 0, maxSend = 0 } = channel.flow ?? {};
+  return {
+    incoming: new Direction(channel.id, PACKET_SIZE, () => channel.flow?.receiveWindow ?? 0),
+    outgoing: new Direction(peer, maxSend, () => channel.flow?.sendWindow ?? 0),
+  };
 }

@@ -1,6 +1,5 @@
 import { type Connection, MUX } from "../connection.ts";
-import { ssh2Error } from "../errors.ts";
-import { CHANNEL, Channel } from "./channel.ts";
+import { assertRole, CHANNEL, Channel } from "./channel.ts";
 import { channelsOf } from "./channel-manager.ts";
 import { sendExitSignal, sendExitStatus, sendSignal, sendWindowChange } from "./signals.ts";
 
@@ -30,25 +29,22 @@ export function protocolOf(
   role: "client" | "server",
   disconnect: (reason: number | undefined) => void,
 ): Protocol {
-  const assertRole = (needed: "client" | "server"): void => {
-    if (role === needed) return;
-    throw ssh2Error(`${needed === "client" ? "Client" : "Server"}-only method called in ${role} mode`);
-  };
+  const own = { server: role === "server" };
   return {
     signal(id, name) {
-      assertRole("client");
+      assertRole(own, "client");
       withChannel(connection, id, (channel) => sendSignal(channel[CHANNEL], name));
     },
     windowChange(id, rows, cols, height, width) {
-      assertRole("client");
+      assertRole(own, "client");
       withChannel(connection, id, (channel) => sendWindowChange(channel[CHANNEL], rows, cols, height, width));
     },
     exitStatus(id, status) {
-      assertRole("server");
+      assertRole(own, "server");
       withChannel(connection, id, (channel) => sendExitStatus(channel[CHANNEL], status));
     },
     exitSignal(id, name, coreDumped, message) {
-      assertRole("server");
+      assertRole(own, "server");
       withChannel(connection, id, (channel) => sendExitSignal(channel[CHANNEL], name, coreDumped, message));
     },
     channelClose: (id) => withChannel(connection, id, (channel) => channel.close()),

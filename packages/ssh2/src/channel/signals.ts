@@ -1,14 +1,12 @@
 import { exitSignal, exitStatus, signalRequest, windowChange } from "@nacre/wire";
 import type { Channel as MuxChannel } from "nacre/extend";
+import { SIGNALS } from "../constants.ts";
 import { ssh2Error } from "../errors.ts";
-
-/** Signals of RFC 4254 §6.10, without "SIG". */
-const SIGNALS = new Set("ABRT ALRM FPE HUP ILL INT KILL PIPE QUIT SEGV TERM USR1 USR2".split(" "));
 
 /** Returns a signal's name as it is sent: in capitals, without "SIG". Throws `Invalid signal: …` for others. */
 function signalName(given: unknown): string {
   const name = typeof given === "string" ? given.toUpperCase().replace(/^SIG/, "") : "";
-  if (SIGNALS.has(name)) return name;
+  if (Object.hasOwn(SIGNALS, name)) return name;
   throw ssh2Error(`Invalid signal: ${String(given)}`);
 }
 

@@ -1,3 +1,5 @@
+import { bufferOf } from "../buffer-of.ts";
+
 const SEQUENCE = 0x30;
 const INTEGER = 0x02;
 
@@ -48,8 +50,4 @@ function uint32(value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32BE(value);
   return bytes;
-}
-
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }

@@ -7,6 +7,7 @@ import {
   privateJwk,
   publicJwk,
 } from "@nacre/keys/internal";
+import { bufferOf } from "../buffer-of.ts";
 import { type KeyContent, readKey } from "./read-key.ts";
 
 /** Hash that a key signs with unless the caller names another, as in ssh2. Ed25519 has none. */
@@ -117,5 +118,5 @@ export class ParsedKey {
 const PEM_TYPES: Readonly<Record<string, "pkcs1" | "pkcs8">> = { "ssh-rsa": "pkcs1", "ssh-ed25519": "pkcs8" };
 
 function base64url(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64url");
+  return bufferOf(bytes).toString("base64url");
 }

@@ -4,15 +4,15 @@ import type { Duplex } from "node:stream";
 import { type ChannelManager, channelsOf, type Protocol, protocolOf } from "../channel/private.ts";
 import { type ConnectionMux, connectionBegins, DEBUG, MUX } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
-import { type ConnectionOptions, Link } from "./link.ts";
 import { type ChannelCallback, openAgent, openForwarded, openForwardedSocket, openX11 } from "./outgoing.ts";
-import { type ClientLink, LINK, type ServedClient } from "./served-client.ts";
+import { type ConnectionDriver, DRIVER, type ServedClient } from "./served-client.ts";
+import { type ConnectionOptions, ServerDriver } from "./server-driver.ts";
 
 /** An emitter with the members that symbols name: TypeScript cannot declare those in an exported class. */
 const ConnectionEmitter: new () => EventEmitter & {
   [MUX]: ConnectionMux | undefined;
   [DEBUG]: ((line: string) => void) | undefined;
-  [LINK]: ClientLink | undefined;
+  [DRIVER]: ConnectionDriver | undefined;
 } = EventEmitter as never;
 
 /**
@@ -41,7 +41,7 @@ export class IncomingClient extends ConnectionEmitter implements ServedClient {
 
   /** Disconnects. Handles the client's input until its FIN, at most two seconds. */
   end(): this {
-    this[LINK]?.end();
+    this[DRIVER]?.end();
     return this;
   }
 
@@ -77,7 +77,7 @@ export class IncomingClient extends ConnectionEmitter implements ServedClient {
 
   /** Exchanges keys now. `callback` is called after it, or with an error if the connection has no keys to replace. */
   rekey(callback?: (error?: Error) => void): void {
-    const hasBegun = this[LINK]?.rekey() ?? false;
+    const hasBegun = this[DRIVER]?.rekey() ?? false;
     if (typeof callback !== "function") return;
     if (hasBegun) this.once("rekey", callback);
     else process.nextTick(callback, ssh2Error("Not connected"));
@@ -96,5 +96,5 @@ export function serveClient(
   options: ConnectionOptions,
   identified: (clientVersion: string) => void,
 ): void {
-  client[LINK] = new Link(client, client._sock!, options, identified);
+  client[DRIVER] = new ServerDriver(client, client._sock!, options, identified);
 }

@@ -1,6 +1,6 @@
 import { streamlocalForward, tcpipForward, tcpipForwardReply } from "@nacre/wire";
 import type { PeerGlobalRequest } from "nacre/extend";
-import { LINK, type ServedClient } from "./served-client.ts";
+import { DRIVER, type ServedClient } from "./served-client.ts";
 
 /** Data of a global request, as ssh2 shows it. */
 type RequestData = { readonly bindAddr: string; readonly bindPort: number } | { readonly socketPath: string };
@@ -8,11 +8,11 @@ type RequestData = { readonly bindAddr: string; readonly bindPort: number } | { 
 /** Handlers of the global requests that the event "request" has. All others are refused. Malformed data ends the connection. */
 export function globalRequestHandlers(client: ServedClient): Record<string, (request: PeerGlobalRequest) => void> {
   const tcpip = (request: PeerGlobalRequest): void => {
-    const place = client[LINK]!.decoded(() => tcpipForward.decode(request.data));
+    const place = client[DRIVER]!.decoded(() => tcpipForward.decode(request.data));
     if (place !== undefined) ask(client, request, { bindAddr: place.address, bindPort: place.port });
   };
   const streamlocal = (request: PeerGlobalRequest): void => {
-    const place = client[LINK]!.decoded(() => streamlocalForward.decode(request.data));
+    const place = client[DRIVER]!.decoded(() => streamlocalForward.decode(request.data));
     if (place !== undefined) ask(client, request, { socketPath: place.path });
   };
   return {

@@ -4,7 +4,7 @@ import { Channel } from "../channel/channel.ts";
 import { closedChannel } from "../channel/closed-channel.ts";
 import { DEBUG } from "../connection.ts";
 import { CHANNEL_OPEN_FAILURE } from "../constants.ts";
-import { LINK, type ServedClient } from "./served-client.ts";
+import { DRIVER, type ServedClient } from "./served-client.ts";
 import { Session } from "./session.ts";
 
 const { ADMINISTRATIVELY_PROHIBITED, CONNECT_FAILED } = CHANNEL_OPEN_FAILURE;
@@ -23,14 +23,14 @@ export function channelOpenHandlers(client: ServedClient): Record<string, (open:
       new Channel(client, channel, { type, server: true });
   return {
     "direct-tcpip"(open) {
-      const place = client[LINK]!.decoded(() => tcpipChannel.decode(open.data));
+      const place = client[DRIVER]!.decoded(() => tcpipChannel.decode(open.data));
       if (place === undefined) return;
       const { address, port, originatorAddress, originatorPort } = place;
       const data = { destIP: address, destPort: port, srcIP: originatorAddress, srcPort: originatorPort };
       ask(client, open, "tcpip", data, accepted(open));
     },
     "direct-streamlocal@openssh.com"(open) {
-      const place = client[LINK]!.decoded(() => directStreamlocal.decode(open.data));
+      const place = client[DRIVER]!.decoded(() => directStreamlocal.decode(open.data));
       if (place !== undefined) ask(client, open, "openssh.streamlocal", { socketPath: place.path }, accepted(open));
     },
   };

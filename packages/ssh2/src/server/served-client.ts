@@ -1,10 +1,10 @@
 import type { Connection, ConnectionMux, MUX } from "../connection.ts";
 
 /** Key of what serves the socket of a connection; `undefined` before it begins. */
-export const LINK: unique symbol = Symbol("link");
+export const DRIVER: unique symbol = Symbol("driver");
 
 /** What serves the socket of a connection. */
-export interface ClientLink {
+export interface ConnectionDriver {
   /** Disconnects. Handles the client's input until its FIN, at most two seconds. */
   end(): void;
   /** Begins a key exchange. Returns false before the first key exchange and after the end. */
@@ -16,7 +16,7 @@ export interface ClientLink {
 /** A server's connection to one client, for the parts that emit its events. */
 export interface ServedClient extends Connection {
   [MUX]: ConnectionMux | undefined;
-  [LINK]: ClientLink | undefined;
+  [DRIVER]: ConnectionDriver | undefined;
   authenticated: boolean;
   noMoreSessions: boolean;
 }

@@ -12,7 +12,7 @@ import { channelsOf } from "../channel/channel-manager.ts";
 import { closedChannel } from "../channel/closed-channel.ts";
 import { DEBUG } from "../connection.ts";
 import { SftpServerChannel } from "../sftp-server/channel.ts";
-import { LINK, type ServedClient } from "./served-client.ts";
+import { DRIVER, type ServedClient } from "./served-client.ts";
 import { type SessionRequestEvent, sessionRequestEvent } from "./session-requests.ts";
 
 /** What runs on a session. */
@@ -20,9 +20,9 @@ type Program = Channel | SftpServerChannel;
 
 type State =
   /** `early` has the input that arrives before the program starts, such as that of a client which sends it together with the request. */
-  | { readonly type: "waiting"; readonly early: EventBuffer }
+  | { readonly kind: "waiting"; readonly early: EventBuffer }
   /** `handler` is that of the program's channel. */
-  | { readonly type: "running"; readonly program: Program; readonly handler: ChannelHandler };
+  | { readonly kind: "running"; readonly program: Program; readonly handler: ChannelHandler };
 
 /**
  * A session of a client. Emits an event for each request, with `accept` and `reject` where the client wants a reply. Replies leave in the
@@ -43,14 +43,14 @@ export class Session extends EventEmitter {
     super();
     this.#client = client;
     this.#channel = channel;
-    this.#state = { type: "waiting", early: new EventBuffer(channel) };
+    this.#state = { kind: "waiting", early: new EventBuffer(channel) };
     channelsOf(client).add(channel.id, this);
     this.#listen();
   }
 
   /** What runs on the session, once a request for it was accepted. */
   get _channel(): Program | undefined {
-    return this.#state.type === "running" ? this.#state.program : undefined;
+    return this.#state.kind === "running" ? this.#state.program : undefined;
   }
 
   #listen(): void {
@@ -68,7 +68,7 @@ export class Session extends EventEmitter {
 
   /** What gets the client's input. */
   get #input(): ChannelHandler {
-    return this.#state.type === "running" ? this.#state.handler : this.#state.early;
+    return this.#state.kind === "running" ? this.#state.handler : this.#state.early;
   }
 
   #end(): void {
@@ -86,7 +86,7 @@ export class Session extends EventEmitter {
   }
 
   #onRequest(request: ChannelRequest): void {
-    const event = this.#client[LINK]!.decoded(() => sessionRequestEvent(request.requestType, request.data));
+    const event = this.#client[DRIVER]!.decoded(() => sessionRequestEvent(request.requestType, request.data));
     // An exception of a listener must not end the connection.
     uncaught(() => {
       if (!this.#hasEnded && event !== undefined && this.#ask(request, event)) return;
@@ -110,7 +110,7 @@ export class Session extends EventEmitter {
       return this.emit(event, wantsReply ? () => void answer(true) : undefined, reject, ...values);
     const start = (make: (channel: MuxChannel) => Program) => (): Program | undefined => {
       // Only one program runs on a session (RFC 4254 §6.5).
-      if (isAnswered || this.#state.type === "running") return undefined;
+      if (isAnswered || this.#state.kind === "running") return undefined;
       // An application that decides late gets a closed channel.
       if (!answer(true)) return this.#runClosed(make);
       return this.#run(make, this.#state.early);
@@ -135,7 +135,7 @@ export class Session extends EventEmitter {
     const program = make(this.#channel);
     // The program has set its own handler. The session stays before it, for the requests and its own events.
     const { handler } = this.#channel;
-    this.#state = { type: "running", program, handler };
+    this.#state = { kind: "running", program, handler };
     this.#listen();
     early.replayTo(handler);
     return program;
@@ -145,7 +145,7 @@ export class Session extends EventEmitter {
   #runClosed(make: (channel: MuxChannel) => Program): Program {
     const channel = closedChannel(this.#client);
     const program = make(channel);
-    this.#state = { type: "running", program, handler: channel.handler };
+    this.#state = { kind: "running", program, handler: channel.handler };
     return program;
   }
 }

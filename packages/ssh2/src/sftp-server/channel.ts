@@ -4,16 +4,14 @@ import type { AskToken, Bytes } from "@nacre/wire";
 import type { Channel as MuxChannel } from "nacre/extend";
 import { uncaught } from "nacre/extend";
 import { channelsOf } from "../channel/channel-manager.ts";
-import { Direction, PACKET_SIZE } from "../channel/direction.ts";
+import { type Direction, directionsOf } from "../channel/direction.ts";
 import { sendExitStatus } from "../channel/signals.ts";
+import { NO_STDERR } from "../channel/stderr.ts";
 import { type Connection, DEBUG } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
 import type { InputAttributes } from "../sftp/attributes.ts";
 import { attributesReply, dataReply, handleReply, namesReply, type SftpName, statusReply } from "./replies.ts";
 import { sftpRequestEvent } from "./request-event.ts";
-
-/** Replaces `stderr`, which SFTP does not have. */
-const NO_STDERR: object = { readable: false, writable: false, push() {}, once() {}, on() {}, emit() {}, end() {} };
 
 /**
  * The server side of SFTP on a session. It emits an event for each request of the client: `OPEN`, `READ`, …, with the number of the
@@ -44,9 +42,9 @@ export class SftpServerChannel extends EventEmitter {
     super();
     this._client = connection;
     this.#channel = channel;
-    const { peer = 0, maxSend = 0 } = channel.flow ?? {};
-    this.incoming = new Direction(channel.id, PACKET_SIZE, () => channel.flow?.receiveWindow ?? 0);
-    this.outgoing = new Direction(peer, maxSend, () => channel.flow?.sendWindow ?? 0);
+    const { incoming, outgoing } = directionsOf(channel);
+    this.incoming = incoming;
+    this.outgoing = outgoing;
     this.#machine = new SftpServer({
       handles: "raw",
       extensions: "raw",

@@ -1,5 +1,5 @@
 import type { SftpServerRequest } from "@nacre/sftp";
-import { bufferOf } from "../sftp/call.ts";
+import { bufferOf } from "../buffer-of.ts";
 import { statsOf } from "../sftp/stats.ts";
 
 /** Name and values of the event of a request, without the request's number. */

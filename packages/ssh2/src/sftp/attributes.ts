@@ -1,6 +1,9 @@
 import { isDate } from "node:util/types";
 import type { Attributes } from "@nacre/sftp";
 
+/** Mode of a new file. */
+export const NEW_MODE = 0o666;
+
 /** Attributes of a file as programs give them: times in seconds or as dates, the mode as a number or octal text. */
 export interface InputAttributes {
   readonly mode?: number | string | undefined;

@@ -4,8 +4,9 @@ import type { SftpClientRequest } from "@nacre/sftp";
 import { escapeText, SshError } from "@nacre/wire";
 import type { Channel, ChannelEnd, ChannelRequest } from "nacre/extend";
 import { uncaught } from "nacre/extend";
-import { Direction, PACKET_SIZE } from "../channel/direction.ts";
+import { type Direction, directionsOf } from "../channel/direction.ts";
 import { type ExitReport, exitValues, isExit, noExit, readExit } from "../channel/exit-report.ts";
+import { NO_STDERR } from "../channel/stderr.ts";
 import { afterClose, type Connection } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
 import { Call, requestName } from "./call.ts";
@@ -17,17 +18,6 @@ const TAKES_LONG_PACKETS = /^SSH-2\.0-(?:OpenSSH|dropbear)/;
 /** Length of reads and writes in bytes for those servers, and for others, until a server states its limits. */
 const LONG_DATA = 254 * 1024;
 const SHORT_DATA = 31_952;
-
-/** The error output of an SFTP server, which is dropped. */
-const NO_STDERR = {
-  readable: false,
-  writable: false,
-  push() {},
-  once() {},
-  on() {},
-  emit() {},
-  end() {},
-} as const;
 
 /**
  * SFTP over a session channel whose subsystem has started: sends requests and calls back in the turn of the reply. Emits "ready", "error"
@@ -64,9 +54,9 @@ export abstract class SftpBase extends EventEmitter {
     this._debug = debug;
     this.serverVersion = channel.peerVersion ?? "";
     this._isOpenSSH = TAKES_LONG_PACKETS.test(this.serverVersion);
-    const { peer = 0, maxSend = 0 } = channel.flow ?? {};
-    this.incoming = new Direction(channel.id, PACKET_SIZE, () => channel.flow?.receiveWindow ?? 0);
-    this.outgoing = new Direction(peer, maxSend, () => channel.flow?.sendWindow ?? 0);
+    const { incoming, outgoing } = directionsOf(channel);
+    this.incoming = incoming;
+    this.outgoing = outgoing;
     this.#channel = channel;
     const driver = new Driver(channel, {
       ready: () => this.#onReady(),
@@ -135,11 +125,11 @@ export abstract class SftpBase extends EventEmitter {
   /** Sends a request, now or when there is room. Throws for an invalid value. */
   protected send(request: SftpClientRequest, callback: ((...values: never[]) => void) | undefined): void {
     const call = new Call(this._driver, this._debug, request, (callback as () => void) ?? ignore);
-    this.sendCall(call);
+    this._sendCall(call);
   }
 
-  /** Sends the request of a call. */
-  protected sendCall(call: Call): void {
+  /** Sends the request of a call, now or when there is room. Calls of several requests call it again. */
+  _sendCall(call: Call): void {
     this._debug?.(`SFTP: Outbound: Sending ${requestName(call.request)}`);
     const driver = this._driver;
     if (this.outgoing.state !== "open" || driver.over !== undefined) {

@@ -1,6 +1,7 @@
 import { type Waiter } from "@nacre/files/blocks";
 import { extensionFor, type SftpClientRequest, type SftpReplyEvent, type StatVfs } from "@nacre/sftp";
 import { escapeText, type SshError } from "@nacre/wire";
+import { bufferOf } from "../buffer-of.ts";
 import { type Driver } from "./driver.ts";
 import { statsOf } from "./stats.ts";
 import { requestError, STATUS_CODE, statusError } from "./status.ts";
@@ -102,11 +103,6 @@ function entryOf(name: Extract<Answer, { readonly type: "name" }>["name"]): Dire
 /** Names are UTF-8 in ssh2: other bytes become U+FFFD. */
 function textOf(bytes: Uint8Array): string {
   return bufferOf(bytes).toString();
-}
-
-/** Returns a Buffer over the same bytes. */
-export function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 function fileSystemStats(facts: StatVfs): FileSystemStats {

@@ -1,10 +1,11 @@
 import { Readable, type ReadableOptions } from "node:stream";
-import { BlockReader } from "@nacre/files/blocks";
+import type { BlockReader } from "@nacre/files/blocks";
 import type { Bytes } from "@nacre/wire";
-import { bufferOf } from "./call.ts";
+import { bufferOf } from "../buffer-of.ts";
+import { NEW_MODE } from "./attributes.ts";
+import { type FileSink, RemoteFile } from "./remote-file.ts";
 import type { SFTP } from "./sftp.ts";
-import { requestError } from "./status.ts";
-import { checkFilePosition, NEW_MODE, outOfRange, type StreamOptions, streamOptions } from "./stream-options.ts";
+import { checkFilePosition, closeFile, outOfRange, type StreamOptions, streamOptions } from "./stream-options.ts";
 
 /** Options of `createReadStream`. */
 export interface ReadStreamOptions extends StreamOptions {
@@ -38,19 +39,14 @@ export class ReadStream extends Readable {
   pos = 0;
   bytesRead = 0;
   isClosed = false;
-  /** Handle of the open file; null before and afterwards. */
-  handle: Buffer | null;
   sftp: SFTP;
+  readonly #file: RemoteFile;
   #reader: BlockReader | undefined;
   /** Bytes that the program has not asked for yet. */
   readonly #pieces: Bytes[] = [];
+  /** What follows the pieces, once the reader has ended. */
+  #last: Error | "end" | undefined;
   #isWanted = false;
-  #isRead = false;
-  #isOpening = false;
-  #failure: Error | undefined;
-  #hasFailed = false;
-  /** Goes on to destroy the stream when the file is open, or could not be opened. */
-  #whenOpened: (() => void) | undefined;
 
   constructor(sftp: SFTP, path: string, given?: ReadStreamOptions | string) {
     const options = streamOptions(given);
@@ -61,8 +57,8 @@ export class ReadStream extends Readable {
     this.start = options.start;
     this.end = options.end === undefined ? Number.POSITIVE_INFINITY : options.end;
     this.autoClose = options.autoClose === undefined ? true : options.autoClose;
-    this.handle = options.handle ?? null;
     this.sftp = sftp;
+    this.#file = new RemoteFile(sftp, path, options.handle);
     const { start, end } = this;
     if (start !== undefined) {
       checkFilePosition(start, "start");
@@ -75,7 +71,12 @@ export class ReadStream extends Readable {
     this.on("end", () => {
       if (this.autoClose) this.destroy();
     });
-    if (!Buffer.isBuffer(this.handle)) this.open();
+    if (!this.#file.isOpen) this.open();
+  }
+
+  /** Handle of the open file; null before and afterwards. */
+  get handle(): Buffer | null {
+    return this.#file.handle;
   }
 
   /** Whether the file is not open. */
@@ -85,40 +86,32 @@ export class ReadStream extends Readable {
 
   /** Opens the file. The constructor calls it unless it gets a handle. */
   open(): void {
-    if (this.#isOpening) return;
-    this.#isOpening = true;
-    this.sftp.open(this.path, this.flags, this.mode, (error, handle) => {
-      this.#isOpening = false;
+    this.#file.open(this.flags, this.mode, (error) => {
       if (error !== undefined) {
         this.#emitFailure(error);
-        this.#whenOpened?.();
         return;
       }
-      this.handle = handle!;
-      this.emit("open", handle);
+      this.emit("open", this.handle);
       this.emit("ready");
-      this.#whenOpened?.();
       // Starts reading ahead.
       if (!this.destroyed) this.read(0);
     });
   }
 
   override _read(): void {
-    if (!Buffer.isBuffer(this.handle)) {
+    if (this.handle === null) {
       this.once("open", () => this._read());
       return;
     }
     if (this.destroyed) return;
     this.#isWanted = true;
-    this.#reader ??= this.#startReader(this.handle);
+    this.#reader ??= this.#startReader();
     this.#pass();
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#reader?.stop();
-    const close = (): void => this.#close(error, callback);
-    if (this.#isOpening && !Buffer.isBuffer(this.handle)) this.#whenOpened = close;
-    else close();
+    closeFile(this, this.#file, error, callback);
   }
 
   /** Closes the file. */
@@ -127,29 +120,24 @@ export class ReadStream extends Readable {
     (this as Destroyable).destroy(null, callback);
   }
 
-  #startReader(handle: Buffer): BlockReader {
-    const driver = this.sftp._driver;
-    const finish = (): void => {
-      this.#isRead = true;
+  #startReader(): BlockReader {
+    const last = (what: Error | "end"): void => {
+      this.#last = what;
       this.#pass();
     };
-    const sink = {
-      block: (pieces: readonly Bytes[]) => {
+    const sink: FileSink = {
+      block: (pieces) => {
         for (const piece of pieces) this.#pieces.push(piece);
         this.#pass();
       },
-      end: finish,
-      failed: (error: Parameters<typeof requestError>[0]) =>
-        driver.settle(error, () => {
-          this.#failure = requestError(error);
-          this.#pass();
-        }),
+      end: () => last("end"),
+      failed: last,
     };
     const start = this.pos;
     const end = Math.min(this.end + 1, Number.MAX_SAFE_INTEGER);
     // A short range is read without FSTAT: requests past the end cost less than the extra round trip.
     const range = end - start <= SHORT_RANGE ? { start, end, size: end } : { start, end };
-    const reader = new BlockReader(driver, { handle: Uint8Array.from(handle), path: this.path }, sink, range);
+    const reader = this.#file.reader(sink, range);
     // Deferred: the reader may call back synchronously, before `#reader` is set.
     queueMicrotask(() => {
       if (!this.destroyed) reader.start();
@@ -161,14 +149,10 @@ export class ReadStream extends Readable {
   #pass(): void {
     while (this.#pieces.length > 0 && this.#isWanted && !this.destroyed) this.#passChunk();
     if (this.#pieces.length > 0 || this.destroyed) return;
-    if (this.#failure !== undefined) {
-      const failure = this.#failure;
-      this.#failure = undefined;
-      this.#emitFailure(failure);
-    } else if (this.#isRead) {
-      this.#isRead = false;
-      this.#end();
-    }
+    const last = this.#last;
+    this.#last = undefined;
+    if (last === "end") this.#end();
+    else if (last !== undefined) this.#emitFailure(last);
   }
 
   /** Ends the stream. As in ssh2, a read past the last byte comes first: programs take "end" for the end of their own writes. */
@@ -193,23 +177,9 @@ export class ReadStream extends Readable {
   }
 
   #emitFailure(error: Error): void {
-    this.#hasFailed = true;
+    this.#file.fail(error);
     this.emit("error", error);
     if (this.autoClose) this.destroy();
-  }
-
-  #close(error: Error | null, callback: (error?: Error | null) => void): void {
-    const { handle } = this;
-    this.handle = null;
-    const finish = (closing?: Error): void => {
-      // One error is enough.
-      const failure = (this.#hasFailed ? undefined : closing) ?? error;
-      callback(failure);
-      this.isClosed = true;
-      if (!failure) this.emit("close");
-    };
-    if (Buffer.isBuffer(handle)) this.sftp.close(handle, finish);
-    else finish();
   }
 }
 

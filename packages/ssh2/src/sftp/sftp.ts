@@ -3,17 +3,14 @@ import type { Callback } from "./call.ts";
 import { SftpExtensions } from "./extensions.ts";
 import { fastGet } from "./fast-get.ts";
 import { fastPut } from "./fast-put.ts";
-import { type ReadFileOptions, readFile } from "./read-file.ts";
 import { ReadStream, type ReadStreamOptions } from "./read-stream.ts";
-import { ReadCall, type ReadCallback, type SendCall, WriteCall } from "./read-write.ts";
+import { ReadCall, type ReadCallback, WriteCall } from "./read-write.ts";
 import type { TransferOptions } from "./transfer-options.ts";
-import { appendFile, type WriteFileOptions, writeFile } from "./write-file.ts";
+import { appendFile, type ReadFileOptions, readFile, type WriteFileOptions, writeFile } from "./whole-file.ts";
 import { WriteStream, type WriteStreamOptions } from "./write-stream.ts";
 
 /** SFTP of a client: every method of ssh2's SFTP client. Callbacks are called in the turn of the reply. */
 export class SFTP extends SftpExtensions {
-  readonly #send: SendCall = (call) => this.sendCall(call);
-
   /** Reads up to `length` bytes at `position` into `buffer` from `offset` on. At the end of the file it calls back with 0 bytes. */
   read(
     handle: Buffer,
@@ -27,7 +24,7 @@ export class SFTP extends SftpExtensions {
     checkRange(buffer, offset, length, false);
     rejectNullPosition(position);
     const done = typeof callback === "function" ? callback : () => {};
-    if (length > 0) this.sendCall(new ReadCall(this, this.#send, handle, buffer, offset, length, position, done));
+    if (length > 0) this._sendCall(new ReadCall(this, { handle, position, buffer, offset, length }, done));
     else process.nextTick(done, undefined, 0, buffer.subarray(offset, offset), position);
   }
 
@@ -49,8 +46,8 @@ export class SFTP extends SftpExtensions {
     checkRange(buffer, offset, length, true);
     rejectNullPosition(position);
     const done = typeof callback === "function" ? callback : () => {};
-    const at = positionOf(position);
-    if (length > 0) this.sendCall(new WriteCall(this, this.#send, handle, buffer, offset, length, at, done));
+    const span = { handle, position: positionOf(position), buffer, offset, length };
+    if (length > 0) this._sendCall(new WriteCall(this, span, done));
     else process.nextTick(done, undefined, 0);
   }
 

@@ -1,4 +1,6 @@
+import type { Readable, Writable } from "node:stream";
 import { inspect } from "node:util";
+import type { RemoteFile } from "./remote-file.ts";
 
 /** Options of both streams. */
 export interface StreamOptions {
@@ -15,19 +17,27 @@ export interface StreamOptions {
   readonly highWaterMark?: number | undefined;
 }
 
-/** Mode of a new file. */
-export const NEW_MODE = 0o666;
-
-/**
- * Returns the options for Node's constructor, which emits no "close" of its own: it would come before the file is closed. Throws ssh2's
- * error for options of another type.
- */
+/** Returns the options of a stream. Text is the name of an encoding. Throws ssh2's error for options of another type. */
 export function streamOptions<T extends StreamOptions>(given: T | string | undefined): T {
   const options = typeof given === "string" ? { encoding: given } : given === undefined ? {} : given;
   if (options === null || typeof options !== "object")
     throw new TypeError('"options" argument must be a string or an object');
-  // An own property of the program's object, such as a getter, stays as it is.
-  return Object.assign(Object.create(options), { emitClose: false, autoDestroy: false }) as T;
+  return options as T;
+}
+
+/** Closes the file of a stream that is destroyed, then emits "close" unless something failed. */
+export function closeFile(
+  stream: (Readable | Writable) & { isClosed: boolean },
+  file: RemoteFile,
+  error: Error | null,
+  callback: (error?: Error | null) => void,
+): void {
+  file.close((closing) => {
+    const failure = closing ?? error;
+    callback(failure);
+    stream.isClosed = true;
+    if (!failure) stream.emit("close");
+  });
 }
 
 /** Throws ssh2's errors if a position is not an integer from 0 to 2^53 - 1. */

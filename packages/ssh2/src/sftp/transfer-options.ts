@@ -17,12 +17,13 @@ export interface TransferOptions {
   readonly mode?: number | string | undefined;
 }
 
-/** Checked options of a transfer. */
-export interface Transfer {
+/** Checked options of a transfer, and its callback. */
+export interface TransferSettings {
   readonly limits: BlockLimits;
   readonly fileSize: number | undefined;
   readonly mode: number | undefined;
-  readonly steps: (size: number) => Progress;
+  /** Returns what reports the progress of a file of `size` bytes. */
+  readonly progress: (size: number) => Progress;
   readonly callback: Callback;
 }
 
@@ -31,7 +32,7 @@ const CHUNK_SIZE = 32 * 1024;
 const CONCURRENCY = 64;
 
 /** Reads the last two arguments of `fastGet` and `fastPut`. Throws for a mode that is not a number. */
-export function readTransfer(given: unknown, last: unknown): Transfer {
+export function transferSettings(given: unknown, last: unknown): TransferSettings {
   const callback = (typeof given === "function" ? given : last) as Callback | undefined;
   const options = (typeof given === "object" && given !== null ? given : {}) as TransferOptions;
   const concurrency = positive(options.concurrency);
@@ -44,7 +45,7 @@ export function readTransfer(given: unknown, last: unknown): Transfer {
       : {},
     fileSize: positive(options.fileSize),
     mode: typeof mode === "string" || typeof mode === "number" ? modeNumber(mode) : undefined,
-    steps: (size) => new Progress(typeof step === "function" ? step : undefined, chunkSize ?? CHUNK_SIZE, size),
+    progress: (size) => new Progress(typeof step === "function" ? step : undefined, chunkSize ?? CHUNK_SIZE, size),
     callback: typeof callback === "function" ? callback : () => {},
   };
 }

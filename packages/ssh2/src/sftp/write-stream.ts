@@ -1,10 +1,9 @@
 import { Writable, type WritableOptions } from "node:stream";
-import { BlockWriter } from "@nacre/files/blocks";
-import type { SshError } from "@nacre/wire";
-import { setMode, sizeOf } from "./open-remote.ts";
+import type { BlockWriter } from "@nacre/files/blocks";
+import { NEW_MODE } from "./attributes.ts";
+import { type FileSource, RemoteFile } from "./remote-file.ts";
 import type { SFTP } from "./sftp.ts";
-import { requestError } from "./status.ts";
-import { checkFilePosition, NEW_MODE, type StreamOptions, streamOptions } from "./stream-options.ts";
+import { checkFilePosition, closeFile, type StreamOptions, streamOptions } from "./stream-options.ts";
 
 /** Options of `createWriteStream`. */
 export type WriteStreamOptions = StreamOptions;
@@ -27,9 +26,8 @@ export class WriteStream extends Writable {
   /** Number of bytes that the server has written. */
   bytesWritten = 0;
   isClosed = false;
-  /** Handle of the open file; null before and afterwards. */
-  handle: Buffer | null;
   sftp: SFTP;
+  readonly #file: RemoteFile;
   #writer: BlockWriter | undefined;
   /** Position at which writing began. */
   #first = 0;
@@ -41,11 +39,6 @@ export class WriteStream extends Writable {
   #defaultEncoding: BufferEncoding = "utf8";
   /** Callbacks of writes, with the number of bytes that must be written for them. */
   #waiting: { readonly end: number; readonly done: Done }[] = [];
-  #isOpening = false;
-  #isOpen = false;
-  #failure: Error | undefined;
-  /** Goes on to destroy the stream when the file is open, or could not be opened. */
-  #whenOpened: (() => void) | undefined;
 
   constructor(sftp: SFTP, path: string, given?: WriteStreamOptions | string) {
     const options = streamOptions(given);
@@ -55,8 +48,8 @@ export class WriteStream extends Writable {
     this.mode = options.mode === undefined ? NEW_MODE : options.mode;
     this.start = options.start;
     this.autoClose = options.autoClose === undefined ? true : options.autoClose;
-    this.handle = options.handle ?? null;
     this.sftp = sftp;
+    this.#file = new RemoteFile(sftp, path, options.handle);
     if (this.start !== undefined) {
       checkFilePosition(this.start, "start");
       this.pos = this.start;
@@ -65,8 +58,12 @@ export class WriteStream extends Writable {
     this.on("finish", () => {
       if (this.autoClose) this.destroy();
     });
-    if (Buffer.isBuffer(this.handle)) this.#isOpen = true;
-    else this.open();
+    if (!this.#file.isOpen) this.open();
+  }
+
+  /** Handle of the open file; null before and afterwards. */
+  get handle(): Buffer | null {
+    return this.#file.handle;
   }
 
   /** Whether the file is not open. */
@@ -76,40 +73,33 @@ export class WriteStream extends Writable {
 
   /** Opens the file and sets its mode. The constructor calls it unless it gets a handle. */
   open(): void {
-    if (this.#isOpening) return;
-    this.#isOpening = true;
-    const { sftp, path, flags, mode } = this;
-    sftp.open(path, flags, mode, (error, handle) => {
-      if (error !== undefined) {
-        this.#isOpening = false;
-        this.#fail(error);
-        this.#whenOpened?.();
-        return;
+    const file = this.#file;
+    const opened = (error?: Error): void => {
+      if (error === undefined) {
+        this.emit("open", this.handle);
+        this.emit("ready");
+      } else if (!this.destroyed) {
+        this.#failed(error);
       }
-      this.handle = handle!;
-      setMode(sftp, path, handle!, mode, () => {
-        // The protocol has absolute positions, also for files that are open for appending.
-        if (this.#isAppend) sizeOf(sftp, path, handle!, (failure, size = 0) => this.#opened(handle!, size, failure));
-        else this.#opened(handle!, this.pos);
-      });
-    });
+    };
+    file.open(this.flags, this.mode, opened, (done) =>
+      file.setMode(this.mode, () => {
+        if (this.#isAppend) this.#toEnd(done);
+        else done();
+      }),
+    );
   }
 
   get #isAppend(): boolean {
     return typeof this.flags === "string" && this.flags.startsWith("a");
   }
 
-  #opened(handle: Buffer, position: number, error?: Error): void {
-    this.#isOpening = false;
-    if (error === undefined) {
-      this.#isOpen = true;
-      this.pos = position;
-      this.emit("open", handle);
-      this.emit("ready");
-    } else {
-      this.#fail(error);
-    }
-    this.#whenOpened?.();
+  /** Sets the position to the end of the file: the protocol has absolute positions, also for files that are open for appending. */
+  #toEnd(done: (error?: Error) => void): void {
+    this.#file.size((error, size = 0) => {
+      if (error === undefined) this.pos = size;
+      done(error);
+    });
   }
 
   override setDefaultEncoding(encoding: BufferEncoding): this {
@@ -133,23 +123,25 @@ export class WriteStream extends Writable {
   }
 
   override _writev(chunks: readonly { readonly chunk: Buffer }[], done: Done): void {
-    if (this.#failure !== undefined) {
-      done(this.#failure);
+    const { failure } = this.#file;
+    if (failure !== undefined) {
+      done(failure);
       return;
     }
     this.#chunks = chunks.map(({ chunk }) => chunk);
     this.#taken = done;
-    if (this.#isOpen) this.#send();
+    if (this.#file.isOpen) this.#send();
     else this.once("open", () => this.#send());
   }
 
   override _final(done: Done): void {
-    if (this.#failure !== undefined) {
-      done(this.#failure);
+    const { failure } = this.#file;
+    if (failure !== undefined) {
+      done(failure);
       return;
     }
     this.#taken = done;
-    if (this.#isOpen) this.#finish();
+    if (this.#file.isOpen) this.#finish();
     else this.once("open", () => this.#finish());
   }
 
@@ -159,9 +151,7 @@ export class WriteStream extends Writable {
       error ?? new Error('the stream was destroyed before the server had written everything; wait for "finish" first');
     this.#failWaiting(reason);
     this.#settle(reason);
-    const close = (): void => this.#close(error, callback);
-    if (this.#isOpening) this.#whenOpened = close;
-    else close();
+    closeFile(this, this.#file, error, callback);
   }
 
   /** Ends the stream, and closes the file also without `autoClose`. */
@@ -183,9 +173,8 @@ export class WriteStream extends Writable {
   }
 
   #send(): void {
-    const { handle } = this;
-    if (this.#taken === undefined || !Buffer.isBuffer(handle) || this.destroyed) return;
-    const writer = (this.#writer ??= this.#startWriter(handle));
+    if (this.#taken === undefined || this.handle === null || this.destroyed) return;
+    const writer = (this.#writer ??= this.#startWriter());
     for (let chunk = this.#chunks[0]; chunk !== undefined; chunk = this.#chunks[0]) {
       if (!(chunk instanceof Uint8Array)) {
         this.#fail(new TypeError(`The "data" argument must be of type Buffer. Received type ${typeof chunk}`));
@@ -215,16 +204,14 @@ export class WriteStream extends Writable {
     );
   }
 
-  #startWriter(handle: Buffer): BlockWriter {
+  #startWriter(): BlockWriter {
     this.#first = this.pos;
-    const driver = this.sftp._driver;
-    const source = {
+    const source: FileSource = {
       room: () => this.#send(),
       written: () => this.#onWritten(),
-      failed: (error: SshError) => driver.settle(error, () => this.#fail(requestError(error))),
+      failed: (error) => this.#fail(error),
     };
-    const file = { handle: Uint8Array.from(handle), path: this.path };
-    return new BlockWriter(driver, file, source, this.pos, this.#isAppend);
+    return this.#file.writer(source, this.pos, this.#isAppend);
   }
 
   /** Calls the callback of Node's stream. */
@@ -236,7 +223,8 @@ export class WriteStream extends Writable {
 
   /** Calls `done` when the server has written the first `end` bytes of the stream. */
   #whenWritten(end: number, done: Done): void {
-    if (this.#failure !== undefined) done(this.#failure);
+    const { failure } = this.#file;
+    if (failure !== undefined) done(failure);
     else if (end <= this.bytesWritten) done(null);
     else this.#waiting.push({ end, done });
   }
@@ -252,28 +240,19 @@ export class WriteStream extends Writable {
   }
 
   #fail(error: Error): void {
-    if (this.#failure !== undefined || this.destroyed) return;
-    this.#failure = error;
+    if (this.#file.failure !== undefined || this.destroyed) return;
+    this.#file.fail(error);
+    this.#failed(error);
+  }
+
+  /** Passes the first error on to everything that waits. */
+  #failed(error: Error): void {
     this.#chunks = [];
     this.#failWaiting(error);
     // Node's stream emits the error that its callback gets.
     if (this.#taken === undefined) this.emit("error", error);
     else this.#settle(error);
     if (this.autoClose) this.destroy();
-  }
-
-  #close(error: Error | null, callback: Done): void {
-    const { handle } = this;
-    this.handle = null;
-    const finish = (closing?: Error): void => {
-      // One error is enough.
-      const failure = (this.#failure === undefined ? closing : undefined) ?? error;
-      callback(failure);
-      this.isClosed = true;
-      if (!failure) this.emit("close");
-    };
-    if (Buffer.isBuffer(handle)) this.sftp.close(handle, finish);
-    else finish();
   }
 }
 

@@ -50,6 +50,22 @@ describe("a read stream", () => {
     expect(order.slice(-2)).toEqual(["past", "end"]);
   });
 
+  it("reads a file by its handle, even if the program changes the Buffer later", async () => {
+    const { sftp, server } = await open();
+    make(server, "file", pattern(4 * MEBIBYTE));
+    const handle = await result<Buffer>((done) => sftp.open("file", "r", done));
+    const given = Buffer.from(handle);
+    const chunks: Buffer[] = [];
+    const stream = sftp.createReadStream("file", { handle: given, autoClose: false });
+    stream.on("data", (chunk) => {
+      given.fill(255);
+      chunks.push(chunk);
+    });
+    await once(stream, "end");
+    expect(Buffer.concat(chunks).equals(pattern(4 * MEBIBYTE))).toBe(true);
+    await result((done) => sftp.close(handle, done));
+  });
+
   it("gives chunks of at most the length that the program chose", async () => {
     const { sftp, server } = await open();
     make(server, "file", pattern(10_000));

@@ -2,12 +2,13 @@ import { EventEmitter } from "node:events";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { memoryFileSystem, sftpServer } from "@nacre/files/server";
+import { SSH_FX } from "@nacre/sftp";
 import { served } from "@nacre/testing/nacre/wire";
 import { encodeSubsystem } from "nacre/extend";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import type { Connection } from "../../src/connection.ts";
 import { SFTP } from "../../src/sftp/sftp.ts";
-import { call, contentsOf, freshFolder, make, open, pattern, result } from "./support.ts";
+import { call, contentsOf, freshFolder, later, make, open, pattern, result } from "./support.ts";
 
 const MEBIBYTE = 1024 * 1024;
 
@@ -90,6 +91,52 @@ it("fastGet reads no more than the size that the file has when it begins", async
   make(server, "file", pattern(100_000));
   await result((done) => sftp.fastGet("file", join(folder, "copy"), { fileSize: 70_000 }, done));
   expect((await stat(join(folder, "copy"))).size).toBe(70_000);
+});
+
+it("fastPut writes nothing more when its file is shorter than its size said", async () => {
+  const answers: (() => void)[] = [];
+  const { sftp, server } = await open({
+    answer: ({ request, token }, machine) => {
+      if (request.type !== "write") return false;
+      answers.push(() => machine.status(token, SSH_FX.OK, ""));
+      return true;
+    },
+  });
+  const folder = await freshFolder();
+  await writeFile(join(folder, "file"), pattern(5000));
+  const options = { fileSize: 10_000, chunkSize: 1000, concurrency: 1 };
+  const called = call((done) => sftp.fastPut(join(folder, "file"), "copy", options, done));
+  while (answers.length === 0) await later();
+  // The request after that of the write is the one that closes the file.
+  const { writes } = server;
+  while (server.writes === writes) await later();
+  answers[0]!();
+  server.flush();
+  const [error] = await called;
+  expect(error).toMatchObject({ message: "Unexpected end of file" });
+  await later();
+  expect(server.writes).toBe(writes + 1);
+});
+
+/** Calls `report` after many rounds of the event loop, in which the disk is read. */
+async function reportLater(report: () => void): Promise<void> {
+  for (let round = 0; round < 1000; round++) await later();
+  report();
+}
+
+it("fastPut passes no bytes on between a failed write and its report", async () => {
+  const { sftp } = await open({
+    answer: ({ request, token }, machine) => {
+      if (request.type !== "write") return false;
+      machine.status(token, SSH_FX.FAILURE, "full");
+      return true;
+    },
+  });
+  vi.spyOn(sftp._driver, "settle").mockImplementationOnce((_, done) => void reportLater(done));
+  const folder = await freshFolder();
+  await writeFile(join(folder, "file"), pattern(5 * MEBIBYTE));
+  const [error] = await call((done) => sftp.fastPut(join(folder, "file"), "copy", done));
+  expect(error).toMatchObject({ message: "full", code: 4 });
 });
 
 it("a thousand requests and more at once are all answered", async () => {

@@ -1,10 +1,10 @@
 import type { LoginDecision } from "nacre/extend";
 
 type State =
-  | { readonly type: "open"; readonly resolve: (decision: LoginDecision) => void }
+  | { readonly kind: "open"; readonly resolve: (decision: LoginDecision) => void }
   /** The client was asked for a new password, which `changed` gets. */
-  | { readonly type: "changing"; readonly changed: (newPassword: string) => void }
-  | { readonly type: "given" };
+  | { readonly kind: "changing"; readonly changed: (newPassword: string) => void }
+  | { readonly kind: "given" };
 
 /** The decision about one login attempt. The application makes it once, and again after a new password. */
 export class Decision {
@@ -18,37 +18,37 @@ export class Decision {
 
   /** Whether a new password is awaited. */
   get isChanging(): boolean {
-    return this.#state.type === "changing";
+    return this.#state.kind === "changing";
   }
 
   /** Sets the decision. Later calls have no effect. */
   give(decision: LoginDecision): void {
-    this.#settle(decision, { type: "given" });
+    this.#settle(decision, { kind: "given" });
   }
 
   /** Decides that the client must send a new password, which `changed` gets. No effect after another decision. */
   askChange(prompt: string, changed: (newPassword: string) => void): void {
-    this.#settle({ changePassword: prompt }, { type: "changing", changed });
+    this.#settle({ changePassword: prompt }, { kind: "changing", changed });
   }
 
   /** Returns the callback that waits for a new password, and reopens the decision. */
   takeChanged(): ((newPassword: string) => void) | undefined {
     const state = this.#state;
-    if (state.type !== "changing") return undefined;
+    if (state.kind !== "changing") return undefined;
     this.#open();
     return state.changed;
   }
 
   #settle(decision: LoginDecision, next: State): void {
     const state = this.#state;
-    if (state.type !== "open") return;
+    if (state.kind !== "open") return;
     this.#state = next;
     state.resolve(decision);
   }
 
   #open(): void {
     this.given = new Promise((resolve) => {
-      this.#state = { type: "open", resolve };
+      this.#state = { kind: "open", resolve };
     });
   }
 }

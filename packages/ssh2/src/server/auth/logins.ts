@@ -1,8 +1,14 @@
 import { equalBytes, Reader } from "@nacre/wire";
 import { type Authenticate, type Login, type LoginDecision, leaveUncaught } from "nacre/extend";
 import { warnIfShort } from "../../keys/rsa-size.ts";
-import { AuthContext, type AuthRequest } from "./context.ts";
-import { HostbasedAuthContext, KeyboardAuthContext, PKAuthContext, PwdAuthContext } from "./contexts.ts";
+import {
+  AuthContext,
+  type AuthRequest,
+  HostbasedAuthContext,
+  KeyboardAuthContext,
+  PKAuthContext,
+  PwdAuthContext,
+} from "./contexts.ts";
 import { Decision } from "./decision.ts";
 import type { HostbasedProof } from "./hostbased.ts";
 

@@ -12,7 +12,7 @@ interface Pending {
 }
 
 /** Writes the data of a channel and its error output, in the order of the calls. */
-export class Outflow {
+export class SendQueue {
   readonly #channel: MuxChannel;
   #pending: Pending[] = [];
   #isOver = false;

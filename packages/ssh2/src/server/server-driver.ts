@@ -20,7 +20,7 @@ import { decideBy } from "./auth/logins.ts";
 import { type Disconnect, endError } from "./errors.ts";
 import { globalRequestHandlers } from "./global-requests.ts";
 import { channelOpenHandlers, onSessionOpen } from "./opens.ts";
-import type { ClientLink, ServedClient } from "./served-client.ts";
+import type { ConnectionDriver, ServedClient } from "./served-client.ts";
 
 /** Milliseconds that a closing connection waits for the client's end of its direction. */
 const LINGER = 2000;
@@ -29,7 +29,7 @@ const LINGER = 2000;
 export type ConnectionOptions = Omit<ServeOptions<BaseSession>, "authenticate" | "log" | "events"> & ServerProvider;
 
 /** Serves the socket of a client with Nacre, and emits what happens as events of the client. */
-export class Link implements ClientLink {
+export class ServerDriver implements ConnectionDriver {
   readonly #client: ServedClient;
   readonly #socket: Duplex;
   readonly #connection: ServerConnection;

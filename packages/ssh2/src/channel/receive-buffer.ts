@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import type { Bytes } from "@nacre/wire";
 import { Backlog } from "nacre/extend";
+import { bufferOf } from "../buffer-of.ts";
 import { MAX_WINDOW } from "./direction.ts";
 
 /** Bytes that a stream itself holds. What waits beyond them is joined, so that many tiny messages take little memory. */
@@ -10,7 +11,7 @@ export const READABLE_HIGH_WATER: number = 64 * 1024;
  * Passes received bytes into a readable stream. Returns window credit on arrival while less than 2 MiB are unread. Programs rely on this
  * when they read one stream of a channel to its end before the other.
  */
-export class Inflow {
+export class ReceiveBuffer {
   readonly #readable: Readable;
   /** Returns window credit to the peer. */
   readonly #consumed: (bytes: number) => void;
@@ -67,7 +68,7 @@ export class Inflow {
   #push(bytes: Bytes): void {
     // Copies a small part, so that its large buffer can be freed.
     const isPart = 2 * bytes.length < bytes.buffer.byteLength;
-    const chunk = isPart ? Buffer.from(bytes) : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    const chunk = isPart ? Buffer.from(bytes) : bufferOf(bytes);
     // A listener of "data" may call `read`, or throw.
     this.#wants = false;
     let wants = true;
