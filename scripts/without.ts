@@ -175,7 +175,7 @@ function removeLines(file: string, lines: RegExp): void {
   writeFileSync(file, kept.join("\n"));
 }
 
-/** Removes the package with the API of ssh2, which needs every part, except its documents, to which others link, and its rows of attacks. */
+/** Removes the package with the API of ssh2, which needs every part, and its rows of attacks. Keeps its documents, to which others link. */
 function removeSsh2(folder: string): void {
   const ssh2 = join(folder, "packages/ssh2");
   for (const name of readdirSync(ssh2).filter((name) => !name.endsWith(".md")))
