@@ -17,14 +17,16 @@ const common = {
 };
 /** Packages whose test files share modules and a process on Windows, where a process takes seconds to start. */
 const shared = isWindows ? ["keyfiles", "files", "nacre"] : [];
+/** Test files of these packages that share nothing: they count timers, and others leave some. */
+const ALONE = ["packages/nacre/test/end.sampled.test.ts"];
 // Run workers as processes: Deno's worker threads lack `parentPort.removeAllListeners`, which vitest calls.
 const test = { pool: "forks" as const, setupFiles: ["scripts/runtimes/in-the-runtime.ts"] };
 
-function unitTests(names: readonly string[]): TestProjectInlineConfiguration["test"] {
+function unitTests(names: readonly string[], without: readonly string[] = []): TestProjectInlineConfiguration["test"] {
   return {
     ...test,
     include: names.map((one) => `packages/${one}/test/**/*.test.ts`),
-    exclude: ["packages/*/test/{interop,verify}/**", ...(isWindows ? UNIX_FILES : [])],
+    exclude: ["packages/*/test/{interop,verify}/**", ...(isWindows ? UNIX_FILES : []), ...without],
     testTimeout: 60_000,
     hookTimeout: 120_000,
   };
@@ -36,7 +38,12 @@ export default defineConfig({
     testNamePattern: allTestsBut(exclusionsOn(name)),
     projects: [
       { ...common, test: { ...unitTests(packages.filter((one) => !shared.includes(one))), name: "unit" } },
-      ...(shared.length === 0 ? [] : [{ ...common, test: { ...unitTests(shared), name: "shared", isolate: false } }]),
+      ...(shared.length === 0
+        ? []
+        : [
+            { ...common, test: { ...unitTests(shared, ALONE), name: "shared", isolate: false } },
+            { ...common, test: { ...unitTests(shared), include: ALONE, name: "alone" } },
+          ]),
       {
         ...common,
         test: {

@@ -56,6 +56,9 @@ export const WINDOWS_EXCLUSIONS: Readonly<Record<string, Readonly<Record<string,
       "default keys are skipped with a warning if others can read them",
       "keys in `identities` are rejected if others can read them, in any format, encrypted or not; public keys are accepted",
     ],
+    "packages/node/test/owned-file.test.ts": [
+      "readOwned requires that this account or root owns the file, unless another owner is given",
+    ],
     "packages/node/test/local-files.test.ts": [
       "makes, renames and removes directories, files and links",
       "writes a new file with mode and times",
@@ -113,11 +116,13 @@ export const WINDOWS_EXCLUSIONS: Readonly<Record<string, Readonly<Record<string,
       "lists every type of file with its attributes",
       "opens only regular files, and links only if told to",
     ],
+    "packages/node/test/owned-file.test.ts": ["readOwned requires a regular file within the size limit"],
     "packages/node/test/short-files.test.ts": ["reads only regular files, and links only if told to"],
   },
   "Unix sockets": {
     "packages/cli/test/master.test.ts": [
       "a control socket is not used where a master cannot help",
+      "a control socket of a master with the extension `info` tells about connection and channels, escaped; another has none",
       "a control socket of a program that is no master is left, with a message",
       "a control socket that is missing, or left over, is passed over",
       "master: a host key that was named · client",
