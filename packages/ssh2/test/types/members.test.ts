@@ -26,7 +26,7 @@ const CLASSES: readonly [name: string, made: { readonly prototype: object }, int
   ["OpenSSHAgent", OpenSSHAgent],
   ["ParsedKey", ParsedKey],
   ["Server", Server, ["listen", "address", "getConnections", "close", "ref", "unref"]],
-  ["SFTPWrapper", SFTP, ["readData", "writeData", "send", "sendCall"]],
+  ["SFTPWrapper", SFTP, ["readData", "writeData", "send"]],
 ];
 
 /** Returns the methods and accessors of a class and its own base classes. */

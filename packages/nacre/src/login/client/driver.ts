@@ -185,10 +185,8 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
 
   /** Lets the application's part of the method answer its asks. */
   #useMethod({ method, application }: ClientLoginMethod, options: LoginOptions): void {
-    // `nextLogin` may answer after the connection has ended.
-    if (this.#login === undefined) return;
     const { findIdentities } = this.#options;
-    const { signal } = this.#login;
+    const { signal } = this.#login!;
     const login: ClientLoginContext = {
       options,
       findIdentities: async () => findIdentities?.(this.#machine.serverProof!, signal) ?? [],
