@@ -127,17 +127,20 @@ const loadingLazily: Plugin = {
       const resolved = await bundler.resolve(path, { kind, resolveDir, pluginData: loadingLazily });
       return { path: pathToFileURL(resolved.path).href, namespace: "lazy" };
     });
-    bundler.onResolve({ filter: LAZY_BUILTINS }, ({ path, namespace }) =>
-      namespace === "one name" ? undefined : { path, namespace: "lazy" },
+    bundler.onResolve({ filter: LAZY_BUILTINS }, ({ path, kind }) =>
+      kind === "import-statement" ? { path, namespace: "lazy" } : undefined,
     );
     bundler.onLoad({ filter: /./, namespace: "lazy" }, async ({ path: url }) => {
       const { default: _, ...names } = (await import(url)) as Readonly<Record<string, unknown>>;
-      const path = url.startsWith("node:") ? url : fileURLToPath(url);
-      const lines = Object.entries(names).map(([name, value]) =>
-        typeof value === "function" || typeof value === "object"
-          ? `export const ${name} = /* @__PURE__ */ lazily(() => require("${name} of ${path}").${name});`
-          : `export const ${name} = ${JSON.stringify(value)};`,
-      );
+      const isBuiltin = url.startsWith("node:");
+      const lines = Object.entries(names).map(([name, value]) => {
+        const loaded = `require(${JSON.stringify(isBuiltin ? url : `${name} of ${fileURLToPath(url)}`)}).${name}`;
+        // Programs replace functions of Node, so each call looks them up.
+        if (isBuiltin && typeof value === "function")
+          return `export const ${name} = (...values) => ${loaded}(...values);`;
+        const isLoaded = typeof value === "function" || typeof value === "object";
+        return `export const ${name} = ${isLoaded ? `/* @__PURE__ */ lazily(() => ${loaded})` : JSON.stringify(value)};`;
+      });
       const contents = `import { lazily } from "${resolve("scripts/build/lazily.ts")}";\n${lines.join("\n")}`;
       return { contents, resolveDir: "/", loader: "js" };
     });

@@ -11,7 +11,7 @@ export const hmacSha256Etm: MacAlgorithm = /* @__PURE__ */ hmacOver("hmac-sha2-2
 /** HMAC-SHA-512 over the ciphertext: encrypt-then-MAC (OpenSSH PROTOCOL §1.5). */
 export const hmacSha512Etm: MacAlgorithm = /* @__PURE__ */ hmacOver("hmac-sha2-512-etm@openssh.com", sha512, 64, true);
 
-/** `length` of the key and of the tag is stated, because some programs load the hash only when a connection uses it. */
+/** `length` of key and tag in bytes. It is not read from `hash`, which the bundle of ssh2 loads on first use. */
 function hmacOver(name: string, hash: typeof sha256 | typeof sha512, length: number, etm: boolean): MacAlgorithm {
   return {
     name,

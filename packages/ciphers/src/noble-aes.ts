@@ -89,7 +89,10 @@ export class AesGcmCore {
   }
 }
 
-/** Prepares GHASH for the next packet. Keeps its multiplication table: to make that takes longer than to hash most packets. */
+/**
+ * Prepares GHASH for the next packet. Keeps its multiplication table: to make that takes longer than to hash most packets. Writes fields that
+ * are protected, because a subclass would load noble when this module is loaded.
+ */
 function reset(ghash: GHASH): void {
   ghash["s0"] = 0;
   ghash["s1"] = 0;

@@ -15,7 +15,7 @@ export type NameMatcher = (name: string) => boolean;
 export type HmacSha1 = (key: Uint8Array, message: Uint8Array) => Uint8Array;
 
 const HASH_LENGTH = 20;
-/** Characters of a pattern, without the "!" before it, from which OpenSSH matches nothing with the line. */
+/** Length of a pattern at which OpenSSH ignores the whole line. A leading "!" does not count. */
 const TOO_LONG = 1023;
 
 /**

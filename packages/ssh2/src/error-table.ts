@@ -24,7 +24,7 @@ const PARSE_KEY = "`utils.parseKey` returns";
 const AGENTS = "callbacks of agents";
 
 /**
- * Every error that programs match by message, level or code. README's table of errors has these lines, and a test provokes each of them
+ * Errors that programs match by message, level or code. README's table of errors has these lines, and a test provokes each of them
  * with ssh2 and with this package.
  */
 export const ERROR_TABLE: readonly ErrorRow[] = [
