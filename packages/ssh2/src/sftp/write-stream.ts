@@ -1,5 +1,6 @@
 import { Writable, type WritableOptions } from "node:stream";
 import type { BlockWriter } from "@nacre/files/blocks";
+import { uncaught } from "nacre/extend";
 import { NEW_MODE } from "./attributes.ts";
 import { type FileSource, RemoteFile } from "./remote-file.ts";
 import type { SFTP } from "./sftp.ts";
@@ -26,6 +27,8 @@ export class WriteStream extends Writable {
   /** Number of bytes that the server has written. */
   bytesWritten = 0;
   isClosed = false;
+  /** Handle of the open file; null before and afterwards. If the program sets it to null, the stream does not close the file. */
+  handle: Buffer | null;
   sftp: SFTP;
   readonly #file: RemoteFile;
   #writer: BlockWriter | undefined;
@@ -34,6 +37,8 @@ export class WriteStream extends Writable {
   /** Chunks that the writer has not taken, and the callback of Node's stream. */
   #chunks: Uint8Array[] = [];
   #taken: Done | undefined;
+  /** Continues a write or the end that waits for the file to open. */
+  #whenOpen: (() => void) | undefined;
   /** Number of bytes that the program has passed to `write`. */
   #given = 0;
   #defaultEncoding: BufferEncoding = "utf8";
@@ -49,6 +54,7 @@ export class WriteStream extends Writable {
     this.start = options.start;
     this.autoClose = options.autoClose === undefined ? true : options.autoClose;
     this.sftp = sftp;
+    this.handle = options.handle === undefined ? null : options.handle;
     this.#file = new RemoteFile(sftp, path, options.handle);
     if (this.start !== undefined) {
       checkFilePosition(this.start, "start");
@@ -61,11 +67,6 @@ export class WriteStream extends Writable {
     if (!this.#file.isOpen) this.open();
   }
 
-  /** Handle of the open file; null before and afterwards. */
-  get handle(): Buffer | null {
-    return this.#file.handle;
-  }
-
   /** Whether the file is not open. */
   get pending(): boolean {
     return this.handle === null;
@@ -76,18 +77,21 @@ export class WriteStream extends Writable {
     const file = this.#file;
     const opened = (error?: Error): void => {
       if (error === undefined) {
-        this.emit("open", this.handle);
-        this.emit("ready");
+        uncaught(() => this.emit("open", this.handle));
+        this.#whenOpen?.();
+        this.#whenOpen = undefined;
+        uncaught(() => this.emit("ready"));
       } else if (!this.destroyed) {
         this.#failed(error);
       }
     };
-    file.open(this.flags, this.mode, opened, (done) =>
+    file.open(this.flags, this.mode, opened, (done) => {
+      this.handle = Buffer.from(file.handle!);
       file.setMode(this.mode, () => {
         if (this.#isAppend) this.#toEnd(done);
         else done();
-      }),
-    );
+      });
+    });
   }
 
   get #isAppend(): boolean {
@@ -131,7 +135,7 @@ export class WriteStream extends Writable {
     this.#chunks = chunks.map(({ chunk }) => chunk);
     this.#taken = done;
     if (this.#file.isOpen) this.#send();
-    else this.once("open", () => this.#send());
+    else this.#whenOpen = () => this.#send();
   }
 
   override _final(done: Done): void {
@@ -142,7 +146,7 @@ export class WriteStream extends Writable {
     }
     this.#taken = done;
     if (this.#file.isOpen) this.#finish();
-    else this.once("open", () => this.#finish());
+    else this.#whenOpen = () => this.#finish();
   }
 
   override _destroy(error: Error | null, callback: Done): void {
@@ -173,7 +177,7 @@ export class WriteStream extends Writable {
   }
 
   #send(): void {
-    if (this.#taken === undefined || this.handle === null || this.destroyed) return;
+    if (this.#taken === undefined || !this.#file.isOpen || this.destroyed) return;
     const writer = (this.#writer ??= this.#startWriter());
     for (let chunk = this.#chunks[0]; chunk !== undefined; chunk = this.#chunks[0]) {
       if (!(chunk instanceof Uint8Array)) {
@@ -214,11 +218,11 @@ export class WriteStream extends Writable {
     return this.#file.writer(source, this.pos, this.#isAppend);
   }
 
-  /** Calls the callback of Node's stream. */
+  /** Calls the callback of Node's stream, which calls listeners of "drain" and "error". */
   #settle(error?: Error): void {
     const done = this.#taken;
     this.#taken = undefined;
-    done?.(error);
+    uncaught(() => done?.(error));
   }
 
   /** Calls `done` when the server has written the first `end` bytes of the stream. */
@@ -232,11 +236,14 @@ export class WriteStream extends Writable {
   #onWritten(): void {
     const { written } = this.#writer!;
     this.bytesWritten = written - this.#first;
-    while (this.#waiting.length > 0 && this.#waiting[0]!.end <= this.bytesWritten) this.#waiting.shift()!.done(null);
+    while (this.#waiting.length > 0 && this.#waiting[0]!.end <= this.bytesWritten) {
+      const { done } = this.#waiting.shift()!;
+      uncaught(() => done(null));
+    }
   }
 
   #failWaiting(error: Error): void {
-    for (const { done } of this.#waiting.splice(0)) done(error);
+    for (const { done } of this.#waiting.splice(0)) uncaught(() => done(error));
   }
 
   #fail(error: Error): void {
@@ -250,7 +257,7 @@ export class WriteStream extends Writable {
     this.#chunks = [];
     this.#failWaiting(error);
     // Node's stream emits the error that its callback gets.
-    if (this.#taken === undefined) this.emit("error", error);
+    if (this.#taken === undefined) uncaught(() => this.emit("error", error));
     else this.#settle(error);
     if (this.autoClose) this.destroy();
   }
