@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { Writable } from "node:stream";
 import { expect, it } from "vitest";
 import { call, later, make, open, pattern, result } from "./support.ts";
 
@@ -55,7 +56,7 @@ it.each(STREAMS)(
     const { sftp, server } = await open();
     make(server, "file", pattern(100));
     const stream = sftp[method]("file").on("open", (handle: Buffer) => handle.fill(255));
-    if ("end" in stream) stream.end("abc");
+    if (stream instanceof Writable) stream.end("abc");
     else stream.resume();
     await once(stream, "close");
     expect([server.closes, server.files.opened.size]).toEqual([1, 0]);
