@@ -8,7 +8,6 @@ import {
   type ReadRange,
 } from "@nacre/files/blocks";
 import type { SshError } from "@nacre/wire";
-import { uncaught } from "nacre/extend";
 import type { Callback } from "./call.ts";
 import type { SFTP } from "./sftp.ts";
 import { requestError } from "./status.ts";
@@ -69,7 +68,7 @@ export class RemoteFile {
 
   /**
    * Opens the file. `prepare` gets a file that has its handle, and must call its argument once: only then the file counts as open, and
-   * `callback` is called. What `callback` throws is an uncaught exception. While the file is being opened, another call has no effect, and its
+   * `callback` is called, which must not throw. While the file is being opened, another call has no effect, and its
    * `callback` is never called. Throws ssh2's errors for invalid arguments.
    */
   open(
@@ -84,7 +83,7 @@ export class RemoteFile {
     const opened = (error?: Error): void => {
       const { handle } = opening;
       this.#state = error === undefined ? { kind: "open", handle: handle! } : { kind: "failed", error, handle };
-      uncaught(() => callback(error));
+      callback(error);
       opening.whenOpened?.();
     };
     this.#sftp.open(this.path, flags, mode as number, (error, handle) => {

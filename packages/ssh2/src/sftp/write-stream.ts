@@ -119,7 +119,9 @@ export class WriteStream extends Writable {
     this.#given += lengthOf(chunk, name ?? this.#defaultEncoding);
     const end = this.#given;
     if (typeof done !== "function") return super.write(chunk, name as BufferEncoding);
-    return super.write(chunk, name as BufferEncoding, (error) => (error ? done(error) : this.#whenWritten(end, done)));
+    // An exception of one callback must not prevent the others.
+    const call: Done = (error) => uncaught(() => done(error));
+    return super.write(chunk, name as BufferEncoding, (error) => (error ? call(error) : this.#whenWritten(end, call)));
   }
 
   override _write(chunk: Buffer, _: BufferEncoding, done: Done): void {
@@ -236,14 +238,11 @@ export class WriteStream extends Writable {
   #onWritten(): void {
     const { written } = this.#writer!;
     this.bytesWritten = written - this.#first;
-    while (this.#waiting.length > 0 && this.#waiting[0]!.end <= this.bytesWritten) {
-      const { done } = this.#waiting.shift()!;
-      uncaught(() => done(null));
-    }
+    while (this.#waiting.length > 0 && this.#waiting[0]!.end <= this.bytesWritten) this.#waiting.shift()!.done(null);
   }
 
   #failWaiting(error: Error): void {
-    for (const { done } of this.#waiting.splice(0)) uncaught(() => done(error));
+    for (const { done } of this.#waiting.splice(0)) done(error);
   }
 
   #fail(error: Error): void {

@@ -3,7 +3,7 @@ import { SSH_FX } from "@nacre/sftp";
 import type { MemorySftp } from "@nacre/testing/nacre/memory-sftp";
 import { uncaught } from "@nacre/testing/nacre/outcomes";
 import { describe, expect, it } from "vitest";
-import { contentsOf, make, type Opened, open, pattern } from "./support.ts";
+import { contentsOf, later, make, type Opened, open, pattern } from "./support.ts";
 
 const THROWN = new Error("a listener threw");
 
@@ -132,19 +132,33 @@ describe("a write stream whose listener throws", () => {
     expect(handles(server)).toEqual([1, 1, 0]);
   });
 
-  it("calls back every write, also if a callback throws", async () => {
+  it.each(["written", "destroyed"])("calls back every write, also if a callback throws (%s)", async (end) => {
     const caught = uncaught();
-    const { sftp } = await open();
+    const answers: (() => void)[] = [];
+    const { sftp, server } = await open({
+      answer: ({ request, token }, machine) => {
+        // The first write waits. The bytes of the others follow in one request.
+        if (request.type !== "write" || answers.length > 0) return false;
+        answers.push(() => machine.status(token, SSH_FX.OK, ""));
+        return true;
+      },
+    });
     const stream = sftp.createWriteStream("file");
-    await once(stream, "ready");
     const called: number[] = [];
     for (const write of [1, 2, 3])
       stream.write("abc", () => {
         called.push(write);
         throw THROWN;
       });
-    stream.end();
-    await once(stream, "close");
+    await once(stream, "ready");
+    while (answers.length === 0) await later();
+    expect(called).toEqual([]);
+    const closed = once(stream, "close");
+    if (end === "destroyed") stream.destroy();
+    else stream.end();
+    answers[0]!();
+    server.flush();
+    await closed;
     expect(called).toEqual([1, 2, 3]);
     expect(caught).toEqual([THROWN, THROWN, THROWN]);
   });

@@ -25,7 +25,7 @@ function slowDisk(name: "writev" | "read", fast: number): SlowDisk {
   let left = fast;
   const real = fs[name] as unknown as DiskCall;
   const { close } = fs;
-  vi.spyOn(fs, name as "read").mockImplementation(((...values: unknown[]) => {
+  vi.spyOn(fs, name).mockImplementation(((...values: unknown[]) => {
     const callback = values.pop() as DiskCall;
     const run = (): void =>
       real(...values, (...results: unknown[]) => {
