@@ -44,6 +44,8 @@ export class WriteStream extends Writable {
   #defaultEncoding: BufferEncoding = "utf8";
   /** Callbacks of writes, with the number of bytes that must be written for them. */
   #waiting: { readonly end: number; readonly done: Done }[] = [];
+  /** Error of writes that `destroy` has stopped. */
+  #stopped: Error | undefined;
 
   constructor(sftp: SFTP, path: string, given?: WriteStreamOptions | string) {
     const options = streamOptions(given);
@@ -155,6 +157,7 @@ export class WriteStream extends Writable {
     this.#writer?.stop();
     const reason =
       error ?? new Error('the stream was destroyed before the server had written everything; wait for "finish" first');
+    this.#stopped = reason;
     this.#failWaiting(reason);
     this.#settle(reason);
     closeFile(this, this.#file, error, callback);
@@ -232,6 +235,7 @@ export class WriteStream extends Writable {
     const { failure } = this.#file;
     if (failure !== undefined) done(failure);
     else if (end <= this.bytesWritten) done(null);
+    else if (this.#stopped !== undefined) done(this.#stopped);
     else this.#waiting.push({ end, done });
   }
 
