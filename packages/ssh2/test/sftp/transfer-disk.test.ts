@@ -25,7 +25,7 @@ function slowDisk(name: "writev" | "read", fast: number): SlowDisk {
   let left = fast;
   const real = fs[name] as unknown as DiskCall;
   const { close } = fs;
-  vi.spyOn(fs, name).mockImplementation(((...values: unknown[]) => {
+  vi.spyOn(fs, name).mockImplementation((...values: unknown[]) => {
     const callback = values.pop() as DiskCall;
     const run = (): void =>
       real(...values, (...results: unknown[]) => {
@@ -34,7 +34,7 @@ function slowDisk(name: "writev" | "read", fast: number): SlowDisk {
       });
     if (left-- > 0) run();
     else waiting.push(run);
-  }) as never);
+  });
   vi.spyOn(fs, "close").mockImplementation(((descriptor: number, callback: () => void) => {
     events.push("close");
     close(descriptor, callback);
