@@ -52,7 +52,6 @@ class Download extends Transfer {
   #pieces: Bytes[] = [];
   /** Position of the next byte to write. */
   #position = 0;
-  #isWriting = false;
 
   constructor(files: TransferFiles, settings: TransferSettings) {
     super(files, settings);
@@ -95,7 +94,7 @@ class Download extends Transfer {
   }
 
   #write(): void {
-    if (this.#isWriting || this.phase === "over") return;
+    if (this.isDiskBusy || this.phase === "over") return;
     const pieces: Bytes[] = [];
     let length = 0;
     for (const piece of this.#pieces) {
@@ -105,7 +104,6 @@ class Download extends Transfer {
     }
     if (length > 0) {
       this.#pieces = this.#pieces.slice(pieces.length);
-      this.#isWriting = true;
       this.#writeAll(pieces, length, pieces);
     } else if (this.phase === "draining") {
       const { size } = this.files;
@@ -116,7 +114,9 @@ class Download extends Transfer {
 
   /** Writes pieces, `rest` of which are not written yet. */
   #writeAll(pieces: readonly Bytes[], length: number, rest: readonly Uint8Array[]): void {
+    this.diskStarted();
     fs.writev(this.files.descriptor, rest, this.#position, (error, written) => {
+      this.diskEnded();
       if (this.phase === "over") return;
       if (error) {
         this.fail(error);
@@ -128,7 +128,6 @@ class Download extends Transfer {
         this.#writeAll(pieces, length, left);
         return;
       }
-      this.#isWriting = false;
       freeBuffers(pieces.map(({ buffer }) => buffer).filter(({ byteLength }) => byteLength >= FREED_FROM));
       this.#reader.consumed(length);
       this.#write();

@@ -52,7 +52,6 @@ class Upload extends Transfer {
   #read: { readonly memory: Buffer; rest: Buffer }[] = [];
   /** Position of the next byte to read. */
   #position = 0;
-  #isReading = false;
 
   constructor(sftp: SFTP, files: TransferFiles, settings: TransferSettings) {
     super(files, settings);
@@ -95,11 +94,11 @@ class Upload extends Transfer {
   #fill(): void {
     const memory = this.#free.at(-1);
     const length = Math.min(this.files.size - this.#position, this.#readLength);
-    if (memory === undefined || length === 0 || this.#isReading || this.phase !== "moving") return;
+    if (memory === undefined || length === 0 || this.isDiskBusy || this.phase !== "moving") return;
     this.#free.pop();
-    this.#isReading = true;
+    this.diskStarted();
     fs.read(this.files.descriptor, memory, 0, length, this.#position, (error, read) => {
-      this.#isReading = false;
+      this.diskEnded();
       if (this.phase !== "moving") return;
       if (error || read === 0) {
         this.fail(error ?? shortFile());

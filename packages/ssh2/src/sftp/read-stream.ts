@@ -1,6 +1,7 @@
 import { Readable, type ReadableOptions } from "node:stream";
 import type { BlockReader } from "@nacre/files/blocks";
 import type { Bytes } from "@nacre/wire";
+import { uncaught } from "nacre/extend";
 import { bufferOf } from "../buffer-of.ts";
 import { NEW_MODE } from "./attributes.ts";
 import { type FileSink, RemoteFile } from "./remote-file.ts";
@@ -39,6 +40,8 @@ export class ReadStream extends Readable {
   pos = 0;
   bytesRead = 0;
   isClosed = false;
+  /** Handle of the open file; null before and afterwards. If the program sets it to null, the stream does not close the file. */
+  handle: Buffer | null;
   sftp: SFTP;
   readonly #file: RemoteFile;
   #reader: BlockReader | undefined;
@@ -58,6 +61,7 @@ export class ReadStream extends Readable {
     this.end = options.end === undefined ? Number.POSITIVE_INFINITY : options.end;
     this.autoClose = options.autoClose === undefined ? true : options.autoClose;
     this.sftp = sftp;
+    this.handle = options.handle === undefined ? null : options.handle;
     this.#file = new RemoteFile(sftp, path, options.handle);
     const { start, end } = this;
     if (start !== undefined) {
@@ -74,11 +78,6 @@ export class ReadStream extends Readable {
     if (!this.#file.isOpen) this.open();
   }
 
-  /** Handle of the open file; null before and afterwards. */
-  get handle(): Buffer | null {
-    return this.#file.handle;
-  }
-
   /** Whether the file is not open. */
   get pending(): boolean {
     return this.handle === null;
@@ -91,20 +90,20 @@ export class ReadStream extends Readable {
         this.#emitFailure(error);
         return;
       }
-      this.emit("open", this.handle);
-      this.emit("ready");
+      const handle = Buffer.from(this.#file.handle!);
+      this.handle = handle;
+      uncaught(() => this.emit("open", handle));
+      if (this.#isWanted) this._read();
+      uncaught(() => this.emit("ready"));
       // Starts reading ahead.
       if (!this.destroyed) this.read(0);
     });
   }
 
   override _read(): void {
-    if (this.handle === null) {
-      this.once("open", () => this._read());
-      return;
-    }
-    if (this.destroyed) return;
     this.#isWanted = true;
+    // `open` calls this again.
+    if (this.handle === null || this.destroyed) return;
     this.#reader ??= this.#startReader();
     this.#pass();
   }
@@ -160,8 +159,8 @@ export class ReadStream extends Readable {
     const finish = (): void => {
       if (!this.destroyed) this.push(null);
     };
-    if (this.bytesRead === 0 || this.end !== Number.POSITIVE_INFINITY || this.handle === null) finish();
-    else this.sftp.read(this.handle, Buffer.alloc(1), 0, 1, this.pos, finish);
+    if (this.bytesRead === 0 || this.end !== Number.POSITIVE_INFINITY || !this.#file.isOpen) finish();
+    else this.sftp.read(this.#file.handle!, Buffer.alloc(1), 0, 1, this.pos, finish);
   }
 
   /** Passes on a piece, or as much of it as the program wants in one chunk. */
@@ -172,13 +171,16 @@ export class ReadStream extends Readable {
     else this.#pieces[0] = piece.subarray(chunk.length);
     this.bytesRead += chunk.length;
     this.pos += chunk.length;
-    this.#isWanted = this.push(bufferOf(chunk));
+    // `push` calls listeners of "data".
+    uncaught(() => {
+      this.#isWanted = this.push(bufferOf(chunk));
+    });
     this.#reader!.consumed(chunk.length);
   }
 
   #emitFailure(error: Error): void {
     this.#file.fail(error);
-    this.emit("error", error);
+    uncaught(() => this.emit("error", error));
     if (this.autoClose) this.destroy();
   }
 }

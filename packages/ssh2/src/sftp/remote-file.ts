@@ -13,7 +13,7 @@ import type { SFTP } from "./sftp.ts";
 import { requestError } from "./status.ts";
 
 type State =
-  /** Also before `open` is called. `error` is the first error of a file that has failed before. */
+  /** Not opened yet, or closed. `error`: the first error, if the file failed. */
   | { readonly kind: "closed"; readonly error: Error | undefined }
   /** `handle` is set while the opened file is prepared. `whenOpened` continues a close that waits. */
   | { readonly kind: "opening"; handle: Buffer | undefined; whenOpened: (() => void) | undefined }
@@ -41,14 +41,18 @@ export class RemoteFile {
   readonly #sftp: SFTP;
   #state: State;
 
-  /** `handle` is that of a file which the program has opened. Without it, call `open`. */
+  /**
+   * `handle` is that of a file which the program has opened, and is copied: the program may change its Buffer. Without it, call `open`.
+   */
   constructor(sftp: SFTP, path: string, handle?: Buffer) {
     this.#sftp = sftp;
     this.path = path;
-    this.#state = Buffer.isBuffer(handle) ? { kind: "open", handle } : { kind: "closed", error: undefined };
+    this.#state = Buffer.isBuffer(handle)
+      ? { kind: "open", handle: Buffer.from(handle) }
+      : { kind: "closed", error: undefined };
   }
 
-  /** Handle of the file; null before it is open and after it is closed. */
+  /** Handle of the file, which the program must not get: it may change a Buffer. Null before it is open and after it is closed. */
   get handle(): Buffer | null {
     return this.#state.kind === "closed" ? null : (this.#state.handle ?? null);
   }
@@ -64,7 +68,8 @@ export class RemoteFile {
 
   /**
    * Opens the file. `prepare` gets a file that has its handle, and must call its argument once: only then the file counts as open, and
-   * `callback` is called. No effect while the file is being opened. Throws ssh2's errors for invalid arguments.
+   * `callback` is called, which must not throw. While the file is being opened, another call has no effect, and its
+   * `callback` is never called. Throws ssh2's errors for invalid arguments.
    */
   open(
     flags: string,
@@ -127,7 +132,7 @@ export class RemoteFile {
     return new BlockWriter(driver, this.#blocks, { ...source, failed }, position, isAppend, limits);
   }
 
-  /** The file for readers and writers, with a copy of the handle: the program may change its own. */
+  /** The file for readers and writers. */
   get #blocks(): OpenFile {
     return { handle: Uint8Array.from(this.handle!), path: this.path };
   }
@@ -135,6 +140,11 @@ export class RemoteFile {
   /** Notes the first error of the open file. */
   fail(error: Error): void {
     if (this.#state.kind === "open") this.#state = { kind: "failed", error, handle: this.#state.handle };
+  }
+
+  /** Forgets the handle without closing the file. */
+  release(): void {
+    if (this.#state.kind !== "opening") this.#state = { kind: "closed", error: this.failure };
   }
 
   /** Closes the file, once it is open. `callback` gets the error of closing, unless the file has failed before. */

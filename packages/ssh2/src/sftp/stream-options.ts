@@ -25,19 +25,26 @@ export function streamOptions<T extends StreamOptions>(given: T | string | undef
   return options as T;
 }
 
-/** Closes the file of a stream that is destroyed, then emits "close" unless something failed. */
+/**
+ * Closes the file of a stream that is destroyed, then emits "close" unless something failed. As in ssh2, the file stays open if the program
+ * has set `handle` to null.
+ */
 export function closeFile(
-  stream: (Readable | Writable) & { isClosed: boolean },
+  stream: (Readable | Writable) & { isClosed: boolean; handle: Buffer | null },
   file: RemoteFile,
   error: Error | null,
   callback: (error?: Error | null) => void,
 ): void {
+  if (file.handle !== null && !stream.handle) file.release();
   file.close((closing) => {
+    stream.handle = null;
     const failure = closing ?? error;
     callback(failure);
     stream.isClosed = true;
     if (!failure) stream.emit("close");
   });
+  // A file that is being opened keeps its handle until it is closed.
+  if (file.handle === null) stream.handle = null;
 }
 
 /** Throws ssh2's errors if a position is not an integer from 0 to 2^53 - 1. */

@@ -9,7 +9,7 @@ export interface TransferOptions {
   readonly concurrency?: number | undefined;
   /** Length of a request in bytes. Default: the server's maximum (32 KiB if `concurrency` is set); `step` then reports every 32 KiB. */
   readonly chunkSize?: number | undefined;
-  /** Size of the file in bytes; default the source's size. */
+  /** Size of the file in bytes, rounded down; default the source's size. */
   readonly fileSize?: number | undefined;
   /** Called with the bytes moved so far, those of this step, and the size of the file. */
   readonly step?: ((total: number, chunk: number, size: number) => void) | undefined;
@@ -39,11 +39,13 @@ export function transferSettings(given: unknown, last: unknown): TransferSetting
   const chunkSize = positive(options.chunkSize);
   const isLimited = concurrency !== undefined || chunkSize !== undefined;
   const { step, mode } = options;
+  const fileSize = positive(options.fileSize);
   return {
     limits: isLimited
       ? { maxBlocks: Math.ceil(concurrency ?? CONCURRENCY), maxBlockLength: Math.ceil(chunkSize ?? CHUNK_SIZE) }
       : {},
-    fileSize: positive(options.fileSize),
+    // A read takes whole bytes.
+    fileSize: fileSize === undefined ? undefined : Math.trunc(fileSize),
     mode: typeof mode === "string" || typeof mode === "number" ? modeNumber(mode) : undefined,
     progress: (size) => new Progress(typeof step === "function" ? step : undefined, chunkSize ?? CHUNK_SIZE, size),
     callback: typeof callback === "function" ? callback : () => {},

@@ -25,6 +25,10 @@ export abstract class Transfer {
   protected readonly progress: Progress;
   readonly #mode: number | undefined;
   readonly #callback: Callback;
+  /** Whether a read or write of the local file is in flight. */
+  #isDiskBusy = false;
+  /** Closes the files when the disk is no longer busy. */
+  #whenIdle: (() => void) | undefined;
 
   constructor(files: TransferFiles, { mode, progress, callback }: TransferSettings) {
     this.files = files;
@@ -52,11 +56,32 @@ export abstract class Transfer {
   /** Closes both files, in ssh2's order. Calls back with the first error. */
   protected abstract close(callback: (error?: Error) => void): void;
 
+  protected get isDiskBusy(): boolean {
+    return this.#isDiskBusy;
+  }
+
+  /** Notes that a read or write of the local file begins. */
+  protected diskStarted(): void {
+    this.#isDiskBusy = true;
+  }
+
+  /** Notes that the read or write has ended. Closes the files if the transfer is over. */
+  protected diskEnded(): void {
+    this.#isDiskBusy = false;
+    this.#whenIdle?.();
+  }
+
+  /** Closes both files after a read or write in flight: the system may give the number of a closed descriptor to another file. */
+  #close(callback: (error?: Error) => void): void {
+    if (this.#isDiskBusy) this.#whenIdle = () => this.close(callback);
+    else this.close(callback);
+  }
+
   /** Ends the transfer after the last byte. */
   protected finish(): void {
     if (this.phase === "over") return;
     this.phase = "over";
-    this.close((error) => {
+    this.#close((error) => {
       // As in ssh2: one argument for an empty file.
       if (error !== undefined || this.files.size <= 0) this.#callback(error);
       else this.#callback();
@@ -68,6 +93,6 @@ export abstract class Transfer {
     if (this.phase === "over") return;
     this.phase = "over";
     this.stop();
-    this.close(() => this.#callback(error));
+    this.#close(() => this.#callback(error));
   }
 }

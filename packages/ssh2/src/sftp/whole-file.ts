@@ -4,8 +4,8 @@ import type { Callback } from "./call.ts";
 import { RemoteFile } from "./remote-file.ts";
 import type { SFTP } from "./sftp.ts";
 
-/** Options of `readFile`, `writeFile` and `appendFile`. */
-interface FileOptions {
+/** Options of `writeFile` and `appendFile`. */
+export interface WriteFileOptions {
   readonly encoding?: BufferEncoding | null | undefined;
   readonly flag?: string | undefined;
   /** Mode of a new file. */
@@ -13,10 +13,7 @@ interface FileOptions {
 }
 
 /** Options of `readFile`. */
-export type ReadFileOptions = Pick<FileOptions, "encoding" | "flag">;
-
-/** Options of `writeFile` and `appendFile`. */
-export type WriteFileOptions = FileOptions;
+export type ReadFileOptions = Pick<WriteFileOptions, "encoding" | "flag">;
 
 /** Largest size for which memory is taken before the bytes have arrived. A server may state any size. */
 const TRUSTED_SIZE = 256 * 1024 * 1024;
@@ -68,8 +65,8 @@ export function appendFile(sftp: SFTP, path: string, data: unknown, given: unkno
 function fileOptions<C extends Callback<never[]>>(
   given: unknown,
   last: C | undefined,
-  defaults: FileOptions,
-): { readonly options: FileOptions; readonly callback: C | undefined } {
+  defaults: WriteFileOptions,
+): { readonly options: WriteFileOptions; readonly callback: C | undefined } {
   const callback = typeof last === "function" ? last : typeof given === "function" ? (given as C) : undefined;
   const value = typeof last !== "function" && typeof given === "function" ? undefined : given;
   if (typeof value === "string")
@@ -79,14 +76,14 @@ function fileOptions<C extends Callback<never[]>>(
   return { options: checked(value), callback };
 }
 
-function checked(options: FileOptions): FileOptions {
+function checked(options: WriteFileOptions): WriteFileOptions {
   const { encoding } = options;
   if (encoding && !Buffer.isEncoding(encoding)) throw new Error(`Unknown encoding: ${String(encoding)}`);
   return options;
 }
 
 /** Decodes the bytes if there is an encoding. Node throws if the text is too long for a string. */
-function withText(bytes: Buffer, encoding: FileOptions["encoding"], done: Callback<[Buffer | string]>): void {
+function withText(bytes: Buffer, encoding: WriteFileOptions["encoding"], done: Callback<[Buffer | string]>): void {
   let value: Buffer | string;
   try {
     value = encoding ? bytes.toString(encoding) : bytes;
@@ -124,7 +121,7 @@ function write(
   file: RemoteFile,
   data: unknown,
   flag: string,
-  { encoding, mode }: FileOptions,
+  { encoding, mode }: WriteFileOptions,
   callback: Callback = () => {},
 ): void {
   file.open(flag, mode, (error) => {

@@ -1,5 +1,6 @@
 import { Writable, type WritableOptions } from "node:stream";
 import type { BlockWriter } from "@nacre/files/blocks";
+import { uncaught } from "nacre/extend";
 import { NEW_MODE } from "./attributes.ts";
 import { type FileSource, RemoteFile } from "./remote-file.ts";
 import type { SFTP } from "./sftp.ts";
@@ -26,6 +27,8 @@ export class WriteStream extends Writable {
   /** Number of bytes that the server has written. */
   bytesWritten = 0;
   isClosed = false;
+  /** Handle of the open file; null before and afterwards. If the program sets it to null, the stream does not close the file. */
+  handle: Buffer | null;
   sftp: SFTP;
   readonly #file: RemoteFile;
   #writer: BlockWriter | undefined;
@@ -34,11 +37,15 @@ export class WriteStream extends Writable {
   /** Chunks that the writer has not taken, and the callback of Node's stream. */
   #chunks: Uint8Array[] = [];
   #taken: Done | undefined;
+  /** Continues a write or the end that waits for the file to open. */
+  #whenOpen: (() => void) | undefined;
   /** Number of bytes that the program has passed to `write`. */
   #given = 0;
   #defaultEncoding: BufferEncoding = "utf8";
   /** Callbacks of writes, with the number of bytes that must be written for them. */
   #waiting: { readonly end: number; readonly done: Done }[] = [];
+  /** Error of writes that `destroy` has stopped. */
+  #stopped: Error | undefined;
 
   constructor(sftp: SFTP, path: string, given?: WriteStreamOptions | string) {
     const options = streamOptions(given);
@@ -49,6 +56,7 @@ export class WriteStream extends Writable {
     this.start = options.start;
     this.autoClose = options.autoClose === undefined ? true : options.autoClose;
     this.sftp = sftp;
+    this.handle = options.handle === undefined ? null : options.handle;
     this.#file = new RemoteFile(sftp, path, options.handle);
     if (this.start !== undefined) {
       checkFilePosition(this.start, "start");
@@ -61,11 +69,6 @@ export class WriteStream extends Writable {
     if (!this.#file.isOpen) this.open();
   }
 
-  /** Handle of the open file; null before and afterwards. */
-  get handle(): Buffer | null {
-    return this.#file.handle;
-  }
-
   /** Whether the file is not open. */
   get pending(): boolean {
     return this.handle === null;
@@ -76,18 +79,21 @@ export class WriteStream extends Writable {
     const file = this.#file;
     const opened = (error?: Error): void => {
       if (error === undefined) {
-        this.emit("open", this.handle);
-        this.emit("ready");
+        uncaught(() => this.emit("open", this.handle));
+        this.#whenOpen?.();
+        this.#whenOpen = undefined;
+        uncaught(() => this.emit("ready"));
       } else if (!this.destroyed) {
         this.#failed(error);
       }
     };
-    file.open(this.flags, this.mode, opened, (done) =>
+    file.open(this.flags, this.mode, opened, (done) => {
+      this.handle = Buffer.from(file.handle!);
       file.setMode(this.mode, () => {
         if (this.#isAppend) this.#toEnd(done);
         else done();
-      }),
-    );
+      });
+    });
   }
 
   get #isAppend(): boolean {
@@ -115,7 +121,9 @@ export class WriteStream extends Writable {
     this.#given += lengthOf(chunk, name ?? this.#defaultEncoding);
     const end = this.#given;
     if (typeof done !== "function") return super.write(chunk, name as BufferEncoding);
-    return super.write(chunk, name as BufferEncoding, (error) => (error ? done(error) : this.#whenWritten(end, done)));
+    // An exception of one callback must not prevent the others.
+    const call: Done = (error) => uncaught(() => done(error));
+    return super.write(chunk, name as BufferEncoding, (error) => (error ? call(error) : this.#whenWritten(end, call)));
   }
 
   override _write(chunk: Buffer, _: BufferEncoding, done: Done): void {
@@ -131,7 +139,7 @@ export class WriteStream extends Writable {
     this.#chunks = chunks.map(({ chunk }) => chunk);
     this.#taken = done;
     if (this.#file.isOpen) this.#send();
-    else this.once("open", () => this.#send());
+    else this.#whenOpen = () => this.#send();
   }
 
   override _final(done: Done): void {
@@ -142,13 +150,14 @@ export class WriteStream extends Writable {
     }
     this.#taken = done;
     if (this.#file.isOpen) this.#finish();
-    else this.once("open", () => this.#finish());
+    else this.#whenOpen = () => this.#finish();
   }
 
   override _destroy(error: Error | null, callback: Done): void {
     this.#writer?.stop();
     const reason =
       error ?? new Error('the stream was destroyed before the server had written everything; wait for "finish" first');
+    this.#stopped = reason;
     this.#failWaiting(reason);
     this.#settle(reason);
     closeFile(this, this.#file, error, callback);
@@ -173,7 +182,7 @@ export class WriteStream extends Writable {
   }
 
   #send(): void {
-    if (this.#taken === undefined || this.handle === null || this.destroyed) return;
+    if (this.#taken === undefined || !this.#file.isOpen || this.destroyed) return;
     const writer = (this.#writer ??= this.#startWriter());
     for (let chunk = this.#chunks[0]; chunk !== undefined; chunk = this.#chunks[0]) {
       if (!(chunk instanceof Uint8Array)) {
@@ -214,11 +223,11 @@ export class WriteStream extends Writable {
     return this.#file.writer(source, this.pos, this.#isAppend);
   }
 
-  /** Calls the callback of Node's stream. */
+  /** Calls the callback of Node's stream, which calls listeners of "drain" and "error". */
   #settle(error?: Error): void {
     const done = this.#taken;
     this.#taken = undefined;
-    done?.(error);
+    uncaught(() => done?.(error));
   }
 
   /** Calls `done` when the server has written the first `end` bytes of the stream. */
@@ -226,6 +235,7 @@ export class WriteStream extends Writable {
     const { failure } = this.#file;
     if (failure !== undefined) done(failure);
     else if (end <= this.bytesWritten) done(null);
+    else if (this.#stopped !== undefined) done(this.#stopped);
     else this.#waiting.push({ end, done });
   }
 
@@ -250,7 +260,7 @@ export class WriteStream extends Writable {
     this.#chunks = [];
     this.#failWaiting(error);
     // Node's stream emits the error that its callback gets.
-    if (this.#taken === undefined) this.emit("error", error);
+    if (this.#taken === undefined) uncaught(() => this.emit("error", error));
     else this.#settle(error);
     if (this.autoClose) this.destroy();
   }

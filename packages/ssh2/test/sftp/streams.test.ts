@@ -50,20 +50,24 @@ describe("a read stream", () => {
     expect(order.slice(-2)).toEqual(["past", "end"]);
   });
 
-  it("reads a file by its handle, even if the program changes the Buffer later", async () => {
+  it("reads and closes the file of its handle, even if the program changes the Buffer later", async () => {
     const { sftp, server } = await open();
     make(server, "file", pattern(4 * MEBIBYTE));
+    make(server, "other", pattern(10));
     const handle = await result<Buffer>((done) => sftp.open("file", "r", done));
+    const other = await result<Buffer>((done) => sftp.open("other", "r", done));
     const given = Buffer.from(handle);
     const chunks: Buffer[] = [];
-    const stream = sftp.createReadStream("file", { handle: given, autoClose: false });
+    const stream = sftp.createReadStream("file", { handle: given });
+    expect(stream.handle).toBe(given);
     stream.on("data", (chunk) => {
-      given.fill(255);
+      other.copy(given);
       chunks.push(chunk);
     });
-    await once(stream, "end");
+    await once(stream, "close");
     expect(Buffer.concat(chunks).equals(pattern(4 * MEBIBYTE))).toBe(true);
-    await result((done) => sftp.close(handle, done));
+    expect(await call((done) => sftp.fstat(handle, done))).toMatchObject([{ message: "Invalid handle" }]);
+    await result((done) => sftp.close(other, done));
   });
 
   it("gives chunks of at most the length that the program chose", async () => {
