@@ -70,7 +70,7 @@ export class ClientDriver {
   #readyTimer: ReturnType<typeof setTimeout> | undefined;
   /** Whether no error follows: one was emitted, the server has disconnected in order, or "close" is emitted. */
   #isSettled = false;
-  /** Whether `end` or `destroy` was called. An error may still follow. */
+  /** Whether `end`, `destroy` or `abandon` was called. An error may still follow the first two. */
   #isLeaving = false;
 
   constructor(settings: ConnectSettings, owner: DriverOwner) {
@@ -121,6 +121,11 @@ export class ClientDriver {
     this.#isLeaving = true;
     if (running !== undefined && running.driver.mux.engine.over === undefined) void running.driver.end();
     else socket.end();
+  }
+
+  /** Whether `end`, `destroy` or `abandon` was called. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
   }
 
   /** Begins a key exchange, if the login is over. */

@@ -199,10 +199,12 @@ export class Client extends ConnectionEmitter implements ClientConnection {
         if (this.#driver === driver) this._remoteVer = softwareVersion;
       },
       ready: (mux, connection) => {
+        const isLeaving = (): boolean => this.#driver !== driver || driver.isLeaving;
         // A connection that is ending may still log in.
-        if (this.#driver !== driver) return;
-        // From now on, calls are those of the new connection.
-        for (const other of this.#open) if (other !== driver) other.abandon();
+        if (isLeaving()) return;
+        // From now on, calls are those of the new connection. Listeners of "close" may add another one.
+        for (const other of [...this.#open]) if (other !== driver) other.abandon();
+        if (isLeaving()) return;
         this[MUX] = mux;
         watchHostKeys(
           connection,

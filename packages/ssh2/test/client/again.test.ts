@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import type { Connection } from "ssh2";
 import { expect, onTestFinished, test } from "vitest";
 import { Client } from "../../src/client/client.ts";
-import { serve, serveSockets } from "./support.ts";
+import { serve, serveSockets, type Target } from "./support.ts";
 
 test("fails a call of the connection before at its own close, while the next one logs in", async () => {
   const held: (() => void)[] = [];
@@ -39,22 +39,48 @@ test("fails a call of the connection before at its own close, while the next one
   expect(order.slice(3)).toEqual(["ready", "error", "close", "second: No response from server"]);
 });
 
-test("closes a connection that does not end before the next one is ready", async () => {
-  const target = await serve();
-  const silent = await serveSockets((socket) => {
-    socket.write("SSH-2.0-Silent\r\n");
+/** Serves connections that never end. Their server identifies itself with `ident`. */
+async function serveHung(ident = "SSH-2.0-Hung\r\n"): Promise<Target> {
+  const target = await serveSockets((socket) => {
+    socket.write(ident);
     socket.allowHalfOpen = true;
     socket.pause();
   });
+  return { ...target, readyTimeout: 0 } as Target;
+}
+
+test("closes a connection that does not end before the next one is ready", async () => {
+  const target = await serve();
+  const silent = await serveHung();
   const client = new Client();
   onTestFinished(() => void client.destroy());
   const order: string[] = [];
   for (const event of ["close", "ready"]) client.on(event, () => order.push(event));
   client.on("error", () => {});
-  client.connect({ ...silent, readyTimeout: 0 });
+  client.connect(silent);
   await once(client, "connect");
   client.end();
   client.connect(target);
   await once(client, "ready");
   expect(order).toEqual(["close", "ready"]);
+});
+
+test("closes only earlier connections at a login, when a listener of close connects again", async () => {
+  const target = await serve();
+  const hung = await serveHung();
+  const client = new Client();
+  onTestFinished(() => void client.destroy());
+  client.connect(hung);
+  await once(client, "connect");
+  client.end();
+  client.connect(target);
+  let closes = 0;
+  let closesOfTurn = 0;
+  client.on("close", () => {
+    if (++closes === 1) queueMicrotask(() => void (closesOfTurn = closes));
+    // The limit ends the loop of this program, which takes a turn for each connection.
+    if (closes < 10) client.end().connect(target);
+  });
+  await once(client, "ready");
+  expect(closesOfTurn).toBe(1);
 });
