@@ -47,6 +47,7 @@ export function forwardIn(
 ): void {
   const data = tcpipForward.encode({ address: toText(address, "bindAddr"), port: port >>> 0 });
   const back = given(callback);
+  const { _forwarding: forwarding = {} } = client;
   ask(
     client,
     "tcpip-forward",
@@ -58,7 +59,7 @@ export function forwardIn(
         const bound = port === 0 && reply.length >= 4 ? tcpipForwardReply.decode(reply.subarray(0, 4)).port : port;
         // OpenSSH 5 names port 0 in its connections.
         const named = /^OpenSSH_5\.\d/.test(client._remoteVer ?? "") ? port : bound;
-        (client._forwarding ??= {})[`${address}:${named}`] = bound;
+        forwarding[`${address}:${named}`] = bound;
         back(undefined, bound);
       }),
     (mux) => acceptConnections(client, mux),
@@ -98,8 +99,9 @@ export function forwardOutPath(
 /** Lets the server listen on a Unix socket, and emits "unix connection" for each connection. */
 export function forwardInPath(client: ClientConnection, path: string, callback?: Done): void {
   const data = streamlocalForward.encode({ path: toText(path, "socketPath") });
+  const { _forwardingUnix: forwarding = {} } = client;
   const granted = (): void => {
-    (client._forwardingUnix ??= {})[path] = true;
+    forwarding[path] = true;
   };
   askOpenSsh(client, "streamlocal-forward@openssh.com", data, `Unable to bind to ${path}`, callback, granted, (mux) =>
     acceptPathConnections(client, mux),
