@@ -9,10 +9,10 @@ import {
 import type { Channel } from "../channel/channel.ts";
 import { openStream } from "../channel/open-channel.ts";
 import type { ConnectionMux } from "../connection.ts";
+import { toText } from "./arguments.ts";
 import { acceptChannels } from "./channel-opens.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import { ask, askOpenSsh, type Done, given, ifOpenSsh } from "./global-requests.ts";
-import { toText } from "./text.ts";
 
 /**
  * Opens a connection from the server to an address. `callback` gets the channel in the turn of the answer. Throws "Not connected", and a

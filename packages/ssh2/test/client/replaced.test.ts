@@ -42,7 +42,9 @@ async function serveLate(): Promise<{ target: Target; connected: Promise<Connect
 }
 
 describe("a late grant of an earlier server lets the next one open nothing", () => {
-  test.each<[string, (client: Client, done: (error?: Error) => void) => void, (connection: Connection) => Promise<void>]>([
+  test.each<
+    [string, (client: Client, done: (error?: Error) => void) => void, (connection: Connection) => Promise<void>]
+  >([
     [
       "forwardIn",
       (client, done) => void client.forwardIn("first", 7, done),
