@@ -209,12 +209,13 @@ export class Client extends ConnectionEmitter implements ClientConnection {
         if (this.#driver === driver) this._remoteVer = softwareVersion;
       },
       ready: (mux, connection) => {
-        const isLeaving = (): boolean => this.#driver !== driver || driver.isLeaving;
-        // A connection that is ending may still log in.
-        if (isLeaving()) return;
+        // A connection that is ending may still log in. As in ssh2, "ready" is emitted unless another one follows.
+        if (this.#driver !== driver) return;
+        const { isLeaving } = driver;
         // From now on, calls are those of the new connection. Listeners of "close" may add another one.
-        for (const other of [...this.#open]) if (other !== driver) other.abandon();
-        if (isLeaving()) return;
+        for (const other of Array.from(this.#open)) if (other !== driver) other.abandon();
+        // They may also have ended this one.
+        if (this.#driver !== driver || driver.isLeaving !== isLeaving) return;
         this[MUX] = mux;
         watchHostKeys(
           connection,

@@ -47,7 +47,8 @@ export function forwardIn(
 ): void {
   const data = tcpipForward.encode({ address: toText(address, "bindAddr"), port: port >>> 0 });
   const back = given(callback);
-  const { _forwarding: forwarding = {} } = client;
+  // The reply may arrive after `connect` has begun another table.
+  const forwarding = (client._forwarding ??= {});
   ask(
     client,
     "tcpip-forward",
@@ -99,7 +100,7 @@ export function forwardOutPath(
 /** Lets the server listen on a Unix socket, and emits "unix connection" for each connection. */
 export function forwardInPath(client: ClientConnection, path: string, callback?: Done): void {
   const data = streamlocalForward.encode({ path: toText(path, "socketPath") });
-  const { _forwardingUnix: forwarding = {} } = client;
+  const forwarding = (client._forwardingUnix ??= {});
   const granted = (): void => {
     forwarding[path] = true;
   };

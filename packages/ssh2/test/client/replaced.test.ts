@@ -10,7 +10,8 @@ import { serve, type Target } from "./support.ts";
 
 /** Makes a client that is destroyed after the test. */
 function newClient(): Client {
-  const client = new Client().on("error", () => {}) as Client;
+  const client = new Client();
+  client.on("error", () => {});
   onTestFinished(() => void client.destroy());
   return client;
 }
