@@ -80,8 +80,8 @@ export class Client extends ConnectionEmitter implements ClientConnection {
   }
 
   /**
-   * Exchanges keys now. `callback` is called at the next event "rekey" of this connection. ssh2 documents this method and lacks it. Throws "Not connected"
-   * before "ready" and after the end.
+   * Exchanges keys now. `callback` is called at the next event "rekey" of this connection. ssh2 documents this method and lacks it. Throws
+   * "Not connected" before "ready" and after the end.
    */
   rekey(callback?: () => void): this {
     if (this[MUX] === undefined) throw ssh2Error("Not connected");

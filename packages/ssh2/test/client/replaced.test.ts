@@ -16,7 +16,7 @@ function newClient(): Client {
   return client;
 }
 
-/** A server that lets a client in only when told to. */
+/** Starts a server that accepts logins only from `letIn` on. */
 async function serveLate(): Promise<{ target: Target; connected: Promise<Connection>; letIn: () => void }> {
   let accept: (() => void) | undefined;
   let isOpen = false;
