@@ -36,9 +36,9 @@ export interface WaitingCalls {
 }
 
 /** Calls of the latest connection. A client can connect again while its last connection is still ending. */
-const latest = new WeakMap<Connection, WaitingCalls>();
-/** Calls of the connection that has the channels: the latest one, once the one before has closed. */
-const established = new WeakMap<Connection, WaitingCalls>();
+const latestCalls = new WeakMap<Connection, WaitingCalls>();
+/** Calls of the connection whose channels are open. While it ends, the latest one waits. */
+const callsWithChannels = new WeakMap<Connection, WaitingCalls>();
 
 /**
  * Starts the bookkeeping of a connection. The client calls this in `connect`, the server when a socket connects. Returns what to pass to
@@ -46,15 +46,15 @@ const established = new WeakMap<Connection, WaitingCalls>();
  */
 export function connectionBegins(connection: Connection): WaitingCalls {
   const calls: WaitingCalls = { untilReady: [], afterClose: { requests: [], channels: [] } };
-  latest.set(connection, calls);
-  if (established.get(connection)?.afterClose === undefined) established.set(connection, calls);
+  latestCalls.set(connection, calls);
+  if (callsWithChannels.get(connection)?.afterClose === undefined) callsWithChannels.set(connection, calls);
   return calls;
 }
 
 /** Runs the calls that waited for the login. The client calls this after it has emitted "ready". An earlier connection must have closed. */
 export function connectionReady(connection: Connection): void {
   const { [MUX]: mux } = connection;
-  const calls = latest.get(connection);
+  const calls = latestCalls.get(connection);
   if (mux === undefined || calls === undefined) return;
   for (const { run } of calls.untilReady.splice(0)) run(mux);
 }
@@ -62,15 +62,15 @@ export function connectionReady(connection: Connection): void {
 /** Fails all calls that wait for a connection. Both roles call this after they have emitted "close". */
 export function connectionClosed(
   connection: Connection,
-  calls: WaitingCalls | undefined = latest.get(connection),
+  calls: WaitingCalls | undefined = latestCalls.get(connection),
 ): void {
   if (calls === undefined) return;
   const { untilReady, afterClose } = calls;
   calls.afterClose = undefined;
   for (const { lost } of untilReady.splice(0)) lost(noResponse());
   for (const call of [...(afterClose?.requests ?? []), ...(afterClose?.channels ?? [])]) call();
-  const next = latest.get(connection);
-  if (next !== undefined && established.get(connection) === calls) established.set(connection, next);
+  const next = latestCalls.get(connection);
+  if (next !== undefined && callsWithChannels.get(connection) === calls) callsWithChannels.set(connection, next);
 }
 
 /**
@@ -78,7 +78,7 @@ export function connectionClosed(
  * them.
  */
 export function afterClose(connection: Connection, call: () => void, what: "requests" | "channels" = "channels"): void {
-  const calls = established.get(connection)?.afterClose?.[what];
+  const calls = callsWithChannels.get(connection)?.afterClose?.[what];
   if (calls === undefined) call();
   else calls.push(call);
 }
@@ -98,7 +98,7 @@ export function whenReady(
     run(mux);
     return;
   }
-  const calls = latest.get(connection);
+  const calls = latestCalls.get(connection);
   if (calls === undefined) throw ssh2Error("Not connected");
   calls.untilReady.push({ run, lost });
 }

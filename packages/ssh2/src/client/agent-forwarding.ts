@@ -7,6 +7,8 @@ import { agentRequest } from "./session-requests.ts";
 
 /** Connections whose server was asked to forward the agent, and has not refused. */
 const requested = new WeakSet<ConnectionMux>();
+/** Connections whose server may open channels to the agent once it has granted the request. */
+const accepting = new WeakSet<ConnectionMux>();
 
 /**
  * Requests agent forwarding on a session, once for each connection: the server then forwards for all sessions. Once it has granted that,
@@ -16,6 +18,18 @@ export function forwardAgent(client: ClientConnection, channel: Channel, done: (
   const mux = client[MUX];
   if (mux === undefined || requested.has(mux)) return done();
   requested.add(mux);
+  acceptAgentChannels(client, mux);
+  request(client, channel[CHANNEL], agentRequest(), (error) => {
+    if (error !== undefined) requested.delete(mux);
+    // The reply of an earlier connection grants nothing to the latest one.
+    else if (client[MUX] === mux) client._agentFwdEnabled = true;
+    done(error);
+  });
+}
+
+function acceptAgentChannels(client: ClientConnection, mux: ConnectionMux): void {
+  if (accepting.has(mux)) return;
+  accepting.add(mux);
   const over = new AbortController();
   afterClose(client, () => over.abort());
   acceptChannels(client, mux, "auth-agent@openssh.com", () => {
@@ -24,11 +38,6 @@ export function forwardAgent(client: ClientConnection, channel: Channel, done: (
       joinAgent(client, open, over.signal);
       return true;
     };
-  });
-  request(client, channel[CHANNEL], agentRequest(), (error) => {
-    if (error === undefined) client._agentFwdEnabled = true;
-    else requested.delete(mux);
-    done(error);
   });
 }
 

@@ -2,7 +2,7 @@ import { leaveUncaught, type PeerOpen } from "nacre/extend";
 import { Channel } from "../channel/channel.ts";
 import { channelsOf } from "../channel/channel-manager.ts";
 import { closedChannel } from "../channel/closed-channel.ts";
-import { afterClose, type ConnectionMux, DEBUG } from "../connection.ts";
+import { afterClose, type ConnectionMux, DEBUG, MUX } from "../connection.ts";
 import type { ClientConnection } from "./client-connection.ts";
 
 /** Reasons to refuse a channel (RFC 4254 §5.1). */
@@ -39,7 +39,8 @@ export function acceptChannels(
   if (types.has(type)) return;
   types.add(type);
   mux.accept(type, (open) => {
-    const tell = take(open.data);
+    // The events and tables of the client are those of its latest connection.
+    const tell = client[MUX] === mux ? take(open.data) : undefined;
     if (tell === undefined) {
       client[DEBUG]?.(`Client: Automatic rejection of unexpected incoming channel open for: ${type}`);
       open.reject(ADMINISTRATIVELY_PROHIBITED, "");

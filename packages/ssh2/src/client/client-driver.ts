@@ -14,7 +14,7 @@ import type { ConnectSettings } from "./options.ts";
 import { dial, duplexWithDelayedEnd, isConnecting, newSocket } from "./socket.ts";
 
 /** Callbacks from a connection to its client. */
-export interface DriverOwner {
+export interface ClientDriverOwner {
   /** Emits an event. An exception of a listener is rethrown as an uncaught one. */
   emit(event: string, ...values: readonly unknown[]): void;
   /** Whether the event has a listener. */
@@ -50,7 +50,7 @@ interface Running {
   readonly type: "running";
   readonly driver: LoginDriver;
   readonly login: Login;
-  /** Lets the byte connection report its end. */
+  /** Lets the byte connection report its end, and fails all calls. */
   readonly releaseEnd: () => void;
   /** Whether the server has identified itself. */
   isIdentified: boolean;
@@ -63,17 +63,17 @@ interface Running {
 export class ClientDriver {
   readonly socket: NodeDuplex;
   readonly #settings: ConnectSettings;
-  readonly #owner: DriverOwner;
+  readonly #owner: ClientDriverOwner;
   readonly #prepared: Promise<HostKeyCheck>;
   #state: State = { type: "connecting" };
   /** Runs until "ready". */
   #readyTimer: ReturnType<typeof setTimeout> | undefined;
   /** Whether no error follows: one was emitted, the server has disconnected in order, or "close" is emitted. */
   #isSettled = false;
-  /** Whether `end` or `destroy` was called. An error may still follow. */
+  /** Whether `end`, `destroy` or `abandon` was called. An error may still follow the first two. */
   #isLeaving = false;
 
-  constructor(settings: ConnectSettings, owner: DriverOwner) {
+  constructor(settings: ConnectSettings, owner: ClientDriverOwner) {
     this.#settings = settings;
     this.#owner = owner;
     this.socket = settings.sock ?? newSocket();
@@ -123,6 +123,11 @@ export class ClientDriver {
     else socket.end();
   }
 
+  /** Whether `end`, `destroy` or `abandon` was called. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
+  }
+
   /** Begins a key exchange, if the login is over. */
   rekey(): void {
     this.#running?.driver.rekey();
@@ -134,9 +139,10 @@ export class ClientDriver {
     this.socket.destroy();
   }
 
-  /** Closes the socket and emits "close" now. */
+  /** Closes the socket and emits "close" now, without an error: the program has ended this connection. */
   abandon(): void {
     this.#isLeaving = true;
+    this.#isSettled = true;
     this.socket.destroy();
     this.#closed();
   }
@@ -217,7 +223,11 @@ export class ClientDriver {
       type: "running",
       driver,
       login,
-      releaseEnd,
+      releaseEnd: () => {
+        releaseEnd();
+        // The socket may report its end later, but calls must fail after this "close", not after that of a later connection.
+        void driver.close();
+      },
       isIdentified: false,
       hasFailed: false,
       keepalive: undefined,
@@ -269,13 +279,13 @@ export class ClientDriver {
   }
 
   #eventsHost(): ConnectionEventsHost {
-    const client = this.#owner;
+    const owner = this.#owner;
     return {
       debug: this.#debug,
-      emit: (event, ...values) => client.emit(event, ...values),
+      emit: (event, ...values) => owner.emit(event, ...values),
       identified: (softwareVersion) => {
         if (this.#running !== undefined) this.#running.isIdentified = true;
-        client.identified(softwareVersion);
+        owner.identified(softwareVersion);
       },
       disconnected: () => {
         this.#isSettled = true;

@@ -80,12 +80,12 @@ export class Client extends ConnectionEmitter implements ClientConnection {
   }
 
   /**
-   * Exchanges keys now. `callback` is called at the next event "rekey". ssh2 documents this method and lacks it. Throws "Not connected"
-   * before "ready" and after the end.
+   * Exchanges keys now. `callback` is called at the next event "rekey" of this connection. ssh2 documents this method and lacks it. Throws
+   * "Not connected" before "ready" and after the end.
    */
   rekey(callback?: () => void): this {
     if (this[MUX] === undefined) throw ssh2Error("Not connected");
-    if (callback !== undefined) this.once("rekey", callback);
+    if (callback !== undefined) this.#onceRekeyed(callback);
     this.#driver?.rekey();
     return this;
   }
@@ -168,6 +168,16 @@ export class Client extends ConnectionEmitter implements ClientConnection {
     return this;
   }
 
+  /** Calls `callback` at the next event "rekey" of this connection. */
+  #onceRekeyed(callback: () => void): void {
+    const rekeyed = (): void => {
+      this.off("close", closed);
+      callback();
+    };
+    const closed = (): void => void this.off("rekey", rekeyed);
+    this.once("rekey", rekeyed).once("close", closed);
+  }
+
   #connect(settings: ConnectSettings): void {
     if (!isWritable(this._sock)) {
       this.#start(settings);
@@ -199,22 +209,30 @@ export class Client extends ConnectionEmitter implements ClientConnection {
         if (this.#driver === driver) this._remoteVer = softwareVersion;
       },
       ready: (mux, connection) => {
-        // A connection that is ending may still log in.
+        // A connection that is ending may still log in. As in ssh2, "ready" is emitted unless another one follows.
         if (this.#driver !== driver) return;
-        // From now on, calls are those of the new connection.
-        for (const other of this.#open) if (other !== driver) other.abandon();
+        const { isLeaving } = driver;
+        // From now on, calls are those of the new connection. Listeners of "close" may add another one.
+        for (const other of Array.from(this.#open)) if (other !== driver) other.abandon();
+        // They may also have ended this one.
+        if (this.#driver !== driver || driver.isLeaving !== isLeaving) return;
         this[MUX] = mux;
         watchHostKeys(
           connection,
           settings.algorithms.hostKeys,
-          () => takesOpenSshRequests(this),
-          (keys) => uncaught(() => void this.emit("hostkeys", keys)),
+          () => this[MUX] === mux && takesOpenSshRequests(this),
+          (keys) => {
+            // The program may have connected to another server before the proof arrived.
+            if (this[MUX] === mux) uncaught(() => void this.emit("hostkeys", keys));
+          },
         );
         uncaught(() => void this.emit("ready"));
         connectionReady(this);
       },
       broken: () => {
-        if (this.#driver === driver) this[MUX] = undefined;
+        if (this.#driver !== driver) return;
+        this[MUX] = undefined;
+        this._acceptX11 = 0;
       },
       closed: () => {
         this.#open.delete(driver);

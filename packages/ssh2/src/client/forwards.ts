@@ -9,10 +9,10 @@ import {
 import type { Channel } from "../channel/channel.ts";
 import { openStream } from "../channel/open-channel.ts";
 import type { ConnectionMux } from "../connection.ts";
+import { toText } from "./arguments.ts";
 import { acceptChannels } from "./channel-opens.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import { ask, askOpenSsh, type Done, given, ifOpenSsh } from "./global-requests.ts";
-import { toText } from "./text.ts";
 
 /**
  * Opens a connection from the server to an address. `callback` gets the channel in the turn of the answer. Throws "Not connected", and a
@@ -47,6 +47,8 @@ export function forwardIn(
 ): void {
   const data = tcpipForward.encode({ address: toText(address, "bindAddr"), port: port >>> 0 });
   const back = given(callback);
+  // The reply may arrive after `connect` has begun another table.
+  const forwarding = (client._forwarding ??= {});
   ask(
     client,
     "tcpip-forward",
@@ -58,7 +60,7 @@ export function forwardIn(
         const bound = port === 0 && reply.length >= 4 ? tcpipForwardReply.decode(reply.subarray(0, 4)).port : port;
         // OpenSSH 5 names port 0 in its connections.
         const named = /^OpenSSH_5\.\d/.test(client._remoteVer ?? "") ? port : bound;
-        (client._forwarding ??= {})[`${address}:${named}`] = bound;
+        forwarding[`${address}:${named}`] = bound;
         back(undefined, bound);
       }),
     (mux) => acceptConnections(client, mux),
@@ -98,8 +100,9 @@ export function forwardOutPath(
 /** Lets the server listen on a Unix socket, and emits "unix connection" for each connection. */
 export function forwardInPath(client: ClientConnection, path: string, callback?: Done): void {
   const data = streamlocalForward.encode({ path: toText(path, "socketPath") });
+  const forwarding = (client._forwardingUnix ??= {});
   const granted = (): void => {
-    (client._forwardingUnix ??= {})[path] = true;
+    forwarding[path] = true;
   };
   askOpenSsh(client, "streamlocal-forward@openssh.com", data, `Unable to bind to ${path}`, callback, granted, (mux) =>
     acceptPathConnections(client, mux),

@@ -24,7 +24,7 @@ interface AgentKeys {
   next: number;
 }
 
-/** What the server answers next. */
+/** The attempt that awaits the server's answer. */
 type Current =
   | { readonly type: "none" }
   /** One attempt. `method` is ssh2's name of it. */

@@ -8,8 +8,8 @@ import {
   x11Request as x11RequestCodec,
 } from "@nacre/wire";
 import { TERMINAL_MODES } from "nacre/extend";
+import { toBytes, toText } from "./arguments.ts";
 import type { SessionRequest } from "./request.ts";
-import { toBytes, toText } from "./text.ts";
 
 /** Options of a terminal. Sizes are in characters and pixels. */
 export interface PseudoTtyOptions {

@@ -1,6 +1,7 @@
 import { CHANNEL, type Channel } from "../channel/channel.ts";
 import { openStream } from "../channel/open-channel.ts";
 import { forwardAgent } from "./agent-forwarding.ts";
+import { type ResultCallback, toCallback } from "./arguments.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import { request, type SessionRequest } from "./request.ts";
 import {
@@ -13,7 +14,6 @@ import {
   type X11Options,
   x11Request,
 } from "./session-requests.ts";
-import { type ResultCallback, toCallback } from "./text.ts";
 import { acceptX11 } from "./x11.ts";
 
 /** Gets a session whose command, shell or subsystem has started, or the error. */

@@ -4,10 +4,10 @@ import { openWhenReady } from "../channel/open-channel.ts";
 import { DEBUG } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
 import { SFTP } from "../sftp/sftp.ts";
+import { type ResultCallback, toCallback } from "./arguments.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import { askInTurn } from "./request.ts";
 import { envRequests, startSubsystemRequest } from "./session-requests.ts";
-import { type ResultCallback, toCallback } from "./text.ts";
 
 type SftpCallback = (error: Error | undefined, sftp: SFTP) => void;
 

@@ -1,11 +1,11 @@
 import { Reader } from "@nacre/wire";
 import { CHANNEL, type Channel } from "../channel/channel.ts";
-import { MUX } from "../connection.ts";
+import { type ConnectionMux, MUX } from "../connection.ts";
 import { acceptChannels } from "./channel-opens.ts";
 import type { ClientConnection } from "./client-connection.ts";
 
-/** Sessions whose X11 connections are accepted. */
-const x11Sessions = new WeakMap<ClientConnection, Set<Channel>>();
+/** Sessions whose X11 connections are accepted, by connection. */
+const x11Sessions = new WeakMap<ConnectionMux, Set<Channel>>();
 
 /**
  * Prepares for the X11 connections of a session that requests forwarding now. Call the returned function with whether the server granted
@@ -13,21 +13,26 @@ const x11Sessions = new WeakMap<ClientConnection, Set<Channel>>();
  */
 export function acceptX11(client: ClientConnection, channel: Channel): (granted: boolean) => void {
   const mux = client[MUX];
-  const sessions = x11Sessions.get(client) ?? new Set();
-  x11Sessions.set(client, sessions);
-  if (mux !== undefined)
-    acceptChannels(client, mux, "x11", (data) => {
-      if (![...sessions].some(isOpen)) return undefined;
-      const reader = new Reader(data, "x11 channel");
-      const info = { srcIP: reader.utf8("originator address"), srcPort: reader.uint32("originator port") };
-      return ({ accept, reject }) => client.emit("x11", info, accept, reject);
-    });
+  // The connection is over, or not the latest one.
+  if (mux === undefined) return () => {};
+  const sessions = x11Sessions.get(mux) ?? new Set();
+  x11Sessions.set(mux, sessions);
+  acceptChannels(client, mux, "x11", (data) => {
+    if (![...sessions].some(isOpen)) return undefined;
+    const reader = new Reader(data, "x11 channel");
+    const info = { srcIP: reader.utf8("originator address"), srcPort: reader.uint32("originator port") };
+    return ({ accept, reject }) => client.emit("x11", info, accept, reject);
+  });
+  const count = (): void => {
+    if (client[MUX] === mux) client._acceptX11 = sessions.size;
+  };
   return (granted) => {
     if (!granted) return;
-    client._acceptX11 = sessions.add(channel).size;
+    sessions.add(channel);
+    count();
     void channel[CHANNEL].ended.then(() => {
       sessions.delete(channel);
-      client._acceptX11 = sessions.size;
+      count();
     });
   };
 }

@@ -1,7 +1,7 @@
 import { forwardedStreamlocal, tcpipChannel, Writer } from "@nacre/wire";
 import { Channel } from "../channel/channel.ts";
 import { type OpenCallback, open } from "../channel/open-channel.ts";
-import { toText } from "../client/text.ts";
+import { toText } from "../client/arguments.ts";
 import { type Connection, MUX } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
 
