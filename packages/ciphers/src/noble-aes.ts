@@ -90,8 +90,8 @@ export class AesGcmCore {
 }
 
 /**
- * Prepares GHASH for the next packet. Keeps its multiplication table: to make that takes longer than to hash most packets. Writes fields that
- * are protected, because a subclass would load noble when this module is loaded.
+ * Prepares GHASH for the next packet. Keeps its multiplication table: to make that takes longer than to hash most packets. Writes protected
+ * fields, because a subclass would load noble with this module.
  */
 function reset(ghash: GHASH): void {
   ghash["s0"] = 0;

@@ -42,7 +42,7 @@ export class BlockReader implements Sender {
   readonly #channel: SftpDriver;
   readonly #file: OpenFile;
   readonly #sink: BlockSink;
-  readonly #depth = new Depth();
+  readonly #depth: Depth;
   readonly #mostBlocks: number;
   readonly #mostLength: number;
   /** Blocks in the order of the file. The first begins at `#position`. */
@@ -71,8 +71,9 @@ export class BlockReader implements Sender {
     file: OpenFile,
     sink: BlockSink,
     range: ReadRange = {},
-    { maxBlocks = MOST_BLOCKS, maxBlockLength = Number.POSITIVE_INFINITY }: BlockLimits = {},
+    { maxBlocks = MOST_BLOCKS, maxBlockLength = Number.POSITIVE_INFINITY, maxBytes }: BlockLimits = {},
   ) {
+    this.#depth = new Depth(maxBytes);
     this.#channel = channel;
     this.#file = file;
     this.#sink = sink;

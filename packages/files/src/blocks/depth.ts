@@ -13,6 +13,8 @@ export interface BlockLimits {
   readonly maxBlocks?: number | undefined;
   /** Maximum length of a block in bytes; default that of the server. */
   readonly maxBlockLength?: number | undefined;
+  /** Maximum number of bytes that a reader has in flight, or received and not delivered; default 16 MiB, which is also the most. */
+  readonly maxBytes?: number | undefined;
 }
 
 /** A block of a file in flight. */
@@ -25,14 +27,20 @@ export interface TimedBlock {
 
 /**
  * Decides how many bytes of a transfer may be in flight. Twice the bytes that arrive in one round trip keep the path busy: this number at
- * most doubles in each round trip, and stops where more bytes would only wait in a queue. Bounded by 16 MiB.
+ * most doubles in each round trip, and stops where more bytes would only wait in a queue. Bounded by `most`, 16 MiB by default.
  */
 export class Depth {
   /** Bytes that may be in flight. */
-  bytes: number = LEAST_BYTES;
+  bytes: number;
+  readonly #most: number;
   #delivered = 0;
   /** Shortest time from a request to its reply in milliseconds. */
   #roundTrip = Number.POSITIVE_INFINITY;
+
+  constructor(most: number = MOST_BYTES) {
+    this.#most = most;
+    this.bytes = Math.min(LEAST_BYTES, most);
+  }
 
   /** Notes that a block is sent now. */
   sent(block: TimedBlock): void {
@@ -43,11 +51,11 @@ export class Depth {
   /** Notes that `length` bytes of a block have arrived. */
   replied(block: TimedBlock, length: number): void {
     this.#delivered += length;
-    if (this.bytes === MOST_BYTES) return;
+    if (this.bytes === this.#most) return;
     // Clocks of browsers have steps of up to 1 ms.
     const elapsed = Math.max(performance.now() - block.sentAt, 0.1);
     this.#roundTrip = Math.min(this.#roundTrip, elapsed);
     const perRoundTrip = ((this.#delivered - block.deliveredBefore) * this.#roundTrip) / elapsed;
-    this.bytes = Math.min(Math.max(this.bytes, 2 * perRoundTrip), MOST_BYTES);
+    this.bytes = Math.min(Math.max(this.bytes, 2 * perRoundTrip), this.#most);
   }
 }

@@ -51,7 +51,10 @@ const handleOf = (driver: Driver, flags: number): Promise<Uint8Array<ArrayBuffer
     );
   });
 
-it("reads with the number and length of blocks that the program chose", async () => {
+it.each([
+  [{ maxBlocks: 3, maxBlockLength: 999 }, [3, 999]],
+  [{ maxBytes: 5000, maxBlockLength: 999 }, [5, 999]],
+])("reads within the limits %j that the program chose", async (limits, expected) => {
   let longest = 0;
   let most = 0;
   const { driver, server } = await openDriver({
@@ -75,13 +78,10 @@ it("reads with the number and length of blocks that the program chose", async ()
       failed: reject,
     };
     const range = { end: 100_000, size: 100_000 };
-    const reader = new BlockReader(driver, { handle, path: "file" }, sink, range, {
-      maxBlocks: 3,
-      maxBlockLength: 999,
-    });
+    const reader = new BlockReader(driver, { handle, path: "file" }, sink, range, limits);
     reader.start();
   });
-  expect([most, longest]).toEqual([3, 999]);
+  expect([most, longest]).toEqual(expected);
   expect(isSame(Buffer.concat(pieces), pattern(100_000))).toBe(true);
 });
 

@@ -17,6 +17,8 @@ export interface ReadStreamOptions extends StreamOptions {
 /** Bytes up to which a range is read without the size of the file. */
 const SHORT_RANGE = 256 * 1024;
 
+/** Maximum number of bytes that are read ahead: half of what a transfer may, because programs open many streams. */
+const MOST_AHEAD = 8 * 1024 * 1024;
 /** Bytes that Node's stream holds by default. */
 const HIGH_WATER_MARK = 64 * 1024;
 
@@ -136,7 +138,7 @@ export class ReadStream extends Readable {
     const end = Math.min(this.end + 1, Number.MAX_SAFE_INTEGER);
     // A short range is read without FSTAT: requests past the end cost less than the extra round trip.
     const range = end - start <= SHORT_RANGE ? { start, end, size: end } : { start, end };
-    const reader = this.#file.reader(sink, range);
+    const reader = this.#file.reader(sink, range, { maxBytes: MOST_AHEAD });
     // Deferred: the reader may call back synchronously, before `#reader` is set.
     queueMicrotask(() => {
       if (!this.destroyed) reader.start();

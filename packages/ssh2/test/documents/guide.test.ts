@@ -89,8 +89,8 @@ function missingIn(owner: object, cell: string): string[] {
   return names.filter((name) => typeof (owner as Readonly<Record<string, unknown>>)[name] !== "function");
 }
 
-// Most blocks do not listen to the errors of what the stage closes. They must not reach vitest: the effects of a block are what counts. This
-// file's process ends with it.
+// Most blocks do not listen to the errors of what the stage closes. They must not reach vitest: the effects of a block are what counts.
+// This file's process ends with it.
 beforeAll(() => void process.removeAllListeners("uncaughtException").on("uncaughtException", () => {}));
 
 const IMPLEMENTATIONS = { ssh2, "this package": entry as unknown as Ssh2 };
