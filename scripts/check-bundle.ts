@@ -16,7 +16,7 @@ const WEB_CLIENT = `export { connect } from "@nacre/web";`;
 /** Most KiB of each bundle, gzipped, from the sources and with the packages as published. */
 const MOST_KIB: Readonly<Record<string, number>> = {
   [ALL]: 109.9,
-  [WEB_CLIENT]: 102.1,
+  [WEB_CLIENT]: 102.2,
   [MINIMAL_CLIENT]: 59.6,
   [MINIMAL_WEB_CLIENT]: 66.6,
 };
