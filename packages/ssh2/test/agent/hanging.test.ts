@@ -5,15 +5,15 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Connection } from "ssh2";
-import ssh2 from "ssh2";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { type BaseAgent, CygwinAgent, OpenSSHAgent } from "../../src/agent/agents.ts";
 import { AgentProtocol } from "../../src/agent/protocol.ts";
 import { parseKey } from "../../src/keys/parse-key.ts";
 import { newClient, serve } from "../client/support.ts";
+import { ed25519Pair } from "../parity/made-keys.ts";
 import { openAgent } from "../parity/sessions.ts";
 
-const KEY = ssh2.utils.generateKeyPairSync("ed25519").public;
+const KEY = ed25519Pair().public;
 const SECRET = "01234567-89ABCDEF-00112233-44556677";
 const LATE = "Timed out while waiting for handshake";
 const READY_TIMEOUT = 60_000;

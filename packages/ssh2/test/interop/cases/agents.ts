@@ -1,9 +1,7 @@
-import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
+import { startAgent as startSshAgent } from "@nacre/testing/interop/ssh-agent";
 import ssh2, { type ParsedKey } from "ssh2";
 import type { Ssh2 } from "../../parity/case.ts";
 import { ed25519Pair } from "../../parity/made-keys.ts";
@@ -23,16 +21,14 @@ async function startAgent(
   { folder, after }: Parameters<OpenSshCase["run"]>[2],
   keys: readonly string[],
 ): Promise<string> {
-  const path = join(folder, "agent");
-  const agent = spawn("ssh-agent", ["-D", "-a", path], { stdio: "ignore" });
-  after(() => agent.kill());
-  for (let i = 0; !existsSync(path) && i < 500; i++) await delay(10);
+  const agent = await startSshAgent({ path: folder });
+  after(() => agent[Symbol.asyncDispose]());
   for (const [at, key] of keys.entries()) {
     const file = join(folder, `key-${at}`);
     await writeFile(file, key, { mode: 0o600 });
-    execFileSync("ssh-add", ["-q", file], { env: { ...process.env, SSH_AUTH_SOCK: path }, stdio: "ignore" });
+    await agent.add({ path: file });
   }
-  return path;
+  return agent.path;
 }
 
 function signatureBy(agent: Agent, key: ParsedKey, data: Buffer, hash?: "sha256" | "sha512"): Promise<Buffer> {
