@@ -93,8 +93,8 @@ async function transfers(options: Transfers): Promise<Table> {
   const of = (way: Way, { name }: Contender): readonly WayResult[] => results.get(`${way} ${name}`) ?? [];
   const ratio = (way: Way, one: Contender, pick: (result: WayResult) => number): string => {
     const others = of(way, BESIDE);
-    const ratios = of(way, one).map((result, round) => pick(result) / pick(others[round]!));
-    return one === BESIDE || others.length === 0 ? "" : `${median(ratios).toFixed(2)} ×`;
+    if (one === BESIDE || others.length === 0) return "";
+    return `${median(of(way, one).map((result, round) => pick(result) / pick(others[round]!))).toFixed(2)} ×`;
   };
   const megabytes = bench.bytes / 1e6;
   return {
@@ -161,8 +161,10 @@ async function onSlowPath(measured: Measured): Promise<Table> {
   }
 }
 
-async function shortFiles({ bench, folders, contenders, samples }: Measured): Promise<Table> {
+async function shortFiles({ bench, folders, contenders: all, samples }: Measured): Promise<Table> {
   const { files } = bench.sftp;
+  // With Nagle's algorithm, the files take minutes.
+  const contenders = all.filter((one) => one !== ssh2AsInstalled);
   const common = { bench, folders, target: bench.target, namespace: undefined, suite: SUITE, rounds: bench.rounds };
   const sources = { source: SOURCES.short, warmUp: SOURCES.warmShort };
   const run = (type: "get-all" | "put-all"): ReturnType<typeof measure> =>
