@@ -1,10 +1,11 @@
 /**
  * Functions of `@nacre/node` for programs such as the command `nacre`: places of the system's files, agents and programs, paths as they
- * are shown, secret files, and commands of configurations. They may change with any version.
+ * are shown, secret files, commands of configurations, and bytes. They may change with any version.
  *
  * @module
  */
 export { assertConfigCommand } from "./config/config.ts";
+export { base64url, bufferOf } from "./crypto/bytes.ts";
 export { accountHome } from "./keys/account.ts";
 export { pageantPath } from "./keys/agent-path.ts";
 export { createSecretFile } from "./keys/owned-file.ts";

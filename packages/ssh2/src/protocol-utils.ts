@@ -1,4 +1,4 @@
-import { bufferOf } from "./buffer-of.ts";
+import { bufferOf } from "@nacre/node/extend";
 import { derFromSsh, sshFromDer } from "./keys/ecdsa-signature.ts";
 
 /** Writes a 32-bit number, most significant byte first, and returns the position after it. */

@@ -13,7 +13,7 @@ export interface BlockLimits {
   readonly maxBlocks?: number | undefined;
   /** Maximum length of a block in bytes; default that of the server. */
   readonly maxBlockLength?: number | undefined;
-  /** Maximum number of bytes that a reader has in flight, or received and not delivered; default 16 MiB, which is also the most. */
+  /** Maximum number of bytes that a reader has in flight, or received and not delivered; default 16 MiB. */
   readonly maxBytes?: number | undefined;
 }
 

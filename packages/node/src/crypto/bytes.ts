@@ -8,8 +8,14 @@ export function plainBytes(buffer: Buffer<ArrayBuffer>): Bytes {
   return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
 }
 
+/** Returns the same memory as a `Buffer`. */
+export function bufferOf({ buffer, byteOffset, length }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, length);
+}
+
+/** Returns bytes in base64url (RFC 4648 §5), without padding. */
 export function base64url(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64url");
+  return bufferOf(bytes).toString("base64url");
 }
 
 /** Returns random bytes in newly allocated memory, not in Node's buffer pool. */

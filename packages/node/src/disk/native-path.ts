@@ -1,4 +1,5 @@
 import { decodePath, encodePath } from "@nacre/files/server";
+import { bufferOf } from "../crypto/bytes.ts";
 
 /** A path for `node:fs`: text, or bytes if a name in it is not valid UTF-8. */
 export type NativePath = string | Buffer;
@@ -21,10 +22,6 @@ export function pathText(bytes: Buffer): string {
 /** Returns a path with one character per byte, for comparisons. */
 export function bytesOf(path: string): string {
   return bufferOf(encodePath(path)).toString("latin1");
-}
-
-function bufferOf({ buffer, byteOffset, length }: Uint8Array<ArrayBuffer>): Buffer {
-  return Buffer.from(buffer, byteOffset, length);
 }
 
 const { versions } = process;

@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
+import { bufferOf } from "@nacre/node/extend";
 import type { Bytes } from "@nacre/wire";
 import { Backlog } from "nacre/extend";
-import { bufferOf } from "../buffer-of.ts";
 import { MAX_WINDOW } from "./direction.ts";
 
 /** Bytes that a stream itself holds. What waits beyond them is joined, so that many tiny messages take little memory. */

@@ -1,4 +1,4 @@
-import { bufferOf } from "../buffer-of.ts";
+import { bufferOf } from "@nacre/node/extend";
 
 const SEQUENCE = 0x30;
 const INTEGER = 0x02;

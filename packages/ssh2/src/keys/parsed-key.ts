@@ -7,7 +7,7 @@ import {
   privateJwk,
   publicJwk,
 } from "@nacre/keys/internal";
-import { bufferOf } from "../buffer-of.ts";
+import { base64url } from "@nacre/node/extend";
 import { type KeyContent, readKey } from "./read-key.ts";
 
 /** Hash that a key signs with unless the caller names another, as in ssh2. Ed25519 has none. */
@@ -116,7 +116,3 @@ export class ParsedKey {
 
 /** Kinds of PEM that ssh2 writes. Those of ECDSA keys are SEC1 (RFC 5915). */
 const PEM_TYPES: Readonly<Record<string, "pkcs1" | "pkcs8">> = { "ssh-rsa": "pkcs1", "ssh-ed25519": "pkcs8" };
-
-function base64url(bytes: Uint8Array): string {
-  return bufferOf(bytes).toString("base64url");
-}

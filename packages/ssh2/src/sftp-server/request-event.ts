@@ -1,5 +1,5 @@
+import { bufferOf } from "@nacre/node/extend";
 import type { SftpServerRequest } from "@nacre/sftp";
-import { bufferOf } from "../buffer-of.ts";
 import { statsOf } from "../sftp/stats.ts";
 
 /** Name and values of the event of a request, without the request's number. */

@@ -1,7 +1,7 @@
 import { type Waiter } from "@nacre/files/blocks";
+import { bufferOf } from "@nacre/node/extend";
 import { extensionFor, type SftpClientRequest, type SftpReplyEvent, type StatVfs } from "@nacre/sftp";
 import { escapeText, type SshError } from "@nacre/wire";
-import { bufferOf } from "../buffer-of.ts";
 import { type Driver } from "./driver.ts";
 import { statsOf } from "./stats.ts";
 import { requestError, STATUS_CODE, statusError } from "./status.ts";

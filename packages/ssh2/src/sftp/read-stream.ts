@@ -1,8 +1,8 @@
 import { Readable, type ReadableOptions } from "node:stream";
 import type { BlockReader } from "@nacre/files/blocks";
+import { bufferOf } from "@nacre/node/extend";
 import type { Bytes } from "@nacre/wire";
 import { uncaught } from "nacre/extend";
-import { bufferOf } from "../buffer-of.ts";
 import { NEW_MODE } from "./attributes.ts";
 import { type FileSink, RemoteFile } from "./remote-file.ts";
 import type { SFTP } from "./sftp.ts";
