@@ -4,14 +4,14 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { CHROMIUM } from "./runtimes/browsers/list.ts";
 import { pinnedVersions } from "./runtimes/install.ts";
-import { RUNTIMES } from "./runtimes/list.ts";
+import { RUNTIMES, WINDOWS } from "./runtimes/list.ts";
 import { readRows, staleness } from "./runtimes/table.ts";
 import { WORKERD } from "./runtimes/workerd/runtime.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const pins = await pinnedVersions();
 const rows = readRows(root);
-const faults = [...RUNTIMES, WORKERD].flatMap(({ name, title }) => {
+const faults = [...RUNTIMES, WORKERD, WINDOWS].flatMap(({ name, title }) => {
   const seen = rows.find((row) => row.name === name)?.version;
   return seen === pins[name] ? [] : [`results.json has ${title} ${seen}, but versions/package.json pins ${pins[name]}`];
 });

@@ -1,5 +1,8 @@
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
+/** A test file that takes minutes. It starts first, so that the run does not end with this file alone. */
+const LONGEST = "/packages/cli/test/verify/openssh-scripts.test.ts";
+
 /**
  * Spreads the test files of each project evenly over a run. While a test of `interop` waits for another program, a unit test then uses the
  * CPU.
@@ -12,7 +15,9 @@ export class AlternatingSequencer extends BaseSequencer {
       byProject.set(name, [...(byProject.get(name) ?? []), file]);
     }
     return [...byProject.values()]
-      .flatMap((specs) => specs.map((spec, i) => ({ spec, at: (i + 0.5) / specs.length })))
+      .flatMap((specs) =>
+        specs.map((spec, i) => ({ spec, at: spec.moduleId.endsWith(LONGEST) ? 0 : (i + 0.5) / specs.length })),
+      )
       .toSorted((a, b) => a.at - b.at)
       .map(({ spec }) => spec);
   }

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
-import { FLOORS } from "../floors.ts";
 import { AlternatingSequencer } from "./alternating-sequencer.ts";
+import { testsAlone } from "./shared-process.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const conditions = ["@nacre/source", "module", "node", "import", "default"];
@@ -10,38 +10,20 @@ const common = { root, resolve: { conditions }, ssr: { resolve: { conditions, ex
 const INTEROP = "{packages,examples}/*/test/interop/**";
 /** Tests with programs of others and with browsers; `npm run verify` runs them. */
 const VERIFY = "{packages,examples}/*/test/verify/**";
-/** Tests of packages without global state: floors 0 to 5, and `files`. The timers that tests of `nacre` leave would disturb one another. */
-const SHARING = `packages/{${Object.keys(FLOORS)
-  .filter((name) => FLOORS[name]! <= 5 || name === "files")
-  .join()}}/test/**/*.test.ts`;
 /** Limit of the preparations for a file's tests, in milliseconds: some bundle programs or generate keys. */
 const hookTimeout = 120_000;
 /** Limits of tests that wait for other programs, in milliseconds: on a busy machine, these take ten times as long. */
 const WAITING = { testTimeout: 180_000, hookTimeout };
 
+const unitTests = { include: ["{packages,examples,scripts}/*/test/**/*.test.ts"], testTimeout: 60_000, hookTimeout };
+const alone = testsAlone(root);
+
 const projects: TestProjectInlineConfiguration[] = [
   {
     ...common,
-    test: {
-      name: "unit",
-      include: ["{packages,examples,scripts}/*/test/**/*.test.ts"],
-      exclude: [INTEROP, VERIFY, SHARING],
-      testTimeout: 60_000,
-      hookTimeout,
-    },
+    test: { ...unitTests, name: "unit", exclude: [INTEROP, VERIFY, ...alone], isolate: false },
   },
-  // These test files share modules. Loading them again for each file takes a third of the time.
-  {
-    ...common,
-    test: {
-      name: "unit-sharing",
-      include: [SHARING],
-      exclude: [INTEROP, VERIFY],
-      testTimeout: 60_000,
-      hookTimeout,
-      isolate: false,
-    },
-  },
+  { ...common, test: { ...unitTests, name: "unit-alone", include: alone } },
   {
     ...common,
     test: {

@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { runMatrix } from "./matrix.ts";
 
 const usage = `usage: npm run runtimes [-- --only NAME]… [--write] [file]…
-  --only NAME  run only this runtime: chromium, node22, node24, node26, deno, bun, workerd, or windows, which runs only if you name it
+  --only NAME  run only this runtime: chromium, node22, node24, node26, deno, bun, workerd, or windows
   --write      write results.json and README's table if all tests pass
   file         run only these test files (arguments of vitest)`;
 

@@ -7,7 +7,7 @@ import { isSame, type RuntimeRow, readRows, staleness, writeRows } from "./table
 import { canRunWindows } from "./windows/install.ts";
 
 export interface MatrixOptions {
-  /** Names of the runtimes and browsers to test; default all but Windows. */
+  /** Names of the runtimes and browsers to test; default all. */
   readonly only?: readonly string[] | undefined;
   /** Arguments for vitest: test files and options; default all files. With arguments, the matrix does not check README's table. */
   readonly words?: readonly string[] | undefined;
@@ -37,7 +37,7 @@ export async function runMatrix({ only = [], words = [], write = false }: Matrix
   const container = subjects.some(({ needsServer }) => needsServer) ? await ensureContainer() : undefined;
   const results = new Map<Subject, RuntimeResult>();
   try {
-    // Start Chromium and Windows first: they are last in the list and take longest.
+    // Start Windows and Chromium first: they are last in the list and take longest.
     const waiting = subjects.toReversed();
     const isWhole = words.length === 0;
     const work = async (): Promise<void> => {
@@ -58,16 +58,20 @@ export async function runMatrix({ only = [], words = [], write = false }: Matrix
   let failed = all.reduce((sum, one) => sum + Math.max(one.failed, Math.min(one.faults.length, 1)), 0);
   const isComplete = only.length === 0 && words.length === 0 && all.every(({ seen }) => seen !== undefined);
   if (isComplete) {
-    const rows = subjects.map((subject) => rowOf(subject, results.get(subject)!));
+    const recorded = readRows(root);
+    const unseen = canRunWindows ? [] : recorded.filter(({ name }) => name === WINDOWS.name);
+    const rows = [...subjects.map((subject) => rowOf(subject, results.get(subject)!)), ...unseen];
     if (write && faults.length === 0) writeRows(root, rows);
-    const stale = isSame(rows, readRows(root)) ? staleness(root) : "results.json differs from the results of this run";
+    const stale = isSame(rows, write ? readRows(root) : recorded)
+      ? staleness(root)
+      : "results.json differs from the results of this run";
     if (stale !== undefined) {
       faults.push(`${stale}; run npm run runtimes -- --write`);
       console.log(`✗ ${faults.at(-1)}`);
       failed++;
     }
   }
-  if (!canRunWindows && only.includes(WINDOWS.name))
+  if (!canRunWindows && (only.length === 0 || only.includes(WINDOWS.name)))
     console.log(`– ${WINDOWS.title}: not run, because Wine needs amd64 for it`);
   for (const [{ title }, { passed }] of results) if (passed === 0) faults.push(`${title}: no test passed`);
   return { passed: all.reduce((sum, one) => sum + one.passed, 0), failed, faults };

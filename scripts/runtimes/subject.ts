@@ -44,10 +44,10 @@ export interface Subject {
 }
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const NAMES: readonly string[] = [...RUNTIMES, WORKERD, WINDOWS, CHROMIUM].map(({ name }) => name);
+const NAMES: readonly string[] = [...RUNTIMES, WORKERD, CHROMIUM, WINDOWS].map(({ name }) => name);
 
 /**
- * Installs the named runtimes and browsers, and returns them; with no names, all but Windows.
+ * Installs the named runtimes and browsers, and returns them; with no names, all. Leaves out Windows where Wine cannot run.
  *
  * @throws if a name is unknown, or if one cannot be installed.
  */
@@ -63,8 +63,8 @@ export async function installSubjects(only: readonly string[]): Promise<readonly
     subjects.push(...runtimes.filter(isChosen).map(runtimeSubject));
     if (isChosen(workerd)) subjects.push(workerdSubject(workerd));
   }
-  if (only.includes(WINDOWS.name) && canRunWindows) subjects.push(await windows());
   if (isChosen(CHROMIUM)) subjects.push(await chromium());
+  if (isChosen(WINDOWS) && canRunWindows) subjects.push(await windows());
   return subjects;
 }
 

@@ -1,6 +1,7 @@
 // vitest's configuration for the matrix. NACRE_RUNTIME contains the name of the runtime.
 import { fileURLToPath } from "node:url";
-import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
+import { defineConfig } from "vitest/config";
+import { testsAlone } from "../config/shared-process.ts";
 import { allTestsBut, exclusionsOn } from "./exclusions.ts";
 import { runtimeNamed, WINDOWS } from "./list.ts";
 import { UNIX_FILES } from "./windows/exclusions.ts";
@@ -15,35 +16,25 @@ const common = {
   resolve: { conditions, alias: isWindows ? sourceAliases(root) : [] },
   ssr: { resolve: { conditions, externalConditions: conditions } },
 };
-/** Packages whose test files share modules and a process on Windows, where a process takes seconds to start. */
-const shared = isWindows ? ["keyfiles", "files", "nacre"] : [];
-/** Test files of these packages that share nothing: they count timers, and others leave some. */
-const ALONE = ["packages/nacre/test/end.sampled.test.ts"];
+const excluded = ["packages/*/test/{interop,verify}/**", ...(isWindows ? UNIX_FILES : [])];
+const alone = testsAlone(root).filter((file) => packages.some((one) => file.startsWith(`packages/${one}/`)));
 // Run workers as processes: Deno's worker threads lack `parentPort.removeAllListeners`, which vitest calls.
 const test = { pool: "forks" as const, setupFiles: ["scripts/runtimes/in-the-runtime.ts"] };
 
-function unitTests(names: readonly string[], without: readonly string[] = []): TestProjectInlineConfiguration["test"] {
-  return {
-    ...test,
-    include: names.map((one) => `packages/${one}/test/**/*.test.ts`),
-    exclude: ["packages/*/test/{interop,verify}/**", ...(isWindows ? UNIX_FILES : []), ...without],
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
-  };
-}
+const unitTests = {
+  ...test,
+  include: packages.map((one) => `packages/${one}/test/**/*.test.ts`),
+  testTimeout: 60_000,
+  hookTimeout: 120_000,
+};
 
 export default defineConfig({
   root,
   test: {
     testNamePattern: allTestsBut(exclusionsOn(name)),
     projects: [
-      { ...common, test: { ...unitTests(packages.filter((one) => !shared.includes(one))), name: "unit" } },
-      ...(shared.length === 0
-        ? []
-        : [
-            { ...common, test: { ...unitTests(shared, ALONE), name: "shared", isolate: false } },
-            { ...common, test: { ...unitTests(shared), include: ALONE, name: "alone" } },
-          ]),
+      { ...common, test: { ...unitTests, name: "unit", exclude: [...excluded, ...alone], isolate: false } },
+      { ...common, test: { ...unitTests, name: "unit-alone", include: alone, exclude: excluded } },
       {
         ...common,
         test: {
