@@ -14,6 +14,9 @@ const NOTICEABLE = new RegExp(
   ].join("|"),
 );
 
+/** Tests of the command, whose modules keep its settings for the whole process, such as -q. */
+const COMMAND = "packages/cli/";
+
 /**
  * Returns the unit tests that need a process of their own, as paths relative to the project's root, which ends with a slash. The files of
  * all others share a process and its modules, which halves the time of `nacre`'s tests.
@@ -24,5 +27,5 @@ export function testsAlone(root: string): string[] {
     .flatMap((parent) => readdirSync(`${root}${parent}`).map((name) => `${parent}/${name}/test`))
     .filter((folder) => existsSync(`${root}${folder}`))
     .flatMap((folder) => testsIn(root, folder))
-    .filter((file) => NOTICEABLE.test(readFileSync(`${root}${file}`, "utf8")));
+    .filter((file) => file.startsWith(COMMAND) || NOTICEABLE.test(readFileSync(`${root}${file}`, "utf8")));
 }
