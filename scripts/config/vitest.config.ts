@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 import { AlternatingSequencer } from "./alternating-sequencer.ts";
-import { testsAlone } from "./shared-process.ts";
+import { sharingTests } from "./shared-process.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const conditions = ["@nacre/source", "module", "node", "import", "default"];
@@ -16,14 +16,11 @@ const hookTimeout = 120_000;
 const WAITING = { testTimeout: 180_000, hookTimeout };
 
 const unitTests = { include: ["{packages,examples,scripts}/*/test/**/*.test.ts"], testTimeout: 60_000, hookTimeout };
-const alone = testsAlone(root);
+const sharing = sharingTests(root);
 
 const projects: TestProjectInlineConfiguration[] = [
-  {
-    ...common,
-    test: { ...unitTests, name: "unit", exclude: [INTEROP, VERIFY, ...alone], isolate: false },
-  },
-  { ...common, test: { ...unitTests, name: "unit-alone", include: alone } },
+  { ...common, test: { ...unitTests, name: "unit", exclude: [INTEROP, VERIFY, ...sharing] } },
+  { ...common, test: { ...unitTests, name: "unit-sharing", include: sharing, isolate: false } },
   {
     ...common,
     test: {

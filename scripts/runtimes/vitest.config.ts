@@ -1,7 +1,7 @@
 // vitest's configuration for the matrix. NACRE_RUNTIME contains the name of the runtime.
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
-import { testsAlone } from "../config/shared-process.ts";
+import { sharingTests } from "../config/shared-process.ts";
 import { allTestsBut, exclusionsOn } from "./exclusions.ts";
 import { runtimeNamed, WINDOWS } from "./list.ts";
 import { UNIX_FILES } from "./windows/exclusions.ts";
@@ -17,7 +17,7 @@ const common = {
   ssr: { resolve: { conditions, externalConditions: conditions } },
 };
 const excluded = ["packages/*/test/{interop,verify}/**", ...(isWindows ? UNIX_FILES : [])];
-const alone = testsAlone(root).filter((file) => packages.some((one) => file.startsWith(`packages/${one}/`)));
+const sharing = sharingTests(root).filter((file) => packages.some((one) => file.startsWith(`packages/${one}/`)));
 // Run workers as processes: Deno's worker threads lack `parentPort.removeAllListeners`, which vitest calls.
 const test = { pool: "forks" as const, setupFiles: ["scripts/runtimes/in-the-runtime.ts"] };
 
@@ -33,8 +33,8 @@ export default defineConfig({
   test: {
     testNamePattern: allTestsBut(exclusionsOn(name)),
     projects: [
-      { ...common, test: { ...unitTests, name: "unit", exclude: [...excluded, ...alone], isolate: false } },
-      { ...common, test: { ...unitTests, name: "unit-alone", include: alone, exclude: excluded } },
+      { ...common, test: { ...unitTests, name: "unit", exclude: [...excluded, ...sharing] } },
+      { ...common, test: { ...unitTests, name: "unit-sharing", include: sharing, exclude: excluded, isolate: false } },
       {
         ...common,
         test: {
