@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
-import { AlternatingSequencer } from "./alternating-sequencer.ts";
 import { sharingTests } from "./shared-process.ts";
+import { TestOrder } from "./test-order.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const conditions = ["@nacre/source", "module", "node", "import", "default"];
@@ -57,7 +57,7 @@ export default defineConfig({
   test: {
     // Twice the cores of a small machine: tests of `interop` and `verify` mostly wait for other programs.
     maxWorkers: 4,
-    sequence: { sequencer: AlternatingSequencer },
+    sequence: { sequencer: TestOrder },
     coverage: {
       provider: "v8",
       include: ["packages/*/src/**/*.ts"],

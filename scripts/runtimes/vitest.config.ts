@@ -2,6 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { sharingTests } from "../config/shared-process.ts";
+import { TestOrder } from "../config/test-order.ts";
 import { allTestsBut, exclusionsOn } from "./exclusions.ts";
 import { runtimeNamed, WINDOWS } from "./list.ts";
 import { UNIX_FILES } from "./windows/exclusions.ts";
@@ -32,6 +33,7 @@ export default defineConfig({
   root,
   test: {
     testNamePattern: allTestsBut(exclusionsOn(name)),
+    sequence: { sequencer: TestOrder },
     projects: [
       { ...common, test: { ...unitTests, name: "unit", exclude: [...excluded, ...sharing] } },
       { ...common, test: { ...unitTests, name: "unit-sharing", include: sharing, exclude: excluded, isolate: false } },

@@ -1,9 +1,12 @@
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LINUX, onSystem, WINDOWS } from "@nacre/testing/windows";
 import { describe, expect, test } from "vitest";
+import { diskFileSystem } from "../../src/disk/disk-file-system.ts";
 import { listenSocket } from "../../src/forward/bind.ts";
 import { dialPath } from "../../src/forward/forward-dial.ts";
 import { agentFailure } from "../../src/keys/agent-link.ts";
+import { createAgent } from "../../src/keys/create-agent.ts";
 import { expandHome } from "../../src/keys/files.ts";
 import { checkCommand } from "../../src/keys/known-hosts-options.ts";
 import { runCommand } from "../../src/net/run-command.ts";
@@ -100,4 +103,12 @@ test("named pipes are shown as they are typed in errors of forwards and agents",
   const elsewhere = "\\\\.\\no-such-folder/\\app";
   const listening = listenSocket({ path: elsewhere }, {} as never, false, () => {});
   await expect(listening).rejects.toThrow(`cannot listen on ${elsewhere}: `);
+});
+
+test("serving the disk, and an agent that listens, are refused on Windows", async () => {
+  onSystem(WINDOWS);
+  expect(() => diskFileSystem({ root: tmpdir() })).toThrow("`diskFileSystem` does not run on Windows");
+  const agent = createAgent();
+  await expect(agent.listen("\\\\.\\pipe\\agent")).rejects.toThrow("an agent cannot listen on Windows");
+  await agent.close();
 });

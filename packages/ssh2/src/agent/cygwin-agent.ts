@@ -49,7 +49,7 @@ function readSocketFile(
   const options = { encoding: "latin1", signal } as const;
   readFile(path, options, (error, content) => {
     if (error === null) return callback(null, content);
-    execFile("cygpath", ["-w", path], { signal }, (failure, output) => {
+    execFile("cygpath", ["-w", path], { signal, windowsHide: true }, (failure, output) => {
       if (failure !== null || output.length === 0) return invalid();
       readFile(output.replace(/[\r\n]/g, ""), options, (again, text) => (again ? invalid() : callback(null, text)));
     });
