@@ -10,13 +10,13 @@ const SHORT_CHUNK = 1024;
 const COLLECTED = 8 * 1024;
 
 /**
- * Received bytes. The owned ones are not collected in a Set: V8 replaces the table of a Set whose values change, and an old table keeps
- * the next ones alive until a full garbage collection. In a long download, these held 40 MiB of bytes that were read.
+ * Received bytes. A Set does not hold the long ones: V8 replaces the table of a Set whose values change, and an old table keeps the next
+ * ones alive until a full garbage collection. In a long download, these held 40 MiB of bytes that were read.
  */
 interface Chunk {
   readonly bytes: Uint8Array;
-  /** Whether nothing else uses the buffer of the bytes. */
-  readonly isOwned: boolean;
+  /** Whether the bytes are short chunks, which share a buffer with others. */
+  readonly isCollected: boolean;
 }
 
 /**
@@ -59,14 +59,14 @@ export class FrameReader {
   }
 
   /**
-   * Adds received bytes. Long chunks are kept as views. `ownsBuffer` tells that nothing else uses their buffer, so that a piece may be a
-   * view.
+   * Adds received bytes. Long chunks are kept as views: their buffer must not change until they are read. If `takePieces` reads them,
+   * nothing else may use it.
    */
-  push(bytes: Uint8Array, ownsBuffer: boolean = true): void {
+  push(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     this.#held += bytes.length;
     if (bytes.length < SHORT_CHUNK) this.#collect(bytes);
-    else this.#chunks.push({ bytes, isOwned: ownsBuffer });
+    else this.#chunks.push({ bytes, isCollected: false });
   }
 
   /**
@@ -117,16 +117,16 @@ export class FrameReader {
 
   /**
    * Reads the next `length` bytes of the current packet as pieces, none empty. The caller owns the pieces and their buffers. A piece is a
-   * view only if it ends a long chunk that owns its buffer; the others are copies.
+   * view only if it ends a long chunk; the others are copies.
    */
   takePieces(length: number): Bytes[] {
     this.#leave(length);
     const pieces: Bytes[] = [];
     for (let left = length; left > 0; ) {
-      const { bytes, isOwned } = this.#chunks[0]!;
+      const { bytes, isCollected } = this.#chunks[0]!;
       const part = bytes.subarray(this.#offset, this.#offset + left);
       const endsChunk = this.#offset + part.length === bytes.length;
-      pieces.push(endsChunk && isOwned ? (part as Bytes) : copyBytes(part));
+      pieces.push(endsChunk && !isCollected ? (part as Bytes) : copyBytes(part));
       left -= part.length;
       this.#skip(part.length);
     }
@@ -187,7 +187,7 @@ export class FrameReader {
     this.#collected.set(added, this.#collectedEnd);
     this.#collectedEnd += added.length;
     const bytes = this.#collected.subarray(this.#collectedStart, this.#collectedEnd);
-    this.#chunks.push({ bytes, isOwned: false });
+    this.#chunks.push({ bytes, isCollected: true });
   }
 
   #uint32At(at: number): number {
