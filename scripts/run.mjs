@@ -68,7 +68,7 @@ const commands = {
     run("vitest", [...VITEST, "interop", "--project", "verify", ...args]);
   },
 
-  /** Runs the tests of `@nacre/node` and `nacre` on other runtimes, a worker in workerd, and unit tests in Chromium; Windows on request. */
+  /** Runs the tests of `@nacre/node` and `nacre` on other runtimes, a worker in workerd, and unit tests in Chromium and on Windows. */
   runtimes(args) {
     install();
     build();

@@ -58,13 +58,10 @@ export async function runMatrix({ only = [], words = [], write = false }: Matrix
   let failed = all.reduce((sum, one) => sum + Math.max(one.failed, Math.min(one.faults.length, 1)), 0);
   const isComplete = only.length === 0 && words.length === 0 && all.every(({ seen }) => seen !== undefined);
   if (isComplete) {
-    const recorded = readRows(root);
-    const unseen = canRunWindows ? [] : recorded.filter(({ name }) => name === WINDOWS.name);
+    const unseen = canRunWindows ? [] : readRows(root).filter(({ name }) => name === WINDOWS.name);
     const rows = [...subjects.map((subject) => rowOf(subject, results.get(subject)!)), ...unseen];
     if (write && faults.length === 0) writeRows(root, rows);
-    const stale = isSame(rows, write ? readRows(root) : recorded)
-      ? staleness(root)
-      : "results.json differs from the results of this run";
+    const stale = isSame(rows, readRows(root)) ? staleness(root) : "results.json differs from the results of this run";
     if (stale !== undefined) {
       faults.push(`${stale}; run npm run runtimes -- --write`);
       console.log(`✗ ${faults.at(-1)}`);
