@@ -5,7 +5,8 @@ import type { Duplex, DuplexHandler } from "nacre/extend";
 import { shellCommand } from "../windows/programs.ts";
 import { isWindows, showPath } from "../windows/system.ts";
 import { startTimer } from "./deadline.ts";
-import { freeRead, isSystemSocket, writePieces } from "./socket-duplex.ts";
+import { withSharedReads } from "./read-buffer.ts";
+import { isSystemSocket, writePieces } from "./socket-duplex.ts";
 
 /** Milliseconds until a command that has ended one of its streams must have ended itself. */
 const EXIT_TIME = 500;
@@ -50,7 +51,9 @@ type PipedChild = ChildProcess & { readonly stdin: Writable; readonly stdout: Re
 
 class ChildDuplex implements CommandDuplex {
   ending: string | undefined;
-  readonly #child: PipedChild;
+  readonly #child: ChildProcess;
+  readonly #stdin: Writable;
+  readonly #stdout: Readable;
   /** Resolves with how the command ended. */
   readonly #exit: Promise<string>;
   readonly #isSystemSocket: boolean;
@@ -61,47 +64,45 @@ class ChildDuplex implements CommandDuplex {
   #closing: Promise<void> | undefined;
 
   constructor(child: PipedChild) {
-    const { stdin, stdout } = child;
     this.#child = child;
-    this.#isSystemSocket = isSystemSocket(stdin) && isSystemSocket(stdout);
+    this.#stdin = child.stdin;
+    this.#stdout = withSharedReads(child.stdout).pause();
+    this.#isSystemSocket = isSystemSocket(this.#stdin);
     this.#exit = new Promise((resolve) => {
       child.once("exit", (status, signal) =>
         resolve(signal === null ? `ended with status ${status}` : `was ended by ${signal}`),
       );
     });
     this.#outputEnd = new Promise((resolve) => {
-      stdout.once("close", resolve);
+      this.#stdout.once("close", resolve);
     });
     // A command that ends, or closes its standard input, breaks the pipe.
-    stdin.on("error", (cause) => void this.#inputBroke(cause));
-    stdout.on("error", () => {});
+    this.#stdin.on("error", (cause) => void this.#inputBroke(cause));
+    this.#stdout.on("error", () => {});
+    this.#stdout.on("data", (chunk: Bytes) => this.#handler?.data(chunk));
   }
 
   open(handler: DuplexHandler): void {
-    const { stdin, stdout } = this.#child;
     this.#handler = handler;
-    stdin.on("drain", () => this.#handler?.drained());
-    stdout.on("data", (chunk: Bytes) => {
-      this.#handler?.data(chunk);
-      if (this.#isSystemSocket) freeRead(chunk);
-    });
+    this.#stdin.on("drain", () => this.#handler?.drained());
+    this.#stdout.resume();
     void this.#reportEnd();
   }
 
   write(pieces: readonly Bytes[]): boolean {
-    return writePieces(this.#child.stdin, pieces, this.#isSystemSocket);
+    return writePieces(this.#stdin, pieces, this.#isSystemSocket);
   }
 
   pause(): void {
-    this.#child.stdout.pause();
+    this.#stdout.pause();
   }
 
   resume(): void {
-    this.#child.stdout.resume();
+    this.#stdout.resume();
   }
 
   end(): Promise<void> {
-    const { stdin } = this.#child;
+    const stdin = this.#stdin;
     return new Promise((resolve) => {
       // Of a destroyed stream, `end` never calls back.
       if (stdin.destroyed) return resolve();
@@ -116,23 +117,22 @@ class ChildDuplex implements CommandDuplex {
   }
 
   reset(): Promise<void> {
-    this.#child.stdin.destroy();
+    this.#stdin.destroy();
     return this.close();
   }
 
   async #stop(): Promise<void> {
-    const { stdin, stdout } = this.#child;
     this.#handler = undefined;
     // Drop what the command still writes, so that it can pass on what it has read.
-    stdout.resume();
+    this.#stdout.resume();
     await within(CLOSE_TIME, this.end());
     this.#kill(HANG_UP);
     await within(CLOSE_TIME, this.#exit);
     this.#kill("SIGKILL");
     await this.#exit;
     // Another process may still have the other ends.
-    stdin.destroy();
-    stdout.destroy();
+    this.#stdin.destroy();
+    this.#stdout.destroy();
   }
 
   /** Sends a signal, unless the command has ended. `ChildProcess.kill` of Deno sends only the first one. */
@@ -157,7 +157,7 @@ class ChildDuplex implements CommandDuplex {
   async #inputBroke(cause: unknown): Promise<void> {
     // The end of the output says more, and usually comes too.
     await within(EXIT_TIME, this.#outputEnd);
-    if (this.#child.stdout.closed) return;
+    if (this.#stdout.closed) return;
     const handler = this.#handler;
     this.#handler = undefined;
     handler?.failed(cause);

@@ -5,6 +5,7 @@ import { connectFirst, interleaved } from "./connect-first.ts";
 import { type Deadline, startTimer, withDeadline } from "./deadline.ts";
 import { cannotBind, dialError, type FailedAttempt, lookupError, notInFamily, timedOut } from "./dial-error.ts";
 import { isDenied } from "./failure.ts";
+import { sharedReads } from "./read-buffer.ts";
 import { socketDuplex } from "./socket-duplex.ts";
 import { systemLookup } from "./system-lookup.ts";
 
@@ -40,18 +41,6 @@ function isFromBind({ syscall, code }: NodeJS.ErrnoException): boolean {
   return syscall === "bind" || code === "EADDRNOTAVAIL" || code === "EINVAL";
 }
 
-/** Maximum bytes per read: the size of the packet reader's slab. */
-const READ_SIZE = 256 * 1024;
-
-/** Read buffer shared by all dialled sockets. One buffer is enough, because each chunk is consumed before the next read. */
-let received = new Uint8Array(READ_SIZE);
-
-/** Returns the buffer for the next read. workerd detaches buffers that its streams read into, so a detached buffer is replaced. */
-function readBuffer(): Uint8Array {
-  if (received.length === 0) received = new Uint8Array(READ_SIZE);
-  return received;
-}
-
 /**
  * Opens a TCP connection with TCP_NODELAY, as `connect` does, and returns it as a byte connection for `connect` of `nacre`. Rejects with
  * `connect-timeout`, `connection-failed`, `aborted`, or `usage` if the host, port or timeout is invalid; the socket is then closed.
@@ -76,13 +65,7 @@ export function dial(options: TcpOptions): Promise<Socket> {
   const failures: FailedAttempt[] = [];
   let sources: readonly string[] | undefined;
   const open = (address: string): Socket => {
-    const onread = {
-      // Node reads this property once, workerd before each read.
-      get buffer() {
-        return readBuffer();
-      },
-      callback: (length: number, buffer: Uint8Array): boolean => socket.emit("data", buffer.subarray(0, length)),
-    };
+    const onread = sharedReads(() => socket);
     // Deno may get a name for the address.
     const source = sources?.find((one) => isIP(address) === 0 || isIP(one) === isIP(address));
     const from = source === undefined ? {} : { localAddress: source, family: isIP(source) };

@@ -172,7 +172,7 @@ export function isSystemSocket(stream: object): boolean {
 }
 
 /** Frees the memory of a chunk after its use. Only for chunks that a socket reads into new buffers. */
-export function freeRead(chunk: Bytes): void {
+function freeRead(chunk: Bytes): void {
   if (chunk.length >= FREED_READ_FROM && ownsBuffer(chunk)) freeBuffer(chunk.buffer);
 }
 
