@@ -4,7 +4,6 @@ import type { ServerProof, TransportOptions, TransportSettings } from "@nacre/tr
 import type { Bytes, Overrides, Prompt, RandomSource, SshError } from "@nacre/wire";
 import {
   checkHandlers,
-  checkHostKey,
   checkKey,
   checkLimits,
   checkMinRsaBits,
@@ -19,6 +18,7 @@ import { checkRandom } from "../../random.ts";
 import { CLIENT_CHANNELS, type HostKey } from "../../users/client/client.ts";
 import type { LoginMethod } from "../chosen-methods.ts";
 import type { ConnectEvent } from "./events.ts";
+import { hostKeyVerifier } from "./host-keys.ts";
 import type { ClientLoginMethod } from "./method.ts";
 import type { NextLogin } from "./next-login.ts";
 import type { ClientUsers } from "./users.ts";
@@ -121,8 +121,11 @@ export interface LoginOptions {
 
 /** All options of `connect` except the byte stream. */
 export interface ConnectOptions extends TransportSettings, LoginOptions {
-  /** Decides whether to trust the host key. Required: there is no default that connects without a check. See `pinnedHostKey`. */
-  readonly hostKey: HostKeyVerifier;
+  /**
+   * The host key to trust: its fingerprint, as `ssh-keygen -l` prints it (`"SHA256:…"`), several of them, or a function that decides.
+   * Required: there is no default that connects without a check.
+   */
+  readonly hostKey: HostKeyVerifier | string | readonly string[];
   /**
    * Login methods to try, preferred first: names, and values of an application. Default: all four names, in the order "publickey", "none",
    * "keyboard-interactive", "password". A fixed password is tried before keyboard-interactive. `nacre/core` knows the first
@@ -190,7 +193,7 @@ export interface ConnectOptions extends TransportSettings, LoginOptions {
 /** Rows of the options of `connect`. */
 export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   user: { check: checkUser, scope: "host" },
-  hostKey: { check: checkHostKey, scope: "host" },
+  hostKey: { check: hostKeyVerifier, scope: "host" },
   identities: {
     type: "array",
     check: (identities = []) => identities.forEach((one) => checkKey(one, "an identity")),
