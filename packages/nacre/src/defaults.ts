@@ -33,9 +33,9 @@ import {
   type SignatureAlgorithm,
 } from "@nacre/keys";
 import type { TransportAlgorithms } from "@nacre/transport";
-import { chacha20Poly1305, chacha20Poly1305FromModule } from "./chacha20-poly1305.ts";
+import { chacha20Poly1305 } from "./chacha20-poly1305.ts";
 
-export { chacha20Poly1305, chacha20Poly1305FromModule };
+export { chacha20Poly1305 };
 
 const KEX: TransportAlgorithms["kex"] = [
   mlkem768X25519Sha256,

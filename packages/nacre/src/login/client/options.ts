@@ -167,9 +167,10 @@ export interface ConnectOptions extends TransportSettings, LoginOptions {
   readonly algorithms?: AlgorithmOptions | undefined;
   /**
    * Whether chacha20-poly1305 may run in WebAssembly; default true. Set false on pages with a Content-Security-Policy that reports each
-   * attempt to compile. noble's cipher then runs, at a fifth of the speed.
+   * attempt to compile. noble's cipher then runs, at a fifth of the speed. On platforms that compile no bytes, such as Cloudflare
+   * Workers, pass the program as a module: a bundler's import of `@nacre/ciphers-wasm/chacha20-poly1305.wasm`.
    */
-  readonly wasm?: boolean | undefined;
+  readonly wasm?: boolean | object | undefined;
   /** Limits that override the defaults. */
   readonly limits?: Overrides<Limits> | undefined;
   /** Aborts connecting. No effect once connected. */
@@ -213,7 +214,7 @@ export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   banner: { type: "function", scope: "host" },
   events: { type: "function", scope: "host" },
   algorithms: { type: "object", scope: "machine" },
-  wasm: { type: "boolean", scope: "machine" },
+  wasm: { type: "object or boolean", scope: "machine" },
   limits: { type: "object", check: (limits) => checkLimits(limits, PROTOCOL_LIMITS), scope: "machine" },
   softwareVersion: { type: "string", check: checkSoftwareVersion, scope: "machine" },
   requireStrictKex: { type: "boolean", scope: "machine" },

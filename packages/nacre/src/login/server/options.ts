@@ -280,9 +280,10 @@ export interface ServeOptions<S> extends TransportSettings, UserServeOptions<S> 
   readonly keyLog?: KeyLogPort | undefined;
   /**
    * Whether chacha20-poly1305 may run in WebAssembly; default true. Set false on pages with a Content-Security-Policy that reports each
-   * attempt to compile. noble's cipher then runs, at a fifth of the speed.
+   * attempt to compile. noble's cipher then runs, at a fifth of the speed. On platforms that compile no bytes, such as Cloudflare
+   * Workers, pass the program as a module: a bundler's import of `@nacre/ciphers-wasm/chacha20-poly1305.wasm`.
    */
-  readonly wasm?: boolean | undefined;
+  readonly wasm?: boolean | object | undefined;
   /** Source of random bytes; default `crypto.getRandomValues`. For platforms that lack it, and for reproducible tests. */
   readonly random?: RandomSource | undefined;
 }
@@ -308,7 +309,7 @@ export const SERVE_OPTIONS: OptionRows<ServeOptions<BaseSession>> = /* @__PURE__
   },
   announceHostKeys: "boolean",
   algorithms: "object",
-  wasm: "boolean",
+  wasm: "object or boolean",
   userKeys: { check: (userKeys) => checkSignatures(userKeys, "userKeys") },
   authorityAlgorithms: { check: (algorithms) => checkSignatures(algorithms, "authorityAlgorithms") },
   limits: { type: "object", check: (limits) => checkLimits(limits, SERVER_LIMITS) },
