@@ -16,5 +16,4 @@ export { dial, dialChannel, listen } from "./users/forward/client.ts";
 export { exec } from "./users/session/exec.ts";
 export { type ProcessMaker, shell, spawn, subsystem } from "./users/session/spawn.ts";
 export { encodeTerminalModes } from "./users/session/terminal-modes.ts";
-export { describedTrace } from "./watchers.ts";
 export { connect, serve } from "./with-algorithms.ts";

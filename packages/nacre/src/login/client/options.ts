@@ -182,7 +182,7 @@ export interface ConnectOptions extends TransportSettings, LoginOptions {
   readonly earlyChannel?: boolean | undefined;
   /**
    * Called with a description of each packet sent or received. Contains no secrets. `nacre/core`, whose bundles need not carry the
-   * descriptions, takes the trace that `describedTrace` makes of such a function.
+   * descriptions, takes the trace that `describedTrace` of `@nacre/protocol` makes of such a function.
    */
   readonly trace?: TracePort | ProtocolTrace | undefined;
   /** Called with the connection's secrets, for decryption in Wireshark. */
