@@ -55,7 +55,7 @@ const WEIGHED = ["@nacre/ciphers", "@nacre/kex", "@nacre/keys", "nacre/defaults"
 /** Other values that a program names or leaves out. */
 const OPTIONAL = {
   nacre: ["privateKey", "ppkFiles"],
-  "nacre/core": ["certifiedIdentity", "certificateAuthority"],
+  "nacre/core": ["certificateAuthority"],
   "@nacre/web": ["hostCertificates"],
 };
 /** Paths of algorithms that the minimal client names. Finding them shows that paths still have the form that UNNAMED matches. */

@@ -3,7 +3,6 @@
 import "@nacre/protocol";
 
 export { escapeText, SshError } from "@nacre/wire";
-export { certifiedIdentity } from "./login/client/certified-identity.ts";
 export type { ConnectOptions } from "./login/client/options.ts";
 export { clientKeyboardInteractive, serverKeyboardInteractive } from "./login/methods/keyboard-interactive.ts";
 export { clientPassword, serverPassword } from "./login/methods/password.ts";

@@ -16,7 +16,6 @@ export { checkKeyText, passphraseNeeded } from "./key-text.ts";
 export { methodName } from "./login/chosen-methods.ts";
 export {
   type CertifiedIdentity,
-  certifiedIdentity,
   checkCertifiedIdentity,
   isCertifiedIdentity,
   type LoginIdentity,
