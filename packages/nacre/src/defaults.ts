@@ -23,7 +23,6 @@ import {
 import {
   defaultCertificateAlgorithms,
   defaultHostKeyAlgorithms,
-  defaultSignatureAlgorithms,
   ecdsaNistp256,
   ecdsaNistp384,
   ecdsaNistp521,
@@ -102,11 +101,6 @@ export const defaultServerAlgorithms: TransportAlgorithms = {
   ciphers: CIPHERS,
   macs: [hmacSha256Etm, hmacSha512Etm],
 };
-
-/** Signature algorithms that a server accepts from user keys by default, of security keys and certificates too. */
-export const defaultUserKeys: readonly SignatureAlgorithm[] = /* @__PURE__ */ defaultSignatureAlgorithms.concat(
-  defaultCertificateAlgorithms,
-);
 
 /** Returns the algorithms of plain keys, followed by those of their certificates. */
 function withCertificates(plain: readonly SignatureAlgorithm[]): readonly SignatureAlgorithm[] {

@@ -250,8 +250,8 @@ export interface ServeOptions<S> extends TransportSettings, UserServeOptions<S> 
    */
   readonly algorithms?: AlgorithmOptions | undefined;
   /**
-   * Signature algorithms accepted from user keys, listed in server-sig-algs (RFC 8308 §3.1). Default: `defaultUserKeys` of
-   * `nacre/defaults`, which are all except SHA-1, for security keys and certificates too; with `nacre/core`, the host-key algorithms.
+   * Signature algorithms accepted from user keys, listed in server-sig-algs (RFC 8308 §3.1). Default: all except SHA-1, which are
+   * `defaultSignatureAlgorithms` and `defaultCertificateAlgorithms` of `@nacre/keys`; with `nacre/core`, the host-key algorithms.
    */
   readonly userKeys?: readonly SignatureAlgorithm[] | undefined;
   /** Signature algorithms accepted from the authorities of users' certificates. Default: all except SHA-1. */
@@ -326,7 +326,9 @@ export const SERVE_OPTIONS: OptionRows<ServeOptions<BaseSession>> = /* @__PURE__
 
 function checkSignatures(algorithms: unknown, option: string): void {
   if (algorithms !== undefined && !isAlgorithms(algorithms))
-    throw usage(`\`${option}\` must be a list of signature algorithms; choose from \`defaultUserKeys\``);
+    throw usage(
+      `\`${option}\` must be a list of signature algorithms; choose from \`defaultSignatureAlgorithms\` of \`@nacre/keys\``,
+    );
 }
 
 function checkHostKeys(hostKeys: unknown): void {
