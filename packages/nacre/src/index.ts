@@ -3,7 +3,6 @@
 import "./defaults.ts";
 import "@nacre/protocol";
 
-export { type KeyFileForm, ppkFiles } from "@nacre/keyfiles";
 export { escapeText, SshError } from "@nacre/wire";
 export { certificateAuthority } from "./login/server/certificate-authority.ts";
 export { type PrivateKeyOptions, privateKey } from "./private-key.ts";
