@@ -3,7 +3,7 @@
 import { chacha20Poly1305 } from "@nacre/ciphers";
 import { curve25519Sha256 } from "@nacre/kex";
 import { ed25519, ed25519PrivateKey } from "@nacre/keys";
-import { connect, type Duplex, exec, pinnedHostKey } from "nacre/core";
+import { connect, type Duplex, exec } from "nacre/core";
 
 /** Who logs in, and where. */
 export interface Login {
@@ -18,7 +18,7 @@ export async function run(duplex: Duplex, command: string, { user, seed, fingerp
   const client = await connect(duplex, {
     user,
     identities: [ed25519PrivateKey(seed)],
-    hostKey: pinnedHostKey(fingerprint),
+    hostKey: fingerprint,
     algorithms: { kex: [curve25519Sha256], hostKeys: [ed25519], ciphers: [chacha20Poly1305], macs: [] },
   });
   const { stdout } = await exec(client, command);

@@ -4,7 +4,7 @@ import { connect as dial, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
 import { type Client, connect, nodeAlgorithms } from "@nacre/node";
-import { pinnedHostKey, SshError } from "nacre";
+import { SshError } from "nacre";
 import { census } from "./census.ts";
 import { hostKeySeed, strangerSeed, userKeySeed } from "./keys.ts";
 
@@ -179,7 +179,7 @@ function over(socket: Socket): Promise<Client> {
   const options = {
     user: "alice",
     identities: [userKey],
-    hostKey: pinnedHostKey(hostKey),
+    hostKey,
     algorithms: nodeAlgorithms,
     signal: abort.signal,
   };

@@ -1,5 +1,6 @@
+import { ppkFiles } from "@nacre/keyfiles";
 import type { WebIdentity } from "@nacre/web/keys";
-import { ppkFiles, privateKey } from "nacre";
+import { privateKey } from "nacre";
 import type { PageDestination } from "../src/destination.ts";
 import { hideChangedHostKey } from "./changed-host-key.ts";
 import { element, withText } from "./elements.ts";

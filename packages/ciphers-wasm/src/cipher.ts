@@ -5,9 +5,11 @@ import { BODY_AT, CAPACITY, KEYS_AT, PACKET_AT, PAGE, TAG_AT, TAG_LENGTH } from 
 
 /** Platform functions for the cipher. This package uses no globals. */
 export interface WasmPlatform {
-  /** Instantiates the program, which has no imports, and returns its exports. Throws if the platform does not support or allow that. */
-  instantiate(): unknown;
-  /** Returns the cipher to use if `instantiate` throws. */
+  /** Returns the compiled program, a `WebAssembly.Module`. Throws if the platform does not support or allow that. */
+  compile(): object;
+  /** Instantiates the compiled program, which has no imports, and returns its exports. Throws as `compile` does. */
+  instantiate(module: object): unknown;
+  /** Returns the cipher to use if one of them throws. */
   otherwise(): CipherAlgorithm;
   /** The platform's ChaCha20 for the bodies of long packets, if it is faster. Read once, when the cipher is first used. */
   readonly chacha20?: ChaCha20 | undefined;
@@ -21,21 +23,35 @@ export type ChaCha20 = (key: Uint8Array, iv: Uint8Array, bytes: Uint8Array) => B
 
 /** A cipher in WebAssembly with a fallback. */
 export interface WasmCipherAlgorithm extends CipherAlgorithm {
-  /** Returns the same cipher without any use of WebAssembly. */
-  withoutWasm(): CipherAlgorithm;
+  /**
+   * Returns the same cipher on a module that is the program, compiled already: the file `chacha20-poly1305.wasm` of this package. With
+   * false, the cipher does not use WebAssembly.
+   */
+  withWasm(module: object | false): CipherAlgorithm;
 }
 
 /**
  * Creates chacha20-poly1305@openssh.com (OpenSSH PROTOCOL.chacha20poly1305) as one WebAssembly program that uses vector instructions.
- * Instantiates the program when the cipher is first used. All connections share one instance. Between calls, its memory contains the last
- * packet but no keys.
+ * Compiles and instantiates the program when the cipher is first used. All connections share one instance of a module. Between calls, its
+ * memory contains the last packet but no keys.
  */
 export function chacha20Poly1305On(platform: WasmPlatform): WasmCipherAlgorithm {
-  let program: CipherSides | undefined;
+  const known = new WeakMap<object, CipherAlgorithm>();
   return {
-    ...lazily(() => (program ??= programOr(platform))),
-    withoutWasm: () => lazily(() => platform.otherwise()),
+    ...onProgram(platform, () => platform.compile()),
+    withWasm(module) {
+      if (module === false) return lazily(() => platform.otherwise());
+      const cipher = known.get(module) ?? onProgram(platform, () => module);
+      known.set(module, cipher);
+      return cipher;
+    },
   };
+}
+
+/** Creates the cipher with an instance of its own of what `compile` returns. */
+function onProgram(platform: WasmPlatform, compile: () => object): CipherAlgorithm {
+  let program: CipherSides | undefined;
+  return lazily(() => (program ??= programOr(platform, compile)));
 }
 
 type CipherSides = Pick<CipherAlgorithm, "createSealer" | "createOpener">;
@@ -56,10 +72,10 @@ function lazily(choose: () => CipherSides): CipherAlgorithm {
   return cipher;
 }
 
-function programOr(platform: WasmPlatform): CipherSides {
+function programOr(platform: WasmPlatform, compile: () => object): CipherSides {
   let exports: Exports;
   try {
-    exports = platform.instantiate() as Exports;
+    exports = platform.instantiate(compile()) as Exports;
   } catch {
     return platform.otherwise();
   }

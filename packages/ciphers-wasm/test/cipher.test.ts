@@ -7,7 +7,7 @@ import { chacha20orig } from "@noble/ciphers/chacha.js";
 import { describe, expect, it, vi } from "vitest";
 import { chacha20Poly1305OnWasm } from "../src/index.ts";
 import { BODY_AT, CAPACITY, KEYS_AT, PACKET_AT, PAGE, TAG_AT } from "../src/memory.ts";
-import { instantiate, type Program, wasmChaCha20Poly1305 as wasm } from "./support.ts";
+import { compile, instantiate, type Program, wasmChaCha20Poly1305 as wasm } from "./support.ts";
 
 const TAG = 16;
 const SEQUENCE_NUMBERS = [0, 1, 0x0102_0304, 2 ** 31, 2 ** 32 - 1];
@@ -42,7 +42,8 @@ function opened(opener: PacketOpener, sequenceNumber: number, slab: Uint8Array<A
 function observed(): { readonly cipher: typeof noble; readonly memory: () => Uint8Array } {
   let program: Program | undefined;
   const cipher = chacha20Poly1305OnWasm({
-    instantiate: (bytes) => (program = instantiate(bytes)),
+    compile,
+    instantiate: (module) => (program = instantiate(module)),
     otherwise: () => noble,
   });
   return { cipher, memory: () => new Uint8Array(program!.memory.buffer) };
@@ -150,7 +151,7 @@ describe("the ChaCha20 of a platform", () => {
   const chacha20 = vi.fn((key: Uint8Array, iv: Uint8Array, bytes: Uint8Array) =>
     chacha20orig(key, iv.slice(8), bytes, undefined, iv[0]),
   );
-  const cipher = chacha20Poly1305OnWasm({ instantiate, otherwise: () => noble, chacha20 });
+  const cipher = chacha20Poly1305OnWasm({ compile, instantiate, otherwise: () => noble, chacha20 });
   const sealer = cipher.createSealer(keys, undefined);
   const opener = cipher.createOpener(keys, undefined);
 
@@ -226,7 +227,7 @@ describe("chacha20-poly1305 in WebAssembly", () => {
 
   it("serves connections alternately from one instance", () => {
     const start = vi.fn(instantiate);
-    const cipher = chacha20Poly1305OnWasm({ instantiate: start, otherwise: () => noble });
+    const cipher = chacha20Poly1305OnWasm({ compile, instantiate: start, otherwise: () => noble });
     expect(start).not.toHaveBeenCalled();
     const all = [keys, { ...keys, key: keys.key.toReversed() }];
     const [a, b] = all.map((one) => ({
@@ -264,7 +265,8 @@ describe("chacha20-poly1305 in WebAssembly", () => {
 
   it("uses the fallback cipher if the platform rejects the program", () => {
     const cipher = chacha20Poly1305OnWasm({
-      instantiate: () => {
+      instantiate,
+      compile: () => {
         throw new Error("Wasm code generation disallowed by embedder");
       },
       otherwise: () => noble,
@@ -301,8 +303,9 @@ describe("a packet that the program did not finish, for example after a stack ov
   it.each(["seal", "open", "lengthMask"] as const)("leaves no key in memory: %s", (name) => {
     let memory = new Uint8Array(0);
     const cipher = chacha20Poly1305OnWasm({
-      instantiate: (bytes) => {
-        const program = instantiate(bytes);
+      compile,
+      instantiate: (module) => {
+        const program = instantiate(module);
         memory = new Uint8Array(program.memory.buffer);
         return { ...program, [name]: withFullStack };
       },

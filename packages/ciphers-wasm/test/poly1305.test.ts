@@ -5,11 +5,11 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { PACKET_AT, POLY1305_KEY_AT, TAG_AT, TAG_LENGTH } from "../src/memory.ts";
 import { chacha20Poly1305Program } from "../src/program.ts";
-import { instantiate } from "./support.ts";
+import { compile, instantiate } from "./support.ts";
 
 const fill = (length: number, value: number): Uint8Array => new Uint8Array(length).fill(value);
 
-const program = instantiate(chacha20Poly1305Program());
+const program = instantiate(compile(chacha20Poly1305Program()));
 const bytes = new Uint8Array(program.memory.buffer);
 
 /** Computes the tag of a message in place of a packet, followed by arbitrary bytes. */

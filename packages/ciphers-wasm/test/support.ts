@@ -8,12 +8,17 @@ export interface Program {
   poly1305(length: number): void;
 }
 
-export function instantiate(program: Uint8Array<ArrayBuffer>): Program {
-  return new WebAssembly.Instance(new WebAssembly.Module(program)).exports as unknown as Program;
+export function compile(program: Uint8Array<ArrayBuffer>): WebAssembly.Module {
+  return new WebAssembly.Module(program);
+}
+
+export function instantiate(module: WebAssembly.Module): Program {
+  return new WebAssembly.Instance(module).exports as unknown as Program;
 }
 
 /** The cipher. Throws instead of using its fallback. */
 export const wasmChaCha20Poly1305: typeof ciphers.chacha20Poly1305 = chacha20Poly1305OnWasm({
+  compile,
   instantiate,
   otherwise: () => {
     throw new Error("the platform rejected the program");

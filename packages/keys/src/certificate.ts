@@ -1,5 +1,5 @@
 import { type Bytes, copyBytes, equalBytes, Reader, SshError, utf8Decode, Writer } from "@nacre/wire";
-import type { PrivateKey, PublicKey, SignatureAlgorithm, SignatureNames } from "./key.ts";
+import type { PublicKey, SignatureAlgorithm, SignatureNames } from "./key.ts";
 import { findKeyFormat, formatName, type KeyFormat, keyReader, publicKeyOf, readPublicKey } from "./key-format.ts";
 
 /*
@@ -182,15 +182,24 @@ export function plainAlgorithm({ format, publicKey }: Certificate, algorithm: st
   return found.name;
 }
 
-/** Returns a private key that presents the certificate. Throws `key-malformed` unless the certificate is that of the key. */
-export function certifiedPrivateKey(privateKey: PrivateKey, certificate: Certificate): PrivateKey {
+/** A key that signs by the name of an algorithm: a `PrivateKey`, or one that is kept elsewhere and signs later. */
+export interface SigningKey {
+  readonly publicKey: PublicKey;
+  readonly sign: (algorithm: string, ...others: never[]) => unknown;
+}
+
+/**
+ * Returns a private key, in memory or elsewhere, that presents the certificate in the place of its public key. Throws `key-malformed`
+ * unless the certificate is that of the key.
+ */
+export function certifiedPrivateKey<Key extends SigningKey>(privateKey: Key, certificate: Certificate): Key {
   // rule: certificate-own-key
   if (!equalBytes(privateKey.publicKey.blob, certificate.publicKey.blob))
     throw new SshError("key-malformed", "the certificate is not that of the private key");
   return {
+    ...privateKey,
     publicKey: certificateKey(certificate),
-    fields: privateKey.fields,
-    sign: (algorithm, data, random) => privateKey.sign(plainAlgorithm(certificate, algorithm), data, random),
+    sign: (algorithm: string, ...others: never[]) => privateKey.sign(plainAlgorithm(certificate, algorithm), ...others),
   };
 }
 

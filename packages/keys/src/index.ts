@@ -6,6 +6,7 @@ export {
   certifiedPrivateKey,
   FOREVER,
   isCertified,
+  type SigningKey,
 } from "./certificate.ts";
 export { type CertificateProblem, type CertificateUse, certificateProblem } from "./certificate-check.ts";
 export {

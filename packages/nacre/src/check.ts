@@ -6,14 +6,6 @@ import { checkOptions, usage } from "./options/schema.ts";
 
 export { isBytes, usage };
 
-/** Throws `usage` unless the value can decide about a host key. */
-export function checkHostKey(hostKey: unknown): void {
-  if (typeof hostKey !== "function")
-    throw usage(
-      '`hostKey` is required; pass `pinnedHostKey("SHA256:…")` or a function that returns true for a trusted key',
-    );
-}
-
 /**
  * Throws `usage` unless `handlers` is `undefined` or a record of functions. Names in `reserved` are rejected because
  * Nacre handles them itself.

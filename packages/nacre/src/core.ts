@@ -1,6 +1,8 @@
+// The first import decides the order of a bundle, and so what gzip finds repeated within the 32 KiB that it looks back: the minimal client
+// has 59.4 KiB instead of 59.6.
+import "@nacre/protocol";
+
 export { escapeText, SshError } from "@nacre/wire";
-export { certifiedIdentity } from "./login/client/certified-identity.ts";
-export { pinnedHostKey } from "./login/client/host-keys.ts";
 export type { ConnectOptions } from "./login/client/options.ts";
 export { clientKeyboardInteractive, serverKeyboardInteractive } from "./login/methods/keyboard-interactive.ts";
 export { clientPassword, serverPassword } from "./login/methods/password.ts";
@@ -13,5 +15,4 @@ export { dial, dialChannel, listen } from "./users/forward/client.ts";
 export { exec } from "./users/session/exec.ts";
 export { type ProcessMaker, shell, spawn, subsystem } from "./users/session/spawn.ts";
 export { encodeTerminalModes } from "./users/session/terminal-modes.ts";
-export { describedTrace } from "./watchers.ts";
 export { connect, serve } from "./with-algorithms.ts";

@@ -23,7 +23,6 @@ import {
 import {
   defaultCertificateAlgorithms,
   defaultHostKeyAlgorithms,
-  defaultSignatureAlgorithms,
   ecdsaNistp256,
   ecdsaNistp384,
   ecdsaNistp521,
@@ -33,9 +32,9 @@ import {
   type SignatureAlgorithm,
 } from "@nacre/keys";
 import type { TransportAlgorithms } from "@nacre/transport";
-import { chacha20Poly1305, chacha20Poly1305FromModule } from "./chacha20-poly1305.ts";
+import { chacha20Poly1305 } from "./chacha20-poly1305.ts";
 
-export { chacha20Poly1305, chacha20Poly1305FromModule };
+export { chacha20Poly1305 };
 
 const KEX: TransportAlgorithms["kex"] = [
   mlkem768X25519Sha256,
@@ -102,11 +101,6 @@ export const defaultServerAlgorithms: TransportAlgorithms = {
   ciphers: CIPHERS,
   macs: [hmacSha256Etm, hmacSha512Etm],
 };
-
-/** Signature algorithms that a server accepts from user keys by default, of security keys and certificates too. */
-export const defaultUserKeys: readonly SignatureAlgorithm[] = /* @__PURE__ */ defaultSignatureAlgorithms.concat(
-  defaultCertificateAlgorithms,
-);
 
 /** Returns the algorithms of plain keys, followed by those of their certificates. */
 function withCertificates(plain: readonly SignatureAlgorithm[]): readonly SignatureAlgorithm[] {

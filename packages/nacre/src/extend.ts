@@ -16,7 +16,6 @@ export { checkKeyText, passphraseNeeded } from "./key-text.ts";
 export { methodName } from "./login/chosen-methods.ts";
 export {
   type CertifiedIdentity,
-  certifiedIdentity,
   checkCertifiedIdentity,
   isCertifiedIdentity,
   type LoginIdentity,
@@ -25,7 +24,7 @@ export {
 } from "./login/client/certified-identity.ts";
 export { Driver as LoginDriver } from "./login/client/driver.ts";
 export { certificateNote, type HostCertificates, hostCertificates } from "./login/client/host-certificates.ts";
-export { explicitHostKey, type HostKeyOption, pinnedHostKey } from "./login/client/host-keys.ts";
+export { explicitHostKey, type HostKeyOption } from "./login/client/host-keys.ts";
 export { decideByKnownHosts, type KnownHostDecision, type KnownHostKeys } from "./login/client/known-hosts.ts";
 export { logIn } from "./login/client/log-in.ts";
 export { checkLoginMethods } from "./login/client/method.ts";

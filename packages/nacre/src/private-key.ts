@@ -9,7 +9,10 @@ import { inSlices } from "./slices.ts";
 export interface PrivateKeyOptions {
   /** The passphrase of an encrypted key. */
   readonly passphrase?: string | undefined;
-  /** Forms of files to read beside PEM, none by default. `ppkFiles` reads PuTTY's. A bundle carries only those that it names. */
+  /**
+   * Forms of files to read beside PEM, none by default. `ppkFiles` of `@nacre/keyfiles` reads PuTTY's. A bundle carries only those that it
+   * names.
+   */
   readonly forms?: readonly KeyFileForm[] | undefined;
   /** Least size of an RSA key in bits, from 1,024; default 2,048. */
   readonly minRsaBits?: number | undefined;
@@ -20,7 +23,8 @@ const PRIVATE_KEY_OPTIONS: OptionRows<PrivateKeyOptions> = {
   forms: {
     type: "array",
     check(forms = []) {
-      if (!forms.every(isForm)) throw usage("`forms` must be a list of forms of key files, such as `ppkFiles`");
+      if (!forms.every(isForm))
+        throw usage("`forms` must be a list of forms of key files, such as `ppkFiles` of `@nacre/keyfiles`");
     },
   },
   minRsaBits: { check: checkMinRsaBits },

@@ -1,18 +1,5 @@
-import {
-  type DescribeCertificate,
-  describedTrace as describedTraceOf,
-  type ProtocolTrace,
-  type TracePort,
-} from "@nacre/protocol";
+import { type DescribeCertificate, describedTrace, type ProtocolTrace, type TracePort } from "@nacre/protocol";
 import { usage } from "./check.ts";
-
-/**
- * Makes a trace that calls `port` with a description of each packet, without secrets. Exceptions of `port` are ignored. Connections may
- * share the trace.
- */
-export function describedTrace(port: TracePort): ProtocolTrace {
-  return describedTraceOf(quietly(port));
-}
 
 /**
  * Returns the option `trace` as a trace. For entry points that carry the descriptions of packets. Pass `describeCertificate` as
@@ -22,13 +9,13 @@ export function withDescriptions(
   trace: TracePort | ProtocolTrace | undefined,
   describeKey?: DescribeCertificate,
 ): ProtocolTrace | undefined {
-  return madeTrace(typeof trace === "function" ? describedTraceOf(quietly(trace), describeKey) : trace);
+  return madeTrace(typeof trace === "function" ? describedTrace(trace, describeKey) : trace);
 }
 
 /** Returns the option `trace`. Throws `usage` for a function: only a trace made by `describedTrace` brings the descriptions of packets. */
 export function madeTrace(trace: TracePort | ProtocolTrace | undefined): ProtocolTrace | undefined {
   if (trace !== undefined && (typeof trace === "function" || typeof trace?.packet !== "function"))
-    throw usage("`trace` must be a trace; pass `describedTrace(function)`, an export of `nacre/core`");
+    throw usage("`trace` must be a trace; pass `describedTrace(function)` of `@nacre/protocol`");
   return trace;
 }
 

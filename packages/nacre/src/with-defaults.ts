@@ -1,7 +1,7 @@
-import { sha256Fingerprint } from "@nacre/keys";
+import { defaultCertificateAlgorithms, defaultSignatureAlgorithms, sha256Fingerprint } from "@nacre/keys";
 import type { Overrides } from "@nacre/wire";
 import { ForwardingClient } from "./bound-clients.ts";
-import { defaultAlgorithms, defaultServerAlgorithms, defaultUserKeys } from "./defaults.ts";
+import { defaultAlgorithms, defaultServerAlgorithms } from "./defaults.ts";
 import { type LoginIdentity, type WithKeys, withCertificates } from "./login/client/certified-identity.ts";
 import { logInOver } from "./login/client/log-in.ts";
 import { checkLoginMethods } from "./login/client/method.ts";
@@ -76,7 +76,7 @@ export function serve(over: ByteStreams | Duplex, options: ServeOptions<Session>
   const complete = {
     ...options,
     algorithms: chooseAlgorithms(options.algorithms, defaultServerAlgorithms),
-    userKeys: options.userKeys ?? defaultUserKeys,
+    userKeys: options.userKeys ?? defaultSignatureAlgorithms.concat(defaultCertificateAlgorithms),
     fingerprint: sha256Fingerprint,
     loginMethods: serverMethods,
     trace: withDescriptions(options.trace),

@@ -1,6 +1,7 @@
 import {
   type CertificateOptions,
   certifiedPrivateKey,
+  defaultCertificateAlgorithms,
   ed25519,
   generateEd25519,
   issueCertificate,
@@ -312,8 +313,8 @@ it("a server presents its host certificate to a client that offers its algorithm
     random,
   });
   const certificate = certifiedPrivateKey(hostKey, parseCertificate(blob));
-  const { defaultAlgorithms, defaultUserKeys } = await import("nacre/defaults");
-  const offered = defaultUserKeys.filter(({ keyFormat }) => keyFormat === certificate.publicKey.format);
+  const { defaultAlgorithms } = await import("nacre/defaults");
+  const offered = defaultCertificateAlgorithms.filter(({ keyFormat }) => keyFormat === certificate.publicKey.format);
   const seen: (string | undefined)[] = [];
   const { client } = await served(
     { hostKeys: [hostKey, certificate], authenticate: () => true, session: () => undefined },

@@ -1,6 +1,8 @@
 import {
   type Certificate,
   type CertificateOptions,
+  certifiedPrivateKey,
+  defaultCertificateAlgorithms,
   generateEd25519,
   issueCertificate,
   type PrivateKey,
@@ -11,8 +13,8 @@ import { hostKey } from "@nacre/testing/nacre/host";
 import { failure } from "@nacre/testing/nacre/outcomes";
 import { served } from "@nacre/testing/nacre/wire";
 import { certificateAuthority, type LoginIdentity, type RemoteIdentity } from "nacre";
-import { certifiedIdentity, connect, serve, webDuplex } from "nacre/core";
-import { defaultAlgorithms, defaultServerAlgorithms, defaultUserKeys } from "nacre/defaults";
+import { connect, serve, webDuplex } from "nacre/core";
+import { defaultAlgorithms, defaultServerAlgorithms } from "nacre/defaults";
 import { describe, expect, it } from "vitest";
 
 const random = hashChainRandom("identities with certificates");
@@ -79,19 +81,19 @@ describe("`{ certificate, key }` among the identities", () => {
   });
 });
 
-it("a client of `nacre/core` takes the key that `certifiedIdentity` returns", async () => {
+it("a client of `nacre/core` takes the key that `certifiedPrivateKey` returns", async () => {
   const up = new TransformStream<Uint8Array, Uint8Array>();
   const down = new TransformStream<Uint8Array, Uint8Array>();
   serve(webDuplex({ readable: up.readable, writable: down.writable }), {
     hostKeys: [hostKey],
     authenticate,
     algorithms: defaultServerAlgorithms,
-    userKeys: defaultUserKeys,
+    userKeys: defaultCertificateAlgorithms,
   });
   const client = await connect(webDuplex({ readable: down.readable, writable: up.writable }), {
     user: "alice",
     hostKey: () => true,
-    identities: [certifiedIdentity(remote, certificateOf(key))],
+    identities: [certifiedPrivateKey(remote, certificateOf(key))],
     algorithms: defaultAlgorithms,
   });
   await client.close();

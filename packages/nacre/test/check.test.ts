@@ -4,7 +4,7 @@ import { failure } from "@nacre/testing/nacre/outcomes";
 import { open, visitor, wire } from "@nacre/testing/nacre/wire";
 import { algorithms, hostKey as serverKey, userKey } from "@nacre/testing/protocol/pair";
 import { MAX_MILLISECONDS } from "@nacre/wire";
-import { connect, pinnedHostKey, serve } from "nacre";
+import { connect, serve } from "nacre";
 import { connect as connectWith, serve as serveWith, webDuplex } from "nacre/core";
 import { logIn, PROTOCOL_LIMITS } from "nacre/extend";
 import { SERVER_LIMITS } from "nacre/internal-on-demand";
@@ -20,8 +20,8 @@ const mistakes: readonly (readonly [what: string, changes: object, words: string
   ["a user with a NUL", { user: "root\0" }, "without NUL"],
   ["the user under ssh2's option name", { user: undefined, username: "alice" }, "did you mean `user`?"],
   ["the key under ssh2's option name", { identities: undefined, privateKey: TEXT }, "did you mean `identities`?"],
-  ["a missing hostKey", { hostKey: undefined }, "`hostKey` is required; pass `pinnedHostKey("],
-  ["a fingerprint as hostKey", { hostKey: `SHA256:${"A".repeat(43)}` }, "a function that returns true"],
+  ["a missing hostKey", { hostKey: undefined }, "`hostKey` must be one or several fingerprints"],
+  ["an empty list as hostKey", { hostKey: [] }, "a function that returns true"],
   ["true as hostKey", { hostKey: true }, "a function that returns true"],
   ["a key instead of an array of identities", { identities: userKey }, "must be array"],
   ["a path as identities", { identities: "/a/path" }, "must be array"],
@@ -93,7 +93,7 @@ describe("connect", () => {
   it("accepts valid options", async () => {
     const { near } = wire();
     const identities = [{ publicKey: userKey.publicKey, sign: () => Promise.resolve(undefined) }];
-    const hostKey = pinnedHostKey(`SHA256:${"A".repeat(43)}`);
+    const hostKey = [`SHA256:${"A".repeat(43)}`];
     const connecting = connect(near, { ...visitor, identities, hostKey, signal: AbortSignal.abort() });
     expect(await failure(connecting)).toMatchObject({ code: "aborted" });
   });

@@ -1,3 +1,4 @@
+import { describedTrace } from "@nacre/protocol";
 import { code, failure, text } from "@nacre/testing/nacre/outcomes";
 import { open, served, wire as streamsOfBoth, visitor } from "@nacre/testing/nacre/wire";
 import { algorithms } from "@nacre/testing/protocol/pair";
@@ -8,7 +9,6 @@ import {
   clientPassword,
   connect,
   type Duplex,
-  describedTrace,
   dial,
   dialChannel,
   encodeTerminalModes,

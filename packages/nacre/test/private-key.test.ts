@@ -1,8 +1,9 @@
+import { ppkFiles } from "@nacre/keyfiles";
 import { fingerprint } from "@nacre/keys";
 import { failure } from "@nacre/testing/nacre/outcomes";
 import { open, visitor, wire } from "@nacre/testing/nacre/wire";
 import { base64Decode, utf8Encode } from "@nacre/wire";
-import { connect, type PrivateKeyOptions, ppkFiles, privateKey, serve } from "nacre";
+import { connect, type PrivateKeyOptions, privateKey, serve } from "nacre";
 import { describe, expect, it } from "vitest";
 import vectors from "../../../test-vectors/keyfiles.json" with { type: "json" };
 import ppk from "../../../test-vectors/ppk.json" with { type: "json" };

@@ -30,7 +30,7 @@ afterEach(() => {
 
 /** Runs a command over chacha20-poly1305, with the same options on both sides. */
 async function over(
-  options: { readonly wasm?: boolean },
+  options: { readonly wasm?: boolean | object },
   choose: (defaults: Defaults) => typeof noble,
 ): Promise<string> {
   const { connect, serve } = await import("nacre");
@@ -74,32 +74,34 @@ describe("wasm: false", () => {
   });
 });
 
-describe("chacha20-poly1305 from a module", () => {
-  it("seals the same bytes as noble and compiles nothing", async () => {
-    const { chacha20Poly1305FromModule } = await import("nacre/defaults");
+describe("`wasm` with a module", () => {
+  it("seals the same bytes as noble, compiles nothing, and shares one instance", async () => {
+    const { offeredAlgorithms } = await import("nacre/extend");
+    const { defaultAlgorithms } = await import("nacre/defaults");
     const module = new Module(chacha20Poly1305Program());
     const instantiate = vi.fn(function instantiate(given: WebAssembly.Module) {
       return new Instance(given);
     });
     vi.stubGlobal("WebAssembly", { Module: compile, Instance: instantiate });
-    const cipher = chacha20Poly1305FromModule(module);
-    expect(instantiate).not.toHaveBeenCalled();
-    expect(sealedWith(cipher)).toEqual(sealedWith(noble));
-    expect(sealedWith(cipher)).toEqual(sealedWith(noble));
+    const cipher = (): typeof noble => offeredAlgorithms({ algorithms: defaultAlgorithms, wasm: module }).ciphers[0]!;
+    expect([cipher(), instantiate.mock.calls]).toEqual([cipher(), []]);
+    expect(sealedWith(cipher())).toEqual(sealedWith(noble));
+    expect(sealedWith(cipher())).toEqual(sealedWith(noble));
     expect(instantiate).toHaveBeenCalledTimes(1);
     expect(instantiate).toHaveBeenCalledWith(module);
     expect(compile).not.toHaveBeenCalled();
   });
 
   it("works in a connection", async () => {
-    const module = new Module(chacha20Poly1305Program());
-    const choose = ({ chacha20Poly1305FromModule }: Defaults) => chacha20Poly1305FromModule(module);
-    expect(await over({}, choose)).toBe("x".repeat(100_000));
+    const wasm = new Module(chacha20Poly1305Program());
+    expect(await over({ wasm }, ({ chacha20Poly1305 }) => chacha20Poly1305)).toBe("x".repeat(100_000));
     expect(compile).not.toHaveBeenCalled();
   });
 
   it("falls back to noble if the module cannot be instantiated", async () => {
-    const { chacha20Poly1305FromModule } = await import("nacre/defaults");
-    expect(sealedWith(chacha20Poly1305FromModule({}))).toEqual(sealedWith(noble));
+    const { offeredAlgorithms } = await import("nacre/extend");
+    const { defaultAlgorithms } = await import("nacre/defaults");
+    const { ciphers } = offeredAlgorithms({ algorithms: defaultAlgorithms, wasm: {} });
+    expect(sealedWith(ciphers[0]!)).toEqual(sealedWith(noble));
   });
 });

@@ -50,16 +50,22 @@ import type { ProtocolTrace, TracePort } from "./trace.ts";
 export type DescribeCertificate = (publicKey: Uint8Array) => string;
 
 /**
- * Makes a trace that describes each packet to `port`, escaped and without secrets. Keeps no state: connections may share it. Pass
- * `describeCertificate` as `describeKey` to show the fields of certificates.
+ * Makes a trace that describes each packet to `port`, escaped and without secrets. Exceptions of `port` are ignored. Keeps no state:
+ * connections may share it. Pass `describeCertificate` as `describeKey` to show the fields of certificates.
  */
 export function describedTrace(port: TracePort, describeKey: DescribeCertificate = () => ""): ProtocolTrace {
+  const report: TracePort = (record) => {
+    // An observer must not end the connection.
+    try {
+      port(record);
+    } catch {}
+  };
   return {
-    identification: (direction, line) => port({ type: "identification", direction, line }),
+    identification: (direction, line) => report({ type: "identification", direction, line }),
     packet: ({ payload, ...packet }, methods) =>
-      port({ type: "packet", ...packet, ...describeMessage(payload, methods, describeKey) }),
+      report({ type: "packet", ...packet, ...describeMessage(payload, methods, describeKey) }),
     newKeys: (negotiated, strictKex) =>
-      port({ type: "negotiated", summary: describeNegotiated(negotiated, strictKex) }),
+      report({ type: "negotiated", summary: describeNegotiated(negotiated, strictKex) }),
   };
 }
 

@@ -2,11 +2,16 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { issueCertificate, type PrivateKey, type SignatureAlgorithm } from "@nacre/keys";
+import {
+  defaultCertificateAlgorithms,
+  defaultSignatureAlgorithms,
+  issueCertificate,
+  type PrivateKey,
+  type SignatureAlgorithm,
+} from "@nacre/keys";
 import { nodeUserKeys, privateKey } from "@nacre/node";
 import { Authenticator } from "@nacre/testing/authenticator";
 import { must } from "@nacre/testing/openssh/run";
-import { defaultUserKeys } from "nacre/defaults";
 import type { Bench, Case, Sample } from "../bench.ts";
 import { median, spread } from "../measure/table.ts";
 
@@ -44,7 +49,10 @@ export const verifyCase: Case = {
   async run(bench) {
     const all = await signatures();
     const samples: Sample[] = [];
-    const lists = { "node:crypto": nodeUserKeys, noble: defaultUserKeys } as const;
+    const lists = {
+      "node:crypto": nodeUserKeys,
+      noble: [...defaultSignatureAlgorithms, ...defaultCertificateAlgorithms],
+    } as const;
     const results = new Map(all.map((one) => [one, { "node:crypto": [] as number[], noble: [] as number[] }]));
     const openssl: Record<OpensslName, number>[] = [];
     for (let round = 1; round <= bench.rounds; round++) {

@@ -2,7 +2,7 @@
 import { type WebSocketConstructor, type WebSocketLike, webSocketDuplex } from "@nacre/web";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
-import { connect, type Duplex, pinnedHostKey, privateKey } from "nacre";
+import { connect, type Duplex, privateKey } from "nacre";
 import { piecesOf } from "../bulk/pieces.ts";
 import type { WebCounts, WebTransferResult, WebTransferTask } from "./web-tasks.ts";
 
@@ -44,7 +44,7 @@ async function overSsh(task: WebTransferTask, { WebSocket, block }: WebPlatform)
   const client = await connect(observe ? countBytes(duplex, counts) : duplex, {
     user: task.user,
     identities: [await privateKey(task.privateKey)],
-    hostKey: pinnedHostKey(task.hostKeyFingerprint),
+    hostKey: task.hostKeyFingerprint,
   });
   return async () => {
     const hash = observe ? sha256.create() : undefined;

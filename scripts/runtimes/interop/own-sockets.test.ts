@@ -7,7 +7,7 @@ import { type KeyFile, makeKey, readKey, useFolder } from "@nacre/testing/intero
 import { expectQuiet, type OurServer, runPeer, ssh } from "@nacre/testing/interop/our-server";
 import { putRemoteFile, removeRemoteFile } from "@nacre/testing/interop/remote-file";
 import { fingerprintsOf, useServer } from "@nacre/testing/interop/server";
-import { type Authenticate, connect, pinnedHostKey, type ServerConnection, type Session, serve } from "nacre";
+import { type Authenticate, connect, type ServerConnection, type Session, serve } from "nacre";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Listener, ownSockets } from "../sockets/own.ts";
 
@@ -29,7 +29,7 @@ describe("connect, to sshd", () => {
     const streams = await (await ownSockets()).connect(server.sshd.port);
     return connect(streams, {
       user: "alice",
-      hostKey: pinnedHostKey(...fingerprintsOf(server.sshd)),
+      hostKey: fingerprintsOf(server.sshd),
       identities: [server.key],
     });
   }

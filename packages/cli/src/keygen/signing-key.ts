@@ -1,14 +1,6 @@
 import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
-import {
-  type Certificate,
-  certificateKey,
-  certifiedPrivateKey,
-  isCertified,
-  type PrivateKey,
-  parseCertificate,
-} from "@nacre/keys";
-import { plainAlgorithm } from "@nacre/keys/internal";
+import { type Certificate, certifiedPrivateKey, isCertified, type PrivateKey, parseCertificate } from "@nacre/keys";
 import { agentIdentities, expandHome, privateKey } from "@nacre/node";
 import { showPath } from "@nacre/node/extend";
 import { equalBytes, SshError, utf8DecodeLossy } from "@nacre/wire";
@@ -68,10 +60,7 @@ async function keyInAgent(blob: Uint8Array, certificate: Certificate | undefined
     identities.find(({ publicKey }) => equalBytes(publicKey.blob, wanted));
   const plain = certificate && find(certificate.publicKey.blob);
   if (plain === undefined) return find(blob);
-  return {
-    publicKey: certificateKey(certificate!),
-    sign: (algorithm, data) => plain.sign(plainAlgorithm(certificate!, algorithm), data),
-  };
+  return certifiedPrivateKey(plain, certificate!);
 }
 
 /** Returns the key of a file that no other user can read. Asks for the passphrase of an encrypted one if none is given. */

@@ -7,6 +7,7 @@ import { type Loadable, loadPortable, portable } from "./portable.ts";
 import { probe } from "./probe.ts";
 
 const onWasm: WasmCipherAlgorithm = /* @__PURE__ */ chacha20Poly1305OnWasm({
+  compile,
   instantiate,
   get chacha20() {
     return hasChaCha20() ? chacha20 : undefined;
@@ -24,7 +25,10 @@ export const chacha20Poly1305: WasmCipherAlgorithm & Loadable = {
   load: async () => {
     if (!hasVectors()) await loadPortable("ciphers");
   },
-  withoutWasm: (): CipherAlgorithm & Loadable => ({ ...onWasm.withoutWasm(), load: () => loadPortable("ciphers") }),
+  withWasm: (module): CipherAlgorithm & Loadable => ({
+    ...onWasm.withWasm(module),
+    load: () => loadPortable("ciphers"),
+  }),
 };
 
 const chacha20: ChaCha20 = (key, iv, bytes) => plainBytes(createCipheriv("chacha20", key, iv).update(bytes));
@@ -32,10 +36,14 @@ const chacha20: ChaCha20 = (key, iv, bytes) => plainBytes(createCipheriv("chacha
 /** Returns whether node:crypto has ChaCha20. BoringSSL (Bun, Electron) lacks it. */
 const hasChaCha20 = probe(() => chacha20(new Uint8Array(32), new Uint8Array(16), new Uint8Array(64))[0] === 0x76);
 
-const hasVectors = probe(() => instantiate(VECTOR_TYPE) !== undefined);
+const hasVectors = probe(() => instantiate(compile(VECTOR_TYPE)) !== undefined);
 
-function instantiate(module: Bytes): WebAssembly.Exports {
-  return new WebAssembly.Instance(new WebAssembly.Module(module)).exports;
+function compile(program: Bytes): WebAssembly.Module {
+  return new WebAssembly.Module(program);
+}
+
+function instantiate(module: WebAssembly.Module): WebAssembly.Exports {
+  return new WebAssembly.Instance(module).exports;
 }
 
 /** Smallest module that a platform without vectors rejects: magic number, version 1, and a function type with a vector parameter. */

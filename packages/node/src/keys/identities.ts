@@ -1,8 +1,7 @@
-import type { PrivateKey } from "@nacre/keys/internal";
+import { certifiedPrivateKey, type PrivateKey } from "@nacre/keys/internal";
 import { equalBytes, SshError } from "@nacre/wire";
 import {
   abortedError,
-  certifiedIdentity,
   checkCertifiedIdentity,
   checkKey,
   type FindIdentities,
@@ -142,14 +141,14 @@ function inOrder(
     const plain = heldWith(publicKey.blob);
     if (certificate === undefined) return plain;
     // An agent may hold the certificate, or only its key.
-    return heldWith(certificate.blob) ?? (plain && certifiedIdentity(plain, certificate));
+    return heldWith(certificate.blob) ?? (plain && certifiedPrivateKey(plain, certificate));
   };
   const own = (candidate: Candidate): Identity | undefined => {
     const { publicKey, certificate } = candidate;
     if (certificate === undefined) return candidate.own();
     const other = candidates.find((one) => one.certificate === undefined && isSameKey(one.publicKey, publicKey));
     const key = (other ?? candidate).own();
-    return key && certifiedIdentity(key, certificate);
+    return key && certifiedPrivateKey(key, certificate);
   };
   const all = [
     ...candidates.flatMap((candidate) => inAgent(candidate) ?? []),

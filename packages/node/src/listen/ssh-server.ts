@@ -54,18 +54,11 @@ export async function openServer(options: ListenOptions): Promise<SshServer> {
 }
 
 async function withServerProvider(options: ListenOptions): Promise<ListenOptions & ServerProvider> {
-  const {
-    defaultServerAlgorithms: defaults,
-    defaultAlgorithms: known,
-    defaultUserKeys,
-  } = options.crypto === "noble"
-    ? await import("nacre/defaults")
-    : {
-        defaultServerAlgorithms: nodeServerAlgorithms,
-        defaultAlgorithms: nodeAlgorithms,
-        defaultUserKeys: nodeUserKeys,
-      };
-  const { userKeys = defaultUserKeys, random = nodeRandom, wasm } = options;
+  const { defaults, known, allKeys } =
+    options.crypto === "noble"
+      ? await nobleDefaults()
+      : { defaults: nodeServerAlgorithms, known: nodeAlgorithms, allKeys: nodeUserKeys };
+  const { userKeys = allKeys, random = nodeRandom, wasm } = options;
   const algorithms = offeredAlgorithms({ algorithms: chooseAlgorithms(options.algorithms, defaults, known), wasm });
   return {
     ...options,
@@ -75,6 +68,17 @@ async function withServerProvider(options: ListenOptions): Promise<ListenOptions
     fingerprint,
     loginMethods: serverMethods,
     trace: withDescriptions(options.trace, describeCertificate),
+  };
+}
+
+/** Returns what is used in place of the algorithms on `node:crypto`. */
+async function nobleDefaults() {
+  const [{ defaultServerAlgorithms, defaultAlgorithms }, { defaultSignatureAlgorithms, defaultCertificateAlgorithms }] =
+    await Promise.all([import("nacre/defaults"), import("@nacre/keys")]);
+  return {
+    defaults: defaultServerAlgorithms,
+    known: defaultAlgorithms,
+    allKeys: defaultSignatureAlgorithms.concat(defaultCertificateAlgorithms),
   };
 }
 

@@ -1,11 +1,4 @@
-import {
-  type Certificate,
-  certificateKey,
-  certifiedPrivateKey,
-  isPrivateKey,
-  type PrivateKey,
-  plainAlgorithm,
-} from "@nacre/keys/internal";
+import { type Certificate, certifiedPrivateKey, type PrivateKey } from "@nacre/keys/internal";
 import { equalBytes } from "@nacre/wire";
 import { checkKey, isBytes, usage } from "../../check.ts";
 import type { LoginOptions, RemoteIdentity } from "./options.ts";
@@ -45,7 +38,7 @@ function presented(identity: LoginIdentity): PrivateKey | RemoteIdentity {
   if (certificate.type !== "user") throw usage("the `certificate` of an identity is for a host, not for a user");
   if (!equalBytes(key.publicKey.blob, certificate.publicKey.blob))
     throw usage("the `certificate` of an identity is not that of its `key`");
-  return certifiedIdentity(key, certificate);
+  return certifiedPrivateKey(key, certificate);
 }
 
 /** Returns whether an identity has a certificate beside its key. */
@@ -61,18 +54,4 @@ export function checkCertifiedIdentity({ key, certificate }: CertifiedIdentity):
     typeof certificate.type !== "string"
   )
     throw usage("the `certificate` of an identity must be parsed; use `parseCertificate`");
-}
-
-/** Returns a key that presents the certificate in its place. The certificate must be that of the key. */
-export function certifiedIdentity(
-  key: PrivateKey | RemoteIdentity,
-  certificate: Certificate,
-): PrivateKey | RemoteIdentity {
-  if (isPrivateKey(key)) return certifiedPrivateKey(key, certificate);
-  const remote: RemoteIdentity = {
-    publicKey: certificateKey(certificate),
-    comment: key.comment,
-    sign: (algorithm, data, signal) => key.sign(plainAlgorithm(certificate, algorithm), data, signal),
-  };
-  return remote;
 }

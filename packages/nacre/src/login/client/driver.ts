@@ -16,6 +16,7 @@ import { madeTrace, quietly } from "../../watchers.ts";
 import { withCaller } from "../../with-caller.ts";
 import { chosenMethods } from "../chosen-methods.ts";
 import type { ConnectEvent } from "./events.ts";
+import { hostKeyVerifier } from "./host-keys.ts";
 import { type ClientLoginContext, type ClientLoginMethod, identityOf } from "./method.ts";
 import { answersOf, completeAttempt, type LoginAttempt } from "./next-login.ts";
 import type { ClientProvider, ConnectOptions, LoginOptions } from "./options.ts";
@@ -234,7 +235,7 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
     const fingerprint = shownFingerprint(this.#options)(blob);
     try {
       // Only true accepts: JavaScript programs may return anything.
-      const verdict: unknown = await this.#options.hostKey({ ...hostKey, blob: blob.slice() });
+      const verdict: unknown = await hostKeyVerifier(this.#options.hostKey)({ ...hostKey, blob: blob.slice() });
       // rule: host-key-verdict
       if (verdict === true || verdict === "restricted") return verdict;
       return new SshError("host-key-refused", `the host key ${fingerprint} was refused`);

@@ -1,20 +1,19 @@
 import { SshError } from "@nacre/wire";
+import { usage } from "../../check.ts";
 import type { HostKeyVerifier, PresentedHostKey } from "./options.ts";
 
 /**
- * Returns a verifier that accepts only host keys with these fingerprints: `"SHA256:…"`, as `ssh-keygen -l` prints them. Throws `usage` for
- * an invalid SHA-256 fingerprint.
+ * Returns the function that decides about a host key: `hostKey` itself, or one that accepts only keys with these fingerprints. Throws
+ * `usage` for another value.
  */
-export function pinnedHostKey(...fingerprints: readonly string[]): HostKeyVerifier {
-  for (const fingerprint of fingerprints) {
-    if (!/^SHA256:[A-Za-z0-9+/]{43}$/.test(fingerprint)) {
-      throw new SshError(
-        "usage",
-        // Omit long texts from the message: they may be keys.
-        `invalid fingerprint${fingerprint?.length > 100 ? "" : ` "${fingerprint}"`}; expected SHA256: and 43 base64 characters, as printed by \`ssh-keygen -l\``,
-      );
-    }
-  }
+export function hostKeyVerifier(hostKey: HostKeyVerifier | string | readonly string[]): HostKeyVerifier {
+  if (typeof hostKey === "function") return hostKey;
+  const fingerprints = [hostKey].flat();
+  if (fingerprints.length === 0 || !fingerprints.every(isFingerprint))
+    throw usage(
+      // The value is not shown: it may be a key.
+      "`hostKey` must be one or several fingerprints (SHA256:…, as printed by `ssh-keygen -l`) or a function that returns true for a trusted key",
+    );
   return ({ fingerprint }) => {
     if (fingerprints.includes(fingerprint)) return true;
     throw new SshError(
@@ -22,6 +21,10 @@ export function pinnedHostKey(...fingerprints: readonly string[]): HostKeyVerifi
       `the host key ${fingerprint} does not match the pinned ${fingerprints.join(", ")}; the key has changed, or this is a different server`,
     );
   };
+}
+
+function isFingerprint(value: unknown): boolean {
+  return typeof value === "string" && /^SHA256:[A-Za-z0-9+/]{43}$/.test(value);
 }
 
 /** How to verify the key of a host by name: a function, `"accept-new"`, or one or more fingerprints. */
@@ -41,15 +44,5 @@ export function explicitHostKey(
 ): HostKeyVerifier | undefined {
   if (hostKey === undefined || hostKey === "accept-new") return undefined;
   if (typeof hostKey === "function") return (presented) => hostKey({ ...presented, host, port });
-  const fingerprints: unknown = typeof hostKey === "string" ? [hostKey] : hostKey;
-  if (!isTexts(fingerprints) || fingerprints.length === 0)
-    throw new SshError(
-      "usage",
-      'hostKey must be "accept-new", a fingerprint or several ("SHA256:…"), or a function that decides',
-    );
-  return pinnedHostKey(...fingerprints);
-}
-
-function isTexts(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((one) => typeof one === "string");
+  return hostKeyVerifier(hostKey);
 }

@@ -4,7 +4,6 @@ import type { ServerProof, TransportOptions, TransportSettings } from "@nacre/tr
 import type { Bytes, Overrides, Prompt, RandomSource, SshError } from "@nacre/wire";
 import {
   checkHandlers,
-  checkHostKey,
   checkKey,
   checkLimits,
   checkMinRsaBits,
@@ -19,6 +18,7 @@ import { checkRandom } from "../../random.ts";
 import { CLIENT_CHANNELS, type HostKey } from "../../users/client/client.ts";
 import type { LoginMethod } from "../chosen-methods.ts";
 import type { ConnectEvent } from "./events.ts";
+import { hostKeyVerifier } from "./host-keys.ts";
 import type { ClientLoginMethod } from "./method.ts";
 import type { NextLogin } from "./next-login.ts";
 import type { ClientUsers } from "./users.ts";
@@ -121,8 +121,11 @@ export interface LoginOptions {
 
 /** All options of `connect` except the byte stream. */
 export interface ConnectOptions extends TransportSettings, LoginOptions {
-  /** Decides whether to trust the host key. Required: there is no default that connects without a check. See `pinnedHostKey`. */
-  readonly hostKey: HostKeyVerifier;
+  /**
+   * The host key to trust: its fingerprint, as `ssh-keygen -l` prints it (`"SHA256:…"`), several of them, or a function that decides.
+   * Required: there is no default that connects without a check.
+   */
+  readonly hostKey: HostKeyVerifier | string | readonly string[];
   /**
    * Login methods to try, preferred first: names, and values of an application. Default: all four names, in the order "publickey", "none",
    * "keyboard-interactive", "password". A fixed password is tried before keyboard-interactive. `nacre/core` knows the first
@@ -164,9 +167,10 @@ export interface ConnectOptions extends TransportSettings, LoginOptions {
   readonly algorithms?: AlgorithmOptions | undefined;
   /**
    * Whether chacha20-poly1305 may run in WebAssembly; default true. Set false on pages with a Content-Security-Policy that reports each
-   * attempt to compile. noble's cipher then runs, at a fifth of the speed.
+   * attempt to compile. noble's cipher then runs, at a fifth of the speed. On platforms that compile no bytes, such as Cloudflare
+   * Workers, pass the program as a module: a bundler's import of `@nacre/ciphers-wasm/chacha20-poly1305.wasm`.
    */
-  readonly wasm?: boolean | undefined;
+  readonly wasm?: boolean | object | undefined;
   /** Limits that override the defaults. */
   readonly limits?: Overrides<Limits> | undefined;
   /** Aborts connecting. No effect once connected. */
@@ -178,7 +182,7 @@ export interface ConnectOptions extends TransportSettings, LoginOptions {
   readonly earlyChannel?: boolean | undefined;
   /**
    * Called with a description of each packet sent or received. Contains no secrets. `nacre/core`, whose bundles need not carry the
-   * descriptions, takes the trace that `describedTrace` makes of such a function.
+   * descriptions, takes the trace that `describedTrace` of `@nacre/protocol` makes of such a function.
    */
   readonly trace?: TracePort | ProtocolTrace | undefined;
   /** Called with the connection's secrets, for decryption in Wireshark. */
@@ -190,7 +194,7 @@ export interface ConnectOptions extends TransportSettings, LoginOptions {
 /** Rows of the options of `connect`. */
 export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   user: { check: checkUser, scope: "host" },
-  hostKey: { check: checkHostKey, scope: "host" },
+  hostKey: { check: hostKeyVerifier, scope: "host" },
   identities: {
     type: "array",
     check: (identities = []) => identities.forEach((one) => checkKey(one, "an identity")),
@@ -210,7 +214,7 @@ export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   banner: { type: "function", scope: "host" },
   events: { type: "function", scope: "host" },
   algorithms: { type: "object", scope: "machine" },
-  wasm: { type: "boolean", scope: "machine" },
+  wasm: { type: "object or boolean", scope: "machine" },
   limits: { type: "object", check: (limits) => checkLimits(limits, PROTOCOL_LIMITS), scope: "machine" },
   softwareVersion: { type: "string", check: checkSoftwareVersion, scope: "machine" },
   requireStrictKex: { type: "boolean", scope: "machine" },

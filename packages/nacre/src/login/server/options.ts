@@ -250,8 +250,8 @@ export interface ServeOptions<S> extends TransportSettings, UserServeOptions<S> 
    */
   readonly algorithms?: AlgorithmOptions | undefined;
   /**
-   * Signature algorithms accepted from user keys, listed in server-sig-algs (RFC 8308 §3.1). Default: `defaultUserKeys` of
-   * `nacre/defaults`, which are all except SHA-1, for security keys and certificates too; with `nacre/core`, the host-key algorithms.
+   * Signature algorithms accepted from user keys, listed in server-sig-algs (RFC 8308 §3.1). Default: all except SHA-1, which are
+   * `defaultSignatureAlgorithms` and `defaultCertificateAlgorithms` of `@nacre/keys`; with `nacre/core`, the host-key algorithms.
    */
   readonly userKeys?: readonly SignatureAlgorithm[] | undefined;
   /** Signature algorithms accepted from the authorities of users' certificates. Default: all except SHA-1. */
@@ -273,16 +273,17 @@ export interface ServeOptions<S> extends TransportSettings, UserServeOptions<S> 
   readonly events?: ((event: ServerConnectionEvent) => void) | undefined;
   /**
    * Called with a description of each packet sent or received. Contains no secrets. `nacre/core`, whose bundles need not carry the
-   * descriptions, takes the trace that `describedTrace` makes of such a function.
+   * descriptions, takes the trace that `describedTrace` of `@nacre/protocol` makes of such a function.
    */
   readonly trace?: TracePort | ProtocolTrace | undefined;
   /** Called with the connection's secrets, for decryption in Wireshark. */
   readonly keyLog?: KeyLogPort | undefined;
   /**
    * Whether chacha20-poly1305 may run in WebAssembly; default true. Set false on pages with a Content-Security-Policy that reports each
-   * attempt to compile. noble's cipher then runs, at a fifth of the speed.
+   * attempt to compile. noble's cipher then runs, at a fifth of the speed. On platforms that compile no bytes, such as Cloudflare
+   * Workers, pass the program as a module: a bundler's import of `@nacre/ciphers-wasm/chacha20-poly1305.wasm`.
    */
-  readonly wasm?: boolean | undefined;
+  readonly wasm?: boolean | object | undefined;
   /** Source of random bytes; default `crypto.getRandomValues`. For platforms that lack it, and for reproducible tests. */
   readonly random?: RandomSource | undefined;
 }
@@ -308,7 +309,7 @@ export const SERVE_OPTIONS: OptionRows<ServeOptions<BaseSession>> = /* @__PURE__
   },
   announceHostKeys: "boolean",
   algorithms: "object",
-  wasm: "boolean",
+  wasm: "object or boolean",
   userKeys: { check: (userKeys) => checkSignatures(userKeys, "userKeys") },
   authorityAlgorithms: { check: (algorithms) => checkSignatures(algorithms, "authorityAlgorithms") },
   limits: { type: "object", check: (limits) => checkLimits(limits, SERVER_LIMITS) },
@@ -325,7 +326,9 @@ export const SERVE_OPTIONS: OptionRows<ServeOptions<BaseSession>> = /* @__PURE__
 
 function checkSignatures(algorithms: unknown, option: string): void {
   if (algorithms !== undefined && !isAlgorithms(algorithms))
-    throw usage(`\`${option}\` must be a list of signature algorithms; choose from \`defaultUserKeys\``);
+    throw usage(
+      `\`${option}\` must be a list of signature algorithms; choose from \`defaultSignatureAlgorithms\` of \`@nacre/keys\``,
+    );
 }
 
 function checkHostKeys(hostKeys: unknown): void {
