@@ -1,20 +1,31 @@
-import { readFileSync } from "node:fs";
-import { FLOORS } from "../floors.ts";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { testsIn } from "../runtimes/tests-in.ts";
 
-/** Packages whose code opens no socket, so that their tests leave none behind. */
-const PACKAGES = Object.keys(FLOORS).filter((name) => FLOORS[name]! <= 7);
+/**
+ * What other tests in the process would notice, or disturb: mocks of modules, globals and timers, what is done to the process, and counts
+ * of what is open in it.
+ */
+const NOTICEABLE = new RegExp(
+  [
+    String.raw`\bvi\.(?:mock|doMock|resetModules|stubEnv|stubGlobal|useFakeTimers)\(|\bvirtualTime\b`,
+    String.raw`\bspyOn\((?:process|console|globalThis)\b|\bprocess\.(?:on|once|emit|chdir|umask\(\w)`,
+    String.raw`\b(?:uncaught|warnings|collectComplaints|useKeygen)\(|\bwatchResources\b|\bgetActiveResourcesInfo\b`,
+  ].join("|"),
+);
 
-/** What other tests in the process would notice, or disturb: mocks of modules, globals and timers, and what is done to the process. */
-const NOTICEABLE =
-  /\bvi\.(?:mock|doMock|stubEnv|stubGlobal|useFakeTimers)\(|\bvirtualTime\b|\bspyOn\((?:process|console)\b|\bprocess\.(?:on|once)\b|\buncaught\(\)/;
+/** Packages whose tests allow as little as 60 ms of real time, which a busy machine exceeds more easily in a large process. */
+const HASTY = /^packages\/(?:ssh2|gateway)\//;
 
 /**
- * Returns the unit tests whose files share a process and its modules, as paths relative to the project's root, which ends with a slash. The
- * tests of `nacre` then take half the time.
+ * Returns the unit tests whose files share a process and its modules, as paths relative to the project's root, which ends with a slash.
+ * Most packages then take half the time. A hook at the top of a module that several files import runs for the first of them only, so
+ * support code for tests registers `onTestFinished` instead.
  */
 export function sharingTests(root: string): string[] {
-  return PACKAGES.flatMap((name) => testsIn(root, `packages/${name}/test`)).filter(
-    (file) => !NOTICEABLE.test(readFileSync(`${root}${file}`, "utf8")),
-  );
+  return ["packages", "examples", "scripts"]
+    .filter((parent) => existsSync(`${root}${parent}`))
+    .flatMap((parent) => readdirSync(`${root}${parent}`).map((name) => `${parent}/${name}/test`))
+    .filter((folder) => existsSync(`${root}${folder}`))
+    .flatMap((folder) => testsIn(root, folder))
+    .filter((file) => !HASTY.test(file) && !NOTICEABLE.test(readFileSync(`${root}${file}`, "utf8")));
 }

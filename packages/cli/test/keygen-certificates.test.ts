@@ -14,9 +14,11 @@ import { utf8Encode, Writer } from "@nacre/wire";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { formatLocalTime, formatValidity, parseValidity } from "../src/keygen/certificate-times.ts";
 import { privateKeyText } from "../src/keygen/key-files.ts";
-import { path, printed, run, said } from "./keygen-run.ts";
+import { path, printed, run, said, useKeygen } from "./keygen-run.ts";
 
 // test/verify/keygen-certificates.test.ts compares many more command lines with ssh-keygen.
+
+useKeygen();
 
 const counting = (length: number): Uint8Array => Uint8Array.from({ length }, (_, index) => index + 1);
 const [authority, key] = [1, 2].map((first) => generateEd25519((length) => counting(length).fill(first, 0, 1)));

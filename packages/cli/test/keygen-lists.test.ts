@@ -3,9 +3,11 @@ import { base64Decode } from "@nacre/wire";
 import { beforeEach, describe, expect, test } from "vitest";
 import lists from "../../../test-vectors/revocation-lists.json" with { type: "json" };
 import signed from "../../../test-vectors/signed-files.json" with { type: "json" };
-import { path, printed, run, said } from "./keygen-run.ts";
+import { path, printed, run, said, useKeygen } from "./keygen-run.ts";
 
 // test/verify/keygen-lists.test.ts compares many more command lines with ssh-keygen.
+
+useKeygen();
 
 const write = (name: string, content: string | Uint8Array): Promise<void> =>
   writeFile(path(name), content, { mode: 0o600 });

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { beforeEach, vi } from "vitest";
+import { beforeEach, onTestFinished, vi } from "vitest";
 import { keygen } from "../src/keygen/keygen.ts";
 import { temporaryFolder } from "./support.ts";
 
@@ -14,19 +14,26 @@ export let printed: string;
 /** Standard error of the last run. */
 export let said: string;
 
-beforeEach(async () => {
-  folder = await temporaryFolder();
-  printed = said = "";
-  vi.stubEnv("SSH_AUTH_SOCK", "");
-  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-    printed += text;
-    return true;
+/** Makes the folder before each test of the file that calls this, and collects what the test prints. */
+export function useKeygen(): void {
+  beforeEach(async () => {
+    folder = await temporaryFolder();
+    printed = said = "";
+    vi.stubEnv("SSH_AUTH_SOCK", "");
+    vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+      printed += text;
+      return true;
+    });
+    vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+      said += text;
+      return true;
+    });
+    onTestFinished(() => {
+      vi.restoreAllMocks();
+      vi.unstubAllEnvs();
+    });
   });
-  vi.spyOn(process.stderr, "write").mockImplementation((text) => {
-    said += text;
-    return true;
-  });
-});
+}
 
 /** Returns the path of a file in the folder. */
 export function path(name: string): string {

@@ -1,4 +1,5 @@
 import { SshError } from "@nacre/wire";
+import { onTestFinished } from "vitest";
 import { CommandLineError } from "../src/options.ts";
 import { redirectMessages } from "../src/say.ts";
 import { type Reading, readCommandLine } from "../src/ssh/reading.ts";
@@ -12,8 +13,7 @@ export interface Read extends Reading {
 
 /** Reads the words after `nacre`, without configuration files. */
 export async function read(line: string | readonly string[]): Promise<Read> {
-  const printed: string[] = [];
-  redirectMessages((text) => printed.push(text.trimEnd().replace(/^nacre: /, "")));
+  const printed = collectMessages();
   const words = typeof line === "string" ? line.split(" ") : line;
   return { ...(await readCommandLine(splitSshWords(["-F", "none", ...words]), "0.1.0")), printed };
 }
@@ -22,8 +22,7 @@ export async function read(line: string | readonly string[]): Promise<Read> {
 export async function refusal(
   line: string | readonly string[],
 ): Promise<{ readonly code: string; readonly lines: readonly string[]; readonly message: string }> {
-  const printed: string[] = [];
-  redirectMessages((text) => printed.push(text.trimEnd().replace(/^nacre: /, "")));
+  const printed = collectMessages();
   const words = typeof line === "string" ? line.split(" ") : line;
   try {
     checkSession(await readCommandLine(splitSshWords(["-F", "none", ...words]), "0.1.0"));
@@ -33,4 +32,12 @@ export async function refusal(
     return { code: error.code, lines: [...printed, ...own], message: error.message };
   }
   throw new Error(`${words.join(" ")} is not refused`);
+}
+
+/** Collects the messages until the end of the test. */
+function collectMessages(): string[] {
+  const printed: string[] = [];
+  redirectMessages((text) => printed.push(text.trimEnd().replace(/^nacre: /, "")));
+  onTestFinished(() => redirectMessages());
+  return printed;
 }

@@ -49,6 +49,8 @@ function hop(port: number) {
     await serve(async (socket) => {
       socket.pause();
       const stream = await open();
+      // The connection may end before the agent's channel does.
+      stream.on("error", () => socket.destroy());
       socket.pipe(stream).pipe(socket);
     }, path);
     try {

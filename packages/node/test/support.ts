@@ -2,19 +2,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { afterEach } from "vitest";
+import { onTestFinished } from "vitest";
 import type { HostOptions } from "../src/keys/known-hosts.ts";
-
-const cleanups: (() => Promise<unknown>)[] = [];
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
 
 /** Creates a temporary folder that is removed after the test. */
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "nacre-"));
-  cleanups.push(() => rm(folder, { recursive: true }));
+  onTestFinished(() => rm(folder, { recursive: true }));
   return folder;
 }
 
@@ -31,7 +25,10 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-/** Starts a TCP server on 127.0.0.1, or a server at a path of {@link socketPath}, that calls this function for each connection. */
+/**
+ * Starts a TCP server on 127.0.0.1, or a server at a path of {@link socketPath}, that calls this function for each connection. It is closed
+ * after the test.
+ */
 export async function serve(onConnection: (socket: Socket) => void, path?: string): Promise<TestServer> {
   const sockets: Socket[] = [];
   const server: Server = createServer((socket) => {
@@ -49,7 +46,7 @@ export async function serve(onConnection: (socket: Socket) => void, path?: strin
       server.close(() => resolve());
       for (const socket of sockets) socket.destroy();
     }));
-  cleanups.push(close);
+  onTestFinished(close);
   const address = server.address();
   return { port: typeof address === "object" && address !== null ? address.port : 0, sockets, close };
 }
@@ -70,7 +67,7 @@ export async function watchResources(): Promise<() => Promise<string[]>> {
     timers.delete(timer as NodeJS.Timeout);
     clear(timer);
   };
-  cleanups.push(async () => void Object.assign(globalThis, { setTimeout: set, clearTimeout: clear }));
+  onTestFinished(() => void Object.assign(globalThis, { setTimeout: set, clearTimeout: clear }));
 
   const before = await openHandles();
   return async () => {

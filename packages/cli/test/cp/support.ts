@@ -1,5 +1,5 @@
 import type { Client } from "@nacre/node";
-import { afterEach, vi } from "vitest";
+import { onTestFinished, vi } from "vitest";
 import { parseCopyArguments } from "../../src/cp/arguments.ts";
 import { CopyRun, type Located } from "../../src/cp/copy-run.ts";
 import type { Place } from "../../src/cp/place.ts";
@@ -13,14 +13,11 @@ export function collectComplaints(): void {
     written += String(text);
     return true;
   });
+  onTestFinished(() => void vi.restoreAllMocks());
 }
 
 /** Returns what was written to standard error. */
 export const complaints = (): string => written;
-
-afterEach(() => {
-  vi.restoreAllMocks();
-});
 
 /** Runs `nacre cp` with the server of a client as `host`. Resolves with the status. */
 export function copy(client: Client, line: readonly string[]): Promise<number> {

@@ -5,8 +5,10 @@ import { expect, test, vi } from "vitest";
 import { resolveOn } from "../../src/config/resolve.ts";
 import { connect, resolveConfig } from "../../src/index.ts";
 import { codeOf } from "../support.ts";
-import { configFile, folder, started } from "./servers.ts";
+import { configFile, folder, started, useFolder } from "./servers.ts";
 import { homeWith } from "./support.ts";
+
+useFolder();
 
 // The names of these tests are in packages/testing/src/attacks/rows/config.ts.
 

@@ -12,7 +12,9 @@ import {
   resolveConfig,
 } from "../../src/index.ts";
 import { codeOf, counting } from "../support.ts";
-import { configFile, folder, started, userFingerprint, userKey } from "./servers.ts";
+import { configFile, folder, started, useFolder, userFingerprint, userKey } from "./servers.ts";
+
+useFolder();
 
 const output = async (ssh: Client): Promise<string> => (await ssh.exec("hi")).stdout;
 

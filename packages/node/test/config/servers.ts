@@ -6,8 +6,8 @@ import { fingerprint, generateEd25519 } from "@nacre/keys";
 import { tcpipChannel } from "@nacre/wire";
 import { inSlices, type PeerOpen } from "nacre/extend";
 import { bridge } from "nacre/internal-on-demand";
-import { afterEach, beforeEach } from "vitest";
-import { type ListenOptions, listen, type SshServer, socketDuplex } from "../../src/index.ts";
+import { beforeEach, onTestFinished } from "vitest";
+import { type ListenOptions, listen, socketDuplex } from "../../src/index.ts";
 import { counting, temporaryFolder } from "../support.ts";
 
 /** Key that the servers accept; the file `key` has it. */
@@ -17,15 +17,15 @@ export const userFingerprint = fingerprint(userKey.publicKey.blob, "sha256");
 
 /** Folder of the test, with the key, known hosts and the configuration. */
 export let folder: string;
-const servers: SshServer[] = [];
-beforeEach(async () => {
-  folder = await temporaryFolder();
-  const text = await inSlices(formatPrivateKey(userKey, { format: "openssh", random: counting }));
-  await writeFile(join(folder, "key"), text, { mode: 0o600 });
-});
-afterEach(async () => {
-  await Promise.all(servers.splice(0).map((server) => server.close()));
-});
+
+/** Makes the folder before each test of the file that calls this. */
+export function useFolder(): void {
+  beforeEach(async () => {
+    folder = await temporaryFolder();
+    const text = await inSlices(formatPrivateKey(userKey, { format: "openssh", random: counting }));
+    await writeFile(join(folder, "key"), text, { mode: 0o600 });
+  });
+}
 
 export interface Started {
   readonly port: number;
@@ -61,7 +61,7 @@ export async function started(options: Partial<ListenOptions> = {}): Promise<Sta
       void session.stdout.write(`${session.user} ${session.command} ${JSON.stringify({ ...session.env })}`),
     ...options,
   });
-  servers.push(server);
+  onTestFinished(() => server.close());
   const { port } = server.address;
   const key = Buffer.from(hostKey.publicKey.blob).toString("base64");
   await writeFile(join(folder, "known_hosts"), `[127.0.0.1]:${port} ssh-ed25519 ${key}\n`, { flag: "a" });

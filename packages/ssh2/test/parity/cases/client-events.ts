@@ -138,7 +138,7 @@ export const cases: readonly Case[] = [
       watch(client, record, peers);
       client.once("timeout", () => client.end());
       const over = closed(client);
-      client.connect({ ...target, timeout: 60 });
+      client.connect({ ...target, timeout: 600 });
       await over;
     },
   },

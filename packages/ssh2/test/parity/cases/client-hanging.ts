@@ -110,7 +110,7 @@ function listsKeys(socket: Socket): void {
 }
 
 export const cases: readonly Case[] = [
-  unverified("until readyTimeout", { readyTimeout: 200 }),
+  unverified("until readyTimeout", { readyTimeout: 700 }),
   unverified("until end(), without a limit of time", { readyTimeout: 0 }, (client) => client.end()),
   unverified("until destroy(), without a limit of time", { readyTimeout: 0 }, (client) => client.destroy()),
   agentAtSocket("before its keys", () => {}),
