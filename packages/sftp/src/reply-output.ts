@@ -1,4 +1,4 @@
-import { type Bytes, SshError, utf8Encode } from "@nacre/wire";
+import { type Bytes, SshError, utf8Encode, Writer } from "@nacre/wire";
 import { SFTP_VERSION, SSH_FX } from "./constants.ts";
 import { attributesLength } from "./messages/attributes.ts";
 import type { SftpExtension } from "./messages/extensions.ts";
@@ -6,7 +6,7 @@ import { version } from "./messages/handshake.ts";
 import { PACKET_OVERHEAD } from "./messages/limits.ts";
 import type { NameEntry } from "./messages/replies.ts";
 import { OutputBuffer } from "./output-buffer.ts";
-import { encodeReply, type SftpReply, SSH_FXP } from "./table.ts";
+import { type SftpReply, SSH_FXP, writeReply } from "./table.ts";
 
 /** Bytes of SSH_FXP_DATA before the data: type, request id, length. */
 const DATA_HEADER = 9;
@@ -17,9 +17,14 @@ const NAMES_HEADER = 9;
 /** Maximum length of SSH_FXP_NAME in bytes, without its length field. OpenSSH's client takes no longer packet. */
 const MAX_NAMES_LENGTH = 256 * 1024;
 
+/** A writer is used again after a reply of at most this many bytes. */
+const KEPT_SIZE = 1024;
+
 /** Packets of a server that wait to be sent. */
 export class ReplyOutput {
   readonly #output = new OutputBuffer();
+  /** The reply that is being written: a new array for each would cost more than its fields. */
+  #writer = new Writer();
 
   /** Number of unsent bytes. */
   get length(): number {
@@ -53,7 +58,9 @@ export class ReplyOutput {
 
   /** Adds a reply to the request with this id. */
   reply(id: number, reply: SftpReply): void {
-    this.#output.packet(encodeReply(id, reply));
+    const { written } = writeReply(this.#writer.clear(), id, reply);
+    this.#output.packet(written);
+    if (written.length > KEPT_SIZE) this.#writer = new Writer();
   }
 
   /** Adds SSH_FXP_STATUS, with OpenSSH's text for the status by default. */

@@ -187,31 +187,45 @@ export function decodeExtended(packet: Uint8Array): SftpRequest {
 
 /** Encodes a reply as a packet without its length field. Throws `usage` if a value does not fit its field. */
 export function encodeReply(id: number, value: SftpReply): Bytes {
-  const [number, fields] = encodeFields(value);
-  return new Writer().byte(number).uint32(id).raw(fields).finish();
+  return writeReply(new Writer(), id, value).finish();
 }
 
-function encodeFields(value: SftpReply): readonly [number: number, fields: Uint8Array] {
+/** Writes a reply as a packet without its length field. Returns the writer. Throws `usage` if a value does not fit its field. */
+export function writeReply(writer: Writer, id: number, value: SftpReply): Writer {
+  const fields = writer.byte(numberOf(value)).uint32(id);
   switch (value.type) {
     case "status":
-      return [SSH_FXP.STATUS, reply.status.encode(value)];
+      reply.status.write(fields, value);
+      break;
     case "handle":
-      return [SSH_FXP.HANDLE, reply.handleReply.encode(value)];
+      reply.handleReply.write(fields, value);
+      break;
     case "data":
-      return [SSH_FXP.DATA, reply.data.encode(value)];
+      reply.data.write(fields, value);
+      break;
     case "names":
-      return [SSH_FXP.NAME, reply.names.encode(value)];
+      reply.names.write(fields, value);
+      break;
     case "attributes":
-      return [SSH_FXP.ATTRS, reply.attrs.encode(value)];
+      reply.attrs.write(fields, value);
+      break;
     case "statvfs":
-      return [SSH_FXP.EXTENDED_REPLY, extension.statVfs.encode(value.statvfs)];
+      extension.statVfs.write(fields, value.statvfs);
+      break;
     case "limits":
-      return [SSH_FXP.EXTENDED_REPLY, extension.statedLimits.encode(value.limits)];
+      extension.statedLimits.write(fields, value.limits);
+      break;
     case "users-groups":
-      return [SSH_FXP.EXTENDED_REPLY, extension.usersGroups.encode(value)];
+      extension.usersGroups.write(fields, value);
+      break;
     case "extended":
-      return [SSH_FXP.EXTENDED_REPLY, value.data];
+      fields.raw(value.data);
   }
+  return writer;
+}
+
+function numberOf({ type }: SftpReply): number {
+  return type === "status" ? SSH_FXP.STATUS : REPLY_NUMBERS[type];
 }
 
 /**

@@ -1,8 +1,7 @@
-import { type Structure, structure } from "@nacre/wire";
 import * as fields from "@nacre/wire/fields";
 import { type Attributes, attributes } from "./attributes.ts";
 import type { StatedLimits, StatVfs, UsersGroups } from "./extensions.ts";
-import { constant, path, uint32 } from "./fields.ts";
+import { type Codec, codec, constant, path, uint32 } from "./fields.ts";
 import { MAX_HANDLE_LENGTH } from "./limits.ts";
 
 /** Outcome of a request (SSH_FXP_STATUS, draft-ietf-secsh-filexfer-02 §7). */
@@ -108,19 +107,19 @@ const entry: fields.Field<NameEntry> = {
   },
 };
 
-export const status: Structure<StatusReply> = structure("SSH_FXP_STATUS", {
+export const status: Codec<StatusReply> = codec("SSH_FXP_STATUS", {
   type: constant("status"),
   status: uint32("status"),
   message: fields.informing(fields.text, ""),
   languageTag: fields.languageTag,
 });
-export const handleReply: Structure<HandleReply> = structure("SSH_FXP_HANDLE", { type: constant("handle"), handle });
-export const data: Structure<DataReply> = structure("SSH_FXP_DATA", { type: constant("data"), data: fields.string });
-export const names: Structure<NamesReply> = structure("SSH_FXP_NAME", {
+export const handleReply: Codec<HandleReply> = codec("SSH_FXP_HANDLE", { type: constant("handle"), handle });
+export const data: Codec<DataReply> = codec("SSH_FXP_DATA", { type: constant("data"), data: fields.string });
+export const names: Codec<NamesReply> = codec("SSH_FXP_NAME", {
   type: constant("names"),
   names: fields.counted(MIN_NAME_ENTRY, entry),
 });
-export const attrs: Structure<AttributesReply> = structure("SSH_FXP_ATTRS", {
+export const attrs: Codec<AttributesReply> = codec("SSH_FXP_ATTRS", {
   type: constant("attributes"),
   attributes,
 });
