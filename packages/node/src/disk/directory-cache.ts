@@ -57,12 +57,19 @@ export class DirectoryCache {
   nearest(names: readonly string[]): { readonly directory: Directory; readonly depth: number } {
     // Behind a "..", the names are not those of the directories on the way.
     const above = names.includes("..") ? "" : `${names.slice(0, -1).join("/")}/`;
-    const known = [...this.#kept.keys()].filter((path) => path !== "" && above.startsWith(`${path}/`));
-    for (const path of known.toSorted((one, other) => other.length - one.length)) {
+    for (let path = this.#longestIn(above); path !== ""; path = this.#longestIn(above)) {
       const directory = this.#find(path);
       if (directory !== undefined) return { directory, depth: path.split("/").length };
     }
     return { directory: this.root(), depth: 0 };
+  }
+
+  /** Returns the longest path of a kept directory that a path begins with; "" for that of the root. */
+  #longestIn(above: string): string {
+    let longest = "";
+    for (const path of this.#kept.keys())
+      if (path.length > longest.length && above.startsWith(path) && above[path.length] === "/") longest = path;
+    return longest;
   }
 
   /** Returns the root. */
@@ -139,6 +146,7 @@ export class DirectoryCache {
   }
 
   #closeRetired(): void {
+    if (this.#retired.length === 0) return;
     const retired = this.#retired.splice(0);
     for (const directory of retired) {
       if (this.#held.has(directory)) this.#retired.push(directory);

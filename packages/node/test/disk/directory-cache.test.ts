@@ -101,3 +101,28 @@ it("closes a directory that is not to be kept", () => {
   cache.use(() => cache.add(["a"], directory));
   expect(directory.close).toHaveBeenCalledOnce();
 });
+
+it("finds the nearest directory, and one further above once that was moved", () => {
+  const cache = new DirectoryCache(() => openDirectory());
+  const [home, files, other] = ["/srv/home", "/srv/home/files", "/srv/home/file"].map((place) => {
+    let at = place;
+    return Object.assign(openDirectory(), { location: () => at, move: () => void (at = "/srv/moved") });
+  }) as [Movable, Movable, Movable];
+  cache.use(() => {
+    cache.root();
+    cache.add(["home"], home);
+    cache.add(["home", "files"], files);
+    cache.add(["home", "file"], other);
+    expect(cache.nearest(["home", "files", "name"])).toEqual({ directory: files, depth: 2 });
+    expect(cache.nearest(["home", "files2", "name"])).toEqual({ directory: home, depth: 1 });
+    expect(cache.nearest(["home", "files"])).toEqual({ directory: home, depth: 1 });
+    files.move();
+    expect(cache.nearest(["home", "files", "name"])).toEqual({ directory: home, depth: 1 });
+    home.move();
+    expect(cache.nearest(["home", "files", "name"]).depth).toBe(0);
+  });
+  expect([files.closed, home.closed, other.closed]).toEqual([1, 1, 0]);
+});
+
+/** A directory that another program can move. */
+type Movable = ReturnType<typeof openDirectory> & { move(this: void): void };
