@@ -5,8 +5,11 @@ import { readTests } from "../run-vitest.ts";
 import { copySources } from "../source-copy.ts";
 import { patternOf, type Result, resultsOf } from "./results.ts";
 
-/** Time limit of a run of one or two test files, in milliseconds. A run that is killed reports its tests as missing, not as failed. */
-const PATIENCE = 120_000;
+/**
+ * Time limit of a run of one or two test files, in milliseconds: longer than that of each test. A run that is killed reports its tests as
+ * missing, not as failed.
+ */
+const PATIENCE = 200_000;
 /** Time limit of a run of more test files, in milliseconds: enough for all of them with one worker on a busy machine. */
 const PATIENCE_FOR_ALL = 1_200_000;
 

@@ -5,6 +5,7 @@ import { setImmediate } from "node:timers/promises";
 import type { ServedFile } from "@nacre/files/server";
 import { beforeEach, describe, expect, it, onTestFinished, test, vi } from "vitest";
 import type { DiskFiles } from "../../src/disk/disk-files.ts";
+import { diskTurn } from "../../src/disk/turn-budget.ts";
 import { CREATE, errorOf, get, list, put, READ, serveDisk, WAYS, WRITE } from "./support.ts";
 
 /** Length in bytes of a long file. */
@@ -179,6 +180,8 @@ test("sftp disk: a file that is used while it is truncated · server", async () 
   const truncating = files.forLogin("mallory").setstat("f", { size: 5n });
   await untilWaiting();
   const alice = files.forLogin("alice");
+  // Only then is a call made at once that the rule does not stop.
+  await vi.waitFor(() => expect(diskTurn.permits).toBe(true), 10_000);
   expect(opened.readNow!(0, 10)).toBeUndefined();
   const uses: readonly Promise<unknown>[] = [
     opened.read(0, 10),

@@ -44,7 +44,7 @@ const RSA_BOUND = remove("min-rsa-bits");
 const RSA_LEAST = patch("rsa-least-bound", "return minRsaBits;");
 const OWN_RSA = patch("own-rsa-bits", "const isShort = (_key: PublicKey): boolean => false;");
 const HOST_RSA = remove("host-key-bits");
-const GRACE_TIME = patch("login-grace-time", "loginGraceTime > 200");
+const GRACE_TIME = patch("login-grace-time", "loginGraceTime > 10_000");
 
 export const AUTHENTICATION: readonly Row[] = [
   {
