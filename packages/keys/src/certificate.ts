@@ -185,6 +185,7 @@ export function plainAlgorithm({ format, publicKey }: Certificate, algorithm: st
 /** A key that signs by the name of an algorithm: a `PrivateKey`, or one that is kept elsewhere and signs later. */
 export interface SigningKey {
   readonly publicKey: PublicKey;
+  /** Signs with the algorithm of this name. What else it takes, and how it returns the signature, is up to the key. */
   readonly sign: (algorithm: string, ...others: never[]) => unknown;
 }
 
