@@ -25,17 +25,19 @@ export function sharedReads(socket: () => Socket): OnReadOpts {
 
 /** What Node keeps in a stream over a pipe, and takes for a new one. Its types name neither. */
 interface OverPipe {
-  readonly _handle?: { readonly useUserBuffer?: unknown } | null;
+  _handle?: { readonly useUserBuffer?: unknown } | null;
 }
 
 /**
  * Returns a stream in the place of the output of a child process, which reads into the shared buffer as with `sharedReads`. Node makes the
  * streams of a child itself, and allocates 64 KiB for each of their reads, which bring some 16; a download through `socat` takes a seventh
- * less time without that. On a platform that cannot do it, such as Deno and Bun, the stream stays the same.
+ * less time without that. On a platform that cannot do it, such as Bun, the stream stays the same.
  */
 export function withSharedReads(output: Readable & OverPipe): Readable {
   const handle = output._handle;
   if (typeof handle?.useUserBuffer !== "function") return output;
+  // Otherwise Deno reports the pipe as open once more, for the stream that is not used any longer.
+  output._handle = null;
   const options = { handle, writable: false, onread: sharedReads(() => socket) };
   const socket: Socket = new Socket(options);
   return socket;
