@@ -57,6 +57,7 @@ export class DirectoryCache {
   nearest(names: readonly string[]): { readonly directory: Directory; readonly depth: number } {
     // Behind a "..", the names are not those of the directories on the way.
     const above = names.includes("..") ? "" : `${names.slice(0, -1).join("/")}/`;
+    // `#find` drops a directory that was moved.
     for (let path = this.#longestIn(above); path !== ""; path = this.#longestIn(above)) {
       const directory = this.#find(path);
       if (directory !== undefined) return { directory, depth: path.split("/").length };
