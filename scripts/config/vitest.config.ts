@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 import { sharingTests } from "./shared-process.ts";
@@ -56,7 +57,7 @@ export default defineConfig({
   root,
   test: {
     // Twice the cores of a small machine: tests of `interop` and `verify` mostly wait for other programs.
-    maxWorkers: 4,
+    maxWorkers: Math.max(4, availableParallelism()),
     sequence: { sequencer: TestOrder },
     coverage: {
       provider: "v8",

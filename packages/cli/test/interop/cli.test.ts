@@ -13,7 +13,7 @@ import { freePort } from "@nacre/testing/free-port";
 import { authorizeKey, containerExec, password, type Sshd, startSshd } from "@nacre/testing/openssh/sshd";
 import { inSlices } from "nacre/extend";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { buildNacre, commandLine, ended, nacre, start, TestTerminal } from "./nacre.ts";
+import { commandLine, ended, installNacre, nacre, start, TestTerminal } from "./nacre.ts";
 
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
 
@@ -26,7 +26,7 @@ let login: string[];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "nacre-cli-"));
-  buildNacre(folder);
+  installNacre(folder);
   keyFile = join(folder, "key");
   knownHosts = join(folder, "known_hosts");
   const key = generateEd25519(random);

@@ -13,7 +13,7 @@ import { freePort } from "@nacre/testing/free-port";
 import { authorizeKey, password, type Sshd, startSshd } from "@nacre/testing/openssh/sshd";
 import { inSlices } from "nacre/extend";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
-import { buildNacre, commandLine, ended, nacre, start, TestTerminal } from "./nacre.ts";
+import { commandLine, ended, installNacre, nacre, start, TestTerminal } from "./nacre.ts";
 
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
 
@@ -26,7 +26,7 @@ let targetPort: number;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "nacre-forward-"));
-  buildNacre(folder);
+  installNacre(folder);
   const key = generateEd25519(random);
   const keyFile = join(folder, "key");
   writeFileSync(keyFile, await inSlices(formatPrivateKey(key, { format: "openssh", random })), { mode: 0o600 });

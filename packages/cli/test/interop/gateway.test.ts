@@ -8,12 +8,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import WebSocket from "ws";
-import { buildNacre, commandLine } from "./nacre.ts";
+import { commandLine, installNacre } from "./nacre.ts";
 
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "nacre-gateway-"));
-  buildNacre(folder);
+  installNacre(folder);
   // `ws` and `redis` are the gateway's.
   symlinkSync(fileURLToPath(new URL("../../../gateway/node_modules", import.meta.url)), join(folder, "node_modules"));
 });

@@ -3,14 +3,14 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { buildNacre, nacre } from "./nacre.ts";
+import { installNacre, nacre } from "./nacre.ts";
 
 // `nacre keygen` must print what ssh-keygen prints of the same file, and each must read what the other writes.
 
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "nacre-keygen-files-"));
-  buildNacre(folder);
+  installNacre(folder);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 

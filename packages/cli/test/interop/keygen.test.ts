@@ -5,14 +5,14 @@ import { join } from "node:path";
 import { KEYGEN_CASES, keygenOutcome } from "@nacre/testing/known-hosts-keygen";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import recorded from "../../../../test-vectors/known-hosts.json" with { type: "json" };
-import { buildNacre, ended, nacre, start } from "./nacre.ts";
+import { ended, installNacre, nacre, start } from "./nacre.ts";
 
 // `nacre keygen` and ssh-keygen must each read and list keys made by the other.
 
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "nacre-keygen-"));
-  buildNacre(folder);
+  installNacre(folder);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 

@@ -12,7 +12,7 @@ import { freePort } from "@nacre/testing/free-port";
 import { authorizeKey, type Sshd, startSshd } from "@nacre/testing/openssh/sshd";
 import { inSlices } from "nacre/extend";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { buildNacre, commandLine, type Ended, ended, nacre, start, TestTerminal } from "./nacre.ts";
+import { commandLine, type Ended, ended, installNacre, nacre, start, TestTerminal } from "./nacre.ts";
 
 /*
  * Calls through masters of OpenSSH. nacre gets no key, so that none of them can log in by itself.
@@ -31,7 +31,7 @@ let unable: string[];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "nacre-master-"));
-  buildNacre(folder);
+  installNacre(folder);
   const key = generateEd25519(random);
   const keyFile = join(folder, "key");
   writeFileSync(keyFile, await inSlices(formatPrivateKey(key, { format: "openssh", random })), { mode: 0o600 });

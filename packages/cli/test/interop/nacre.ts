@@ -1,14 +1,15 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { copyFileSync } from "node:fs";
+import { copyFileSync, cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildSync } from "esbuild";
+import { isBuilt } from "../../../../scripts/build/fingerprint.mjs";
 
 const PACKAGE = fileURLToPath(new URL("../../", import.meta.url));
 
 let main = "";
 
-/** Code added to the test bundle: NACRE_TEST_HOME replaces the home folder of the password database. */
+/** Code added to the command: NACRE_TEST_HOME replaces the home folder of the password database. */
 const HOME_OF_TESTS = `
 import testedOs from "node:os";
 import { syncBuiltinESMExports as syncTestedOs } from "node:module";
@@ -16,15 +17,27 @@ if (process.env.NACRE_TEST_HOME) {
   const { userInfo } = testedOs;
   testedOs.userInfo = (...options) => ({ ...userInfo(...options), homedir: process.env.NACRE_TEST_HOME });
   syncTestedOs();
-}`;
+}
+`;
 
-/** Bundles the sources into this folder, beside their package.json. The bundle starts ten times faster. */
-export function buildNacre(folder: string): void {
+/**
+ * Puts the command into this folder, beside its package.json: as it was built for users, or, if its sources have changed since, as a
+ * bundle, which is made in a second and starts more slowly.
+ */
+export function installNacre(folder: string): void {
   copyFileSync(join(PACKAGE, "package.json"), join(folder, "package.json"));
-  main = join(folder, "dist", "main.js");
+  const dist = join(folder, "dist");
+  if (isBuilt("packages/cli")) cpSync(join(PACKAGE, "dist"), dist, { recursive: true });
+  else bundleInto(dist);
+  main = join(dist, "main.js");
+  const [firstLine, ...lines] = readFileSync(main, "utf8").split("\n");
+  writeFileSync(main, [firstLine, HOME_OF_TESTS, ...lines].join("\n"));
+}
+
+function bundleInto(outdir: string): void {
   buildSync({
     entryPoints: [join(PACKAGE, "src", "main.ts")],
-    outdir: join(folder, "dist"),
+    outdir,
     bundle: true,
     // Only `nacre gateway` loads `ws`.
     splitting: true,
@@ -33,7 +46,6 @@ export function buildNacre(folder: string): void {
     conditions: ["@nacre/source"],
     // Optional packages, native in part, so not bundled. Tests that need one link it beside the bundle.
     external: ["@lydell/node-pty", "ws", "redis"],
-    banner: { js: HOME_OF_TESTS },
   });
 }
 

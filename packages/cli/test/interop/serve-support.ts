@@ -10,7 +10,7 @@ import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
 import { generateEd25519 } from "@nacre/keys";
 import { inSlices } from "nacre/extend";
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
-import { buildNacre, commandLine, type Ended, ended, start } from "./nacre.ts";
+import { commandLine, type Ended, ended, installNacre, start } from "./nacre.ts";
 
 /** Event of the JSON log of `nacre serve`. */
 export interface Told {
@@ -65,7 +65,7 @@ export function useServeFolder({ terminals }: { readonly terminals: boolean }): 
   const running: { readonly child: ChildProcess; readonly served: Served }[] = [];
   beforeAll(async () => {
     path = await mkdtemp(join(tmpdir(), "nacre-serve-"));
-    buildNacre(path);
+    installNacre(path);
     mkdirSync(folder.home);
     if (terminals) {
       const library = fileURLToPath(new URL("../../node_modules/@lydell/node-pty", import.meta.url));

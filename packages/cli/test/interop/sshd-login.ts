@@ -10,7 +10,7 @@ import { type Client, connect } from "@nacre/node";
 import { authorizeKey, type Sshd, startSshd } from "@nacre/testing/openssh/sshd";
 import { inSlices } from "nacre/extend";
 import { afterAll, beforeAll, onTestFinished } from "vitest";
-import { buildNacre, commandLine } from "./nacre.ts";
+import { commandLine, installNacre } from "./nacre.ts";
 
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
 
@@ -48,7 +48,7 @@ export function useSshd(): SshdLogin {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "nacre-cli-"));
-    buildNacre(folder);
+    installNacre(folder);
     const key = generateEd25519(random);
     writeFileSync(join(folder, "key"), await inSlices(formatPrivateKey(key, { format: "openssh", random })), {
       mode: 0o600,

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { freePort } from "@nacre/testing/free-port";
 import { authorizeKey, password, type Sshd, startSshd } from "@nacre/testing/openssh/sshd";
 import { afterAll, beforeAll, expect } from "vitest";
-import { buildNacre, commandLine } from "../interop/nacre.ts";
+import { commandLine, installNacre } from "../interop/nacre.ts";
 import type { Line } from "./lines/line.ts";
 
 /** What a command line did. Ports and folders have the names of their variables. */
@@ -49,8 +49,7 @@ export function useLines(): (program: Program, line: string) => Promise<Answer> 
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "nacre-lines-"));
-    buildNacre(folder);
-    chmodSync(commandLine([])[1]!, 0o755);
+    installNacre(folder);
     mkdirSync(file("link"));
     symlinkSync(commandLine([])[1]!, file("link/ssh"));
     execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "key", "-f", file("key")]);

@@ -1,12 +1,12 @@
 import { spawn } from "node:child_process";
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { freePort } from "@nacre/testing/free-port";
 import { must } from "@nacre/testing/openssh/run";
 import { afterAll, beforeAll } from "vitest";
-import { buildNacre, commandLine } from "../interop/nacre.ts";
+import { commandLine, installNacre } from "../interop/nacre.ts";
 import type { Row } from "./table.ts";
 
 /** Server on this machine, which shares its files with the programs. */
@@ -40,11 +40,10 @@ export function useOurSsh(): OurSsh {
 
   beforeAll(async () => {
     path = await mkdtemp(join(tmpdir(), "nacre-programs-"));
-    buildNacre(path);
+    installNacre(path);
     mkdirSync(join(path, "bin"));
     mkdirSync(join(path, ".ssh"), { mode: 0o700 });
     const [, main = ""] = commandLine([]);
-    chmodSync(main, 0o755);
     for (const name of ["ssh", "nacre-ssh"]) symlinkSync(main, join(path, "bin", name));
     await must(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key()]);
     copyFileSync(key(), `${key()}-locked`);

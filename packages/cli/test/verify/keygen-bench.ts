@@ -2,7 +2,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildNacre, commandLine, ended } from "../interop/nacre.ts";
+import { commandLine, ended, installNacre } from "../interop/nacre.ts";
 
 /** What a program did with a command line. */
 export interface Outcome {
@@ -36,7 +36,7 @@ export interface KeygenBench {
 /** Builds `nacre` and an empty folder for the files. */
 export function startKeygenBench(name: string): KeygenBench {
   const folder = mkdtempSync(join(tmpdir(), `nacre-${name}-`));
-  buildNacre(folder);
+  installNacre(folder);
   const made = join(folder, "made");
   mkdirSync(made);
   const run = async (

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { buildNacre, commandLine } from "../interop/nacre.ts";
+import { commandLine, installNacre } from "../interop/nacre.ts";
 
 // OpenSSH's own regression tests must pass with `nacre keygen` in the place of ssh-keygen. Debian's package openssh-tests has them.
 
@@ -38,7 +38,7 @@ let sshAgent: string;
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "nacre-openssh-scripts-"));
-  buildNacre(folder);
+  installNacre(folder);
   // sshd demands its folder when it runs as root.
   if (process.getuid?.() === 0) mkdirSync("/run/sshd", { recursive: true });
   const shellScript = (name: string, text: string): string => {
