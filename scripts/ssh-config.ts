@@ -13,6 +13,7 @@ import {
   machineAnswers,
   machineFacts,
   machineVersion,
+  type PlacedCase,
   placeCase,
 } from "./ssh-config/machine.ts";
 
@@ -60,7 +61,7 @@ function compareSeed(seed: number): boolean {
       const { environment } = placed;
       const machine = { local: machineFacts(environment), algorithms, version, answers: machineAnswers(environment) };
       const ours = printConfig(placed.file, placed.args, machine);
-      const theirs = askSsh(placed);
+      const theirs = answerOfSsh(placed);
       if (theirs.status === 0) accepted++;
       const found = compare(ours, theirs);
       if (found.length > 0) different++;
@@ -76,6 +77,13 @@ function compareSeed(seed: number): boolean {
     rmSync(cases, { recursive: true, force: true });
     rmSync(join(home, relative), { recursive: true, force: true });
   }
+}
+
+/** Asks `ssh`; once more without `-q`, which hides the reason of a refusal. */
+function answerOfSsh(placed: PlacedCase): ReturnType<typeof askSsh> {
+  const answer = askSsh(placed);
+  if (answer.status === 0 || answer.error !== "") return answer;
+  return askSsh({ ...placed, args: placed.args.filter((word) => word !== "-q") });
 }
 
 /** Returns the keywords whose lines differ, or `status` or `message`. */
