@@ -13,9 +13,6 @@ const NOTICEABLE = new RegExp(
   ].join("|"),
 );
 
-/** Packages whose tests allow as little as 60 ms of real time, which a busy machine exceeds more easily in a large process. */
-const HASTY = /^packages\/(?:ssh2|gateway)\//;
-
 /**
  * Returns the unit tests whose files share a process and its modules, as paths relative to the project's root, which ends with a slash.
  * Most packages then take half the time. A hook at the top of a module that several files import runs for the first of them only, so
@@ -27,5 +24,5 @@ export function sharingTests(root: string): string[] {
     .flatMap((parent) => readdirSync(`${root}${parent}`).map((name) => `${parent}/${name}/test`))
     .filter((folder) => existsSync(`${root}${folder}`))
     .flatMap((folder) => testsIn(root, folder))
-    .filter((file) => !HASTY.test(file) && !NOTICEABLE.test(readFileSync(`${root}${file}`, "utf8")));
+    .filter((file) => !NOTICEABLE.test(readFileSync(`${root}${file}`, "utf8")));
 }
