@@ -18,9 +18,7 @@ const common = {
   ssr: { resolve: { conditions, externalConditions: conditions } },
 };
 const excluded = ["packages/*/test/{interop,verify}/**", ...(isWindows ? UNIX_FILES : [])];
-/** Packages whose files share a process here. Those that open sockets were not tried together on Windows. */
-const shared = isWindows ? packages.filter((one) => one !== "node" && one !== "cli") : packages;
-const sharing = sharingTests(root).filter((file) => shared.some((one) => file.startsWith(`packages/${one}/`)));
+const sharing = sharingTests(root).filter((file) => packages.some((one) => file.startsWith(`packages/${one}/`)));
 // Run workers as processes: Deno's worker threads lack `parentPort.removeAllListeners`, which vitest calls.
 const test = { pool: "forks" as const, setupFiles: ["scripts/runtimes/in-the-runtime.ts"] };
 
