@@ -2,6 +2,7 @@
 // and builds first. Written in plain JavaScript with Node's own modules, as nothing may be installed yet.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { isBuilt, packageFolders } from "./build/fingerprint.mjs";
 import { locked } from "./build/lock.mjs";
@@ -10,6 +11,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const { packageManager } = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
 const TSX = ["--conditions=@nacre/source", "--import", "tsx"];
 const VITEST = ["run", "-c", "scripts/config/vitest.config.ts", "--project"];
+const ENVIRONMENT = { ...process.env, PATH: `${root}node_modules/.bin:${process.env.PATH}` };
 const TYPEDOC = `${root}scripts/docs/node_modules/.bin/typedoc`;
 const DOCS = ["--options", "scripts/docs/typedoc.js"];
 const FORMATTED = ["--config-path=scripts/config/format.json", "packages", "examples", "scripts", "package.json"];
@@ -39,20 +41,22 @@ const commands = {
     install();
     // The checks run while this waits for downloads.
     const prepared = background("node", [...TSX, "packages/testing/src/peers/prepare.ts"]);
-    commands.check();
+    await commands.check();
     await prepared;
     run("node", [...TSX, "scripts/test.ts", ...args]);
   },
 
   /** Checks the packages as published, and runs all tests that `test` does not run. */
-  verify() {
+  async verify() {
     install();
     build();
-    step("API reference", TYPEDOC, [...DOCS, "--emit", "none"]);
-    step("browser bundle", "node", [...TSX, "scripts/check-bundle.ts"]);
-    step("table of runtimes", "node", [...TSX, "scripts/check-runtimes.ts"]);
-    step("packages as published", "node", [...TSX, "scripts/check-packages.ts"]);
-    step("applications with these packages", "node", [...TSX, "scripts/check-consumers.ts"]);
+    await steps([
+      ["applications with these packages", "node", [...TSX, "scripts/check-consumers.ts"]],
+      ["API reference", TYPEDOC, [...DOCS, "--emit", "none"]],
+      ["browser bundle", "node", [...TSX, "scripts/check-bundle.ts"]],
+      ["table of runtimes", "node", [...TSX, "scripts/check-runtimes.ts"]],
+      ["packages as published", "node", [...TSX, "scripts/check-packages.ts"]],
+    ]);
     run("node", [...TSX, "scripts/verify.ts"]);
   },
 
@@ -76,18 +80,20 @@ const commands = {
   },
 
   /** Checks the sources: types, lint, format, unused exports, prose, floors, examples in the READMEs, imports and exported types. */
-  check() {
+  async check() {
     install();
     build();
-    step("types of tests, scripts and examples", "tsc", ["-p", "scripts/config/tsconfig.json"]);
-    step("lint", "oxlint", ["-c", "scripts/config/oxlint.json", "packages", "examples", "scripts"]);
-    step("format", "biome", ["check", ...FORMATTED]);
-    step("unused files, exports and dependencies", "knip", ["-c", "scripts/config/knip.json"]);
-    step("prose", "node", [...TSX, "scripts/check-prose.ts"]);
-    step("floors", "node", [...TSX, "scripts/check-floors.ts"]);
-    step("examples in the READMEs", "node", ["--import", "tsx", "scripts/check-examples.ts"]);
-    step("imports", "node", [...TSX, "scripts/check-imports.ts"]);
-    step("exported types", "node", [...TSX, "scripts/check-exports.ts"]);
+    await steps([
+      ["lint", "oxlint", ["-c", "scripts/config/oxlint.json", "packages", "examples", "scripts"]],
+      ["types of tests, scripts and examples", "tsc", ["-p", "scripts/config/tsconfig.json"]],
+      ["format", "biome", ["check", ...FORMATTED]],
+      ["unused files, exports and dependencies", "knip", ["-c", "scripts/config/knip.json"]],
+      ["prose", "node", [...TSX, "scripts/check-prose.ts"]],
+      ["floors", "node", [...TSX, "scripts/check-floors.ts"]],
+      ["examples in the READMEs", "node", ["--import", "tsx", "scripts/check-examples.ts"]],
+      ["imports", "node", [...TSX, "scripts/check-imports.ts"]],
+      ["exported types", "node", [...TSX, "scripts/check-exports.ts"]],
+    ]);
   },
 
   /** Formats the sources and sorts imports. */
@@ -208,24 +214,52 @@ function bundle() {
 function step(title, tool, toolArgs) {
   const began = performance.now();
   run(tool, toolArgs);
-  console.error(`✓ ${title} (${((performance.now() - began) / 1000).toFixed(1)} s)`);
+  console.error(`✓ ${title} ${secondsSince(began)}`);
 }
 
-/** Starts a program of the project, and resolves when it ends. The step that needs its work reports a failure. */
-function background(tool, toolArgs) {
-  const child = spawn(tool, toolArgs, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+function secondsSince(began) {
+  return `(${((performance.now() - began) / 1000).toFixed(1)} s)`;
+}
+
+/** Runs steps that do not need each other, as many at a time as there are cores, and all of them even if one fails. */
+async function steps(list) {
+  const waiting = [...list];
+  const failed = [];
+  const work = async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const [title, tool, toolArgs] = next;
+      const began = performance.now();
+      const { status, output } = await background(tool, toolArgs, { quiet: true });
+      if (status !== 0) {
+        failed.push(title);
+        process.stdout.write(output);
+      }
+      console.error(`${status === 0 ? "✓" : "✗"} ${title} ${secondsSince(began)}`);
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
+  if (failed.length === 0) return;
+  console.error(`✗ failed: ${failed.join(", ")}`);
+  process.exit(1);
+}
+
+/** Starts a program of the project. Resolves with its status when it ends; if `quiet`, also with what it would have printed. */
+function background(tool, toolArgs, { quiet = false } = {}) {
+  const stdio = quiet ? "pipe" : "inherit";
+  const child = spawn(tool, toolArgs, { cwd: root, env: ENVIRONMENT, stdio: ["ignore", stdio, stdio] });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding("utf8").on("data", (text) => (output += text));
   return new Promise((resolve) => {
-    child.once("error", resolve);
-    child.once("close", resolve);
+    child.once("error", ({ message }) => resolve({ status: -1, output: `cannot run ${tool}: ${message}\n` }));
+    child.once("close", (status) => resolve({ status, output }));
   });
 }
 
 /** Runs a program and waits for its end. `cwd` defaults to the project's root. Exits with the program's status if that is not 0. */
 function run(tool, toolArgs, { quiet = false, cwd = root } = {}) {
-  const path = `${root}node_modules/.bin:${process.env.PATH}`;
   const { status, signal, error, stdout } = spawnSync(tool, toolArgs, {
     cwd,
-    env: { ...process.env, PATH: path },
+    env: ENVIRONMENT,
     stdio: quiet ? ["inherit", "pipe", "inherit"] : "inherit",
   });
   if (quiet && status !== 0) process.stderr.write(stdout ?? "");
