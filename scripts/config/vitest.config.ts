@@ -1,4 +1,3 @@
-import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 import { sharingTests } from "./shared-process.ts";
@@ -57,7 +56,7 @@ export default defineConfig({
   root,
   test: {
     // Twice the cores of a small machine: tests of `interop` and `verify` mostly wait for other programs.
-    maxWorkers: Math.max(4, availableParallelism()),
+    maxWorkers: 4,
     sequence: { sequencer: TestOrder },
     coverage: {
       provider: "v8",
