@@ -73,17 +73,20 @@ export async function watchResources(): Promise<() => Promise<string[]>> {
   return async () => {
     const after = await openHandles();
     const left = Array.from(timers, () => "Timeout");
-    // Code that a connection loads in the background may still be read from the disk.
-    for (let i = 0; i < 500 && process.getActiveResourcesInfo().includes("FSReqPromise"); i++)
+    // A connection may still read files in the background: code that it loads, or keys that it no longer needs.
+    for (let i = 0; i < 500 && process.getActiveResourcesInfo().some(isFileRequest); i++)
       await new Promise((resolve) => set(resolve, 10));
     for (const name of after) {
       const at = before.indexOf(name);
       if (at >= 0) before.splice(at, 1);
-      else if (name !== "FSReqPromise" || process.getActiveResourcesInfo().includes(name)) left.push(name);
+      else if (!isFileRequest(name) || process.getActiveResourcesInfo().includes(name)) left.push(name);
     }
     return left;
   };
 }
+
+/** Whether a resource is a request of `node:fs/promises`. A file that has been read is closed by a request with a name of its own. */
+const isFileRequest = (name: string): boolean => name === "FSReqPromise" || name === "CloseReq";
 
 async function openHandles(): Promise<string[]> {
   // Resources that are being closed disappear within one or two rounds of the event loop.
