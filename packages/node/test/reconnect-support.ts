@@ -114,5 +114,5 @@ async function settle(): Promise<void> {
 
 /** Whether a file is being read or a connection made, which takes long on a busy machine. */
 function isWaiting(): boolean {
-  return process.getActiveResourcesInfo().some((name) => /^(?:FSReq|TCPConnect)/.test(name));
+  return process.getActiveResourcesInfo().some((name) => /^(?:FSReq|CloseReq|TCPConnect)/.test(name));
 }
