@@ -3,6 +3,9 @@ import { connected } from "@nacre/testing/nacre/host";
 import { SshError, type SshErrorCode } from "@nacre/wire";
 import { SERVER_LIMITS } from "nacre/internal-on-demand";
 import { describe, expect, it } from "vitest";
+import type { ClientUser } from "../src/users/client/client-user.ts";
+import { clientList } from "../src/users/client-list.ts";
+import { hostKeysClient } from "../src/users/host-keys/client.ts";
 
 const read = (path: string): string => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");
 const readme = read("packages/nacre/README.md");
@@ -33,8 +36,11 @@ describe("the README", () => {
 
   it("lists every limit with its default", () => {
     const listed = rowsOf("limit | default | bounds").map(([name, value]) => [name, numberOf(value!)]);
-    expect(Object.fromEntries(listed)).toEqual(SERVER_LIMITS.defaults);
-    expect(listed).toHaveLength(Object.keys(SERVER_LIMITS.defaults).length);
+    const users = [...Object.values<unknown>(clientList), hostKeysClient] as readonly ClientUser[];
+    const ofUsers = users.flatMap(({ limits }) => Object.entries(limits).map(([name, range]) => [name, range.default]));
+    const limits = { ...SERVER_LIMITS.defaults, ...Object.fromEntries(ofUsers) };
+    expect(Object.fromEntries(listed)).toEqual(limits);
+    expect(listed).toHaveLength(Object.keys(limits).length);
   });
 });
 
