@@ -7,6 +7,7 @@ import { defaultAlgorithms, defaultServerAlgorithms } from "nacre/defaults";
 import type { OptionRow } from "nacre/extend";
 import { expect, test } from "vitest";
 import { clientAlgorithms, serverAlgorithms } from "../src/crypto/algorithms.ts";
+import { SFTP_SERVER_OPTIONS } from "../src/disk/handler.ts";
 import { TCP_FORWARDING_OPTIONS } from "../src/listen/tcp-forwarding.ts";
 
 // Checks the table of algorithms in the README of nacre, offered by clients and servers against the lists in the code.
@@ -74,6 +75,14 @@ test("the table of `tcpForwarding` has all options in order, with their defaults
   expect(listed.map(([name]) => name)).toEqual(rows.map(([name]) => name));
   for (const [name, { default: value }] of rows)
     if (value !== undefined) expect([name, listedDefault(value)]).toEqual(listed.find(([one]) => one === name));
+});
+
+test("the table of `sftpServer` has all options", () => {
+  const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
+  const [, body = ""] =
+    /### Files for clients[\s\S]*?\| option \| default \| meaning \|\n((?:\|.*\n)*)/.exec(readme) ?? [];
+  const listed = Array.from(body.matchAll(/^\| `(.*?)` \|/gm), ([, names]) => names!.split("`, `")).flat();
+  expect(new Set(listed)).toEqual(new Set(Object.keys(SFTP_SERVER_OPTIONS)));
 });
 
 /** Returns a default as the table shows it. */

@@ -9,7 +9,8 @@ export interface SftpServerOptions extends DiskFileSystemOptions, SftpServerSett
   readonly readOnly?: boolean | undefined;
 }
 
-const OPTIONS: OptionRows<SftpServerOptions> = {
+/** Names of the options of `sftpServer`. */
+export const SFTP_SERVER_OPTIONS: OptionRows<SftpServerOptions> = {
   ...DISK_OPTIONS,
   readOnly: true,
   allowRequests: true,
@@ -38,7 +39,7 @@ export function sftpServer(
 }
 
 function makeHandler(options: SftpServerOptions): (session: SftpPeer) => Promise<void> {
-  checkOptions(options, OPTIONS, "`sftpServer`");
+  checkOptions(options, SFTP_SERVER_OPTIONS, "`sftpServer`");
   const { root, startDirectory, readOnly, umask, maxHandles, ...settings } = options;
   const fileSystem = diskOfSessions({ root, startDirectory, readOnly, umask, maxHandles });
   return serveFileSystem(fileSystem, { ...settings, readOnly });
