@@ -43,6 +43,25 @@ test.each(documents)("each link of %s to another document leads to a file, and t
   expect(broken).toEqual([]);
 });
 
+test("README names every runtime dependency of the packages", () => {
+  const [, sentence = ""] = /The only runtime dependencies\s(.*?)\n\n/s.exec(readFileSync(`${root}README.md`, "utf8"))!;
+  for (const name of readdirSync(`${root}packages`).filter((one) =>
+    existsSync(`${root}packages/${one}/package.json`),
+  )) {
+    const manifest = JSON.parse(readFileSync(`${root}packages/${name}/package.json`, "utf8")) as Manifest;
+    if (manifest.private) continue;
+    const names = Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies });
+    for (const dependency of names.filter((one) => !/^(?:@noble\/|@nacre\/|nacre$)/.test(one)))
+      expect(sentence).toContain(`\`${dependency}\``);
+  }
+});
+
+interface Manifest {
+  readonly private?: boolean;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
+
 /** Returns the text of a document without its blocks of code. */
 function proseOf(file: string): string {
   return readFileSync(file, "utf8").replaceAll(/^```[^]*?^```/gm, "");
