@@ -1,6 +1,7 @@
 // Bundles the `nacre` package for the browser without shims: it must not import Node modules or use Node globals. Also bundles a client
 // that names three algorithms and one function, which must not contain any other. Bounds the file of
-// `@nacre/ssh2`. Prints the size of each bundle.
+// `@nacre/ssh2`. Prints the size of each bundle, and compares those that README of `nacre` states.
+import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { build, type Metafile } from "esbuild";
 import { bundleSsh2 } from "./build/ssh2.ts";
@@ -9,6 +10,7 @@ import { bundleSsh2 } from "./build/ssh2.ts";
 const FORBIDDEN = /(?<!\.)\b(?:Buffer\b|process\.|__dirname\b|require\(|setImmediate\b)/;
 
 const ALL = `export { connect, serve } from "nacre"; export * from "nacre/defaults";`;
+const CONNECT = `export { connect } from "nacre";`;
 const MINIMAL_CLIENT = `export * from "./bundles/minimal-client.ts";`;
 const MINIMAL_WEB_CLIENT = `export * from "./bundles/minimal-web-client.ts";`;
 const WEB_CLIENT = `export { connect } from "@nacre/web";`;
@@ -211,6 +213,23 @@ for (const [entry, names] of Object.entries(Object.assign({}, ...named, OPTIONAL
     const one = await bundle(`${MINIMAL_CLIENT} export { ${name} } from "${entry}";`, ["@nacre/source"]);
     console.error(`  ${name} of ${entry}: ${kib(gzipSync(one.code).length - gzipSync(minimal.code).length)} gzipped`);
   }
+
+const [, ...figures] =
+  /about (\d+) KiB gzipped\..*?about (\d+) KiB\sfor the program below, and (\d+) KiB with a resumable WebSocket.*?adds (\d+) KiB gzipped/s.exec(
+    readFileSync("packages/nacre/README.md", "utf8"),
+  ) ?? [];
+const withWasm = await bundle(`${MINIMAL_CLIENT} export { chacha20Poly1305 } from "nacre/defaults";`, [
+  "@nacre/source",
+]);
+const sizes = [
+  gzipSync((await bundle(CONNECT, ["@nacre/source"])).code).length,
+  gzipSync(minimal.code).length,
+  gzipSync(minimalWeb.code).length,
+  gzipSync(withWasm.code).length - gzipSync(minimal.code).length,
+];
+for (const [at, size] of sizes.entries())
+  if (!(Math.abs(Number(figures[at]) - size / 1024) <= 0.75))
+    problem(`README of nacre says ${figures[at]} KiB where it is ${kib(size)}`);
 
 /** Returns the names of algorithms and key formats among the exports of a module. */
 function valuesOf(module: object): string[] {
