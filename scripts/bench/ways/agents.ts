@@ -39,8 +39,8 @@ export async function logins(bench: Bench, folder: string, samples: Sample[]): P
       head: ["key", "ms", "vs. the file, asked about first"],
       rows: runners.map(({ name }) => [name, ...cells(results, name, ASKED, 1)]),
       notes: [
-        "With an agent: bind, list and sign. The server is asked about its keys first, and about files if they are several; sshd answers that",
-        "only after 5 ms or more. Goal: at most 3 ms more than with the file that is asked about.",
+        "With an agent: bind, list and sign. The server is asked about an agent's keys first, and about files if there are several. sshd takes 5 ms or more to answer that.",
+        "Goal: at most 3 ms more than with the file that is asked about.",
       ],
     };
   } finally {
