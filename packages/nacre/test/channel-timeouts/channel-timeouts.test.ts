@@ -85,6 +85,12 @@ describe("channelTimeouts", () => {
     expect(timed.closes).toBe(1);
   });
 
+  it("names a time below a second", async () => {
+    const idle = new Timed({ "direct-tcpip": 300 }).open("direct-tcpip");
+    seconds(5);
+    expect((await idle.ended).error?.message).toMatch(/^no data for 0\.3 s on /);
+  });
+
   it("counts from the last data, in either direction", () => {
     const timed = new Timed({ "direct-*": 10_000 });
     const channel = timed.open("direct-tcpip");

@@ -142,7 +142,7 @@ class WatchedChannel implements ChannelWatcher {
 
   /** Closes the channel. */
   expire(now: number): void {
-    const seconds = Math.round((now - this.lastUsed) / 1000);
+    const seconds = Math.round((now - this.lastUsed) / 100) / 10;
     const text = `no data for ${seconds} s on a channel of type ${escapeText(this.#type)} (\`channelTimeouts\`)`;
     this.#channel.close(new SshError("channel-idle", text));
   }
