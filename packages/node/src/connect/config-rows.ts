@@ -129,7 +129,7 @@ function commandWords(text: string, { reason, name, hostKey }: HostKeyLookup, ab
 
 /**
  * Returns the files of login keys, and the agent. As in ssh(1), the public half of a key is enough if the agent holds it, and an agent that
- * does not answer is left out. In code, that is an error.
+ * does not answer is left out. An agent that the option `agent` names must answer.
  */
 async function identities(_: unknown, about: About): Promise<Partial<HopOptions>> {
   const { values, home } = about;
