@@ -14,7 +14,7 @@ const folder = useFolder();
 const HOME = "/home/alice";
 const SUDO = "/usr/local/bin/sudo";
 
-const readme = readFileSync(new URL("../../../../README.md", import.meta.url), "utf8");
+const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
 const [, code] = [...readme.matchAll(/^```js\n(.*?)^```$/gms)].find(([, block]) => block!.includes('upload("dist"'))!;
 
 /** Stands in for `connect`: expects the options of the example, and connects to the test server. */
