@@ -220,7 +220,7 @@ async function runLocalCommand(text: string, config: ResolvedConfig): Promise<vo
 /** Time a first signal waits for the forwards to close, in milliseconds. The server may never confirm that it stopped listening. */
 const CLOSE_TIMEOUT = 2000;
 
-/** Runs `work` before a signal ends the process. A second signal ends it immediately. */
+/** At a first signal, runs `work` and then ends the process by that signal. A second signal ends it immediately. */
 function beforeSignals(work: () => Promise<void>): void {
   for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const)
     process.once(signal, async () => {

@@ -101,7 +101,7 @@ export class SessionTerminal {
     this.#close();
   }
 
-  /** Closes what asks. Returns input typed after the last answer. */
+  /** Closes the terminal that asks questions. Returns input typed after the last answer. */
   #close(): string {
     if (this.#asker === undefined) return "";
     const typedAhead = this.#asker.close();

@@ -58,8 +58,8 @@ export interface MoverParts {
 const DEFAULT_MAX_GROWTH = 1024 * 1024 * 1024;
 
 /**
- * Maximum number of attempts to move a file or list a directory if the server gives its handle to another one, too. More than two, because
- * directories that were opened before the first failure may still be open at the second attempt.
+ * Maximum number of attempts to move a file or list a directory on a server that gives two open files the same handle. More than two,
+ * because directories that were opened before the first failure may still be open at the second attempt.
  */
 const MOST_ATTEMPTS = 10;
 

@@ -67,8 +67,8 @@ class RouteBuilder {
   }
 
   /**
-   * Returns what leads to a host by its configuration: the jump hosts before it, or a command in its options. `after` names the hosts that
-   * are reached through this one.
+   * Returns how the configuration of a host reaches it: through the jump hosts in `before`, or by a command in the returned options.
+   * `after` names the hosts that are reached through this one.
    */
   async wayTo(
     { options, resolved }: Configured,
@@ -182,7 +182,7 @@ function joined(first: Partial<HopOptions>, second: Partial<HopOptions>): Partia
   return { ...all, ...Object.fromEntries(both.map((name) => [name, { ...first[name], ...second[name] }])) };
 }
 
-/** Returns changes to options of which the configuration leaves no use: questions that `ssh` would not ask. */
+/** Returns `undefined` for the options that ask what `ssh` would not ask with this configuration. */
 function restricted(all: HopOptions, code: HopOptions, values: ConfigValues): Partial<HopOptions> {
   const has = (method: string): boolean =>
     code.methods !== undefined || all.methods === undefined || all.methods.some((one) => methodName(one) === method);

@@ -45,7 +45,7 @@ export interface AuthorizedKeysOptions {
   readonly trustedUserCAKeys?: string | undefined;
   /**
    * File with the principals that may log in as a user, one in each line, like sshd's AuthorizedPrincipalsFile: certificates of
-   * `trustedUserCAKeys` must then name one of them, and the user's name counts no more. `%u` is the user's name, `%U` the id of `owner`,
+   * `trustedUserCAKeys` must then name one of them; the user's name does not count. `%u` is the user's name, `%U` the id of `owner`,
    * `%h` is `home`, and `%%` a percent sign. A name with a slash or backslash has no file.
    */
   readonly authorizedPrincipalsFile?: string | undefined;

@@ -41,7 +41,7 @@ export interface LoginFile {
   readonly text: string;
 }
 
-/** Reads a file that only its owner and root can write. Resolves with `undefined` if it is missing, or ignored, which is reported. */
+/** Reads a file that only its owner and root can write. Resolves with `undefined` if it is missing. Reports a file that it ignores. */
 export async function readLoginFile(
   path: string,
   options: OwnedFileOptions,

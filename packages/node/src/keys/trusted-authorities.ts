@@ -59,7 +59,7 @@ interface Place {
   readonly found: PrincipalsLine | undefined;
 }
 
-/** Finds the certificate in the user's principals file. Where there is such a file, the user's name counts no more. */
+/** Finds the certificate in the user's principals file. A user without such a file has no principals, not even the own name. */
 async function principalsOf(
   { user, certificate }: CertificateLogin,
   options: AuthorizedKeysOptions & { readonly authorizedPrincipalsFile: string },

@@ -158,7 +158,7 @@ export class LocalTarget implements TargetTree {
   readonly partials: PartialFiles | undefined;
   readonly hold?: (path: string, follow: boolean) => Promise<LocalDirectory>;
   readonly #files: LocalFiles;
-  /** Names in the directories of the transfer, with the rules of Windows. */
+  /** Names written in each directory of the transfer; on Windows two that differ only in case are the same. */
   readonly #written = new WeakMap<object, WrittenNames>();
 
   constructor(files: LocalFiles) {

@@ -58,7 +58,7 @@ interface Entry {
   /** The request with this port. */
   readonly data: Uint8Array;
   readonly onConnection: ConnectionHandler;
-  /** Stops asking each new connection for it; only with `reconnect`. */
+  /** With `reconnect`: stops requesting the listener again on each new connection. */
   readonly forget: KeptHandle | undefined;
 }
 

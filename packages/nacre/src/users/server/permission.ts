@@ -22,7 +22,7 @@ export const grantedByAll: PermissionRow<boolean> = {
 /** Shared by all logins without names, to save memory. */
 const NO_NAMES: readonly string[] = [];
 
-/** Names that every factor must list, each once. A list that is not one must not count as missing. */
+/** Names that every factor lists, each once. A value that is not an array of texts makes the decision invalid. */
 export const namedByAll: PermissionRow<readonly string[]> = {
   combine([first = NO_NAMES, ...others]) {
     // rule: factor-names

@@ -53,7 +53,7 @@ export async function withSession<T>(
   }
 }
 
-/** Kills the command and closes its channel when `signal` aborts. Throws `aborted` if it has. */
+/** Kills the command and closes its channel when `signal` aborts. Throws `aborted` if `signal` is already aborted. */
 function closeOnAbort(
   channel: Channel,
   signal: AbortSignal,
