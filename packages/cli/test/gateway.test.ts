@@ -1,8 +1,22 @@
+import { once } from "node:events";
 import { chmod, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { gateway } from "../src/gateway/gateway.ts";
 import { temporaryFolder } from "./support.ts";
+
+test("says why it cannot listen, and what to do", async () => {
+  const other = createServer().listen(0, "127.0.0.1");
+  onTestFinished(() => void other.close());
+  await once(other, "listening");
+  const { port } = other.address() as AddressInfo;
+  const start = gateway(["--origin", "https://a.example", "--allow", "b.example:22", "--port", `${port}`]);
+  await expect(start).rejects.toMatchObject({
+    code: "listen-failed",
+    message: `cannot listen on 127.0.0.1 port ${port}: the port is in use; choose another port, or 0 for a free port`,
+  });
+});
 
 test("refuses an --issue-token of less than 32 characters", async () => {
   const folder = await temporaryFolder();

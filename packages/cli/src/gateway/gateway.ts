@@ -8,6 +8,7 @@ import { expandHome, readSecretFile } from "@nacre/node";
 import { showPath } from "@nacre/node/extend";
 import { escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
 import { GATEWAY_HELP } from "../help.ts";
+import { listenReason } from "../listen-reason.ts";
 import { asksForHelp, usage } from "../options.ts";
 import { GATEWAY_OPTIONS, type GatewayArguments, parseGatewayArguments } from "./gateway-arguments.ts";
 import { issueRoute } from "./gateway-issue.ts";
@@ -133,8 +134,8 @@ async function listen(server: Server, { listen: host, port }: GatewayArguments):
   try {
     await once(server, "listening");
   } catch (cause) {
-    const why = (cause as NodeJS.ErrnoException).code ?? String(cause);
-    throw new SshError("listen-failed", `cannot listen at ${escapeText(host)} port ${port}: ${why}`, { cause });
+    const reason = listenReason(cause as NodeJS.ErrnoException);
+    throw new SshError("listen-failed", `cannot listen on ${escapeText(host)} port ${port}: ${reason}`, { cause });
   }
   return server.address() as AddressInfo;
 }

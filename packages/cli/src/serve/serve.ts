@@ -17,6 +17,7 @@ import {
 } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import { SERVE_HELP } from "../help.ts";
+import { listenReason } from "../listen-reason.ts";
 import { asksForHelp, usage } from "../options.ts";
 import { chooseAlgorithms } from "../ssh/algorithms.ts";
 import { closeInheritedDescriptors } from "./inherited-descriptors.ts";
@@ -132,17 +133,12 @@ export async function serve(words: readonly string[]): Promise<number> {
   return 0;
 }
 
-/** Replaces the system's message for a host name that cannot be resolved. Returns other errors unchanged. */
+/** Replaces the system's message by ours, such as for a host name that cannot be resolved. Returns other errors unchanged. */
 function explainListening(error: unknown): unknown {
   if (!(error instanceof SshError) || error.code !== "listen-failed") return error;
-  const { code, message } = error.cause as NodeJS.ErrnoException;
-  const reasons: Readonly<Record<string, string>> = {
-    ENOTFOUND: "host name not found",
-    EAI_AGAIN: "host name lookup failed; check the network connection",
-  };
-  const reason = reasons[code ?? ""];
-  if (reason === undefined) return error;
-  return new SshError("listen-failed", error.message.replace(escapeText(message), reason), { cause: error });
+  const cause = error.cause as NodeJS.ErrnoException;
+  const message = error.message.replace(escapeText(cause.message), listenReason(cause));
+  return new SshError("listen-failed", message, { cause: error });
 }
 
 async function isMissing(path: string): Promise<boolean> {

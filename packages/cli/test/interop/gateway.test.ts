@@ -179,7 +179,7 @@ test.each([
   ],
   [
     ["--origin", "https://a.example", "--allow", "b:22", "--listen", "192.0.2.1"],
-    /cannot listen at 192\.0\.2\.1.*\[listen-failed\]/,
+    /cannot listen on 192\.0\.2\.1 port \d+: this machine has no such address \[listen-failed\]/,
   ],
 ])("nacre gateway %j reports the error in one line", async (words, message) => {
   const running = new Running(words);
