@@ -24,6 +24,16 @@ test.each(Object.entries(scripts))(
   },
 );
 
+test("CONTRIBUTING.md or README.md names each command, and ARCHITECTURE.md each folder of scripts", () => {
+  const [contributing, readme, architecture] = ["CONTRIBUTING.md", "README.md", "ARCHITECTURE.md"].map((name) =>
+    readFileSync(`${root}${name}`, "utf8"),
+  );
+  for (const name of Object.keys(scripts))
+    expect(contributing! + readme!).toMatch(new RegExp(`npm (?:run )?${name}\\b`));
+  for (const entry of readdirSync(`${root}scripts`, { withFileTypes: true }))
+    if (entry.isDirectory()) expect(architecture).toContain(`\`scripts/${entry.name}/\``);
+});
+
 test.each(documents)("%s names only existing commands", (file) => {
   const text = readFileSync(`${root}${file}`, "utf8");
   for (const [, name] of text.matchAll(/\bnpm run ([a-z]+)/g)) expect(scripts).toHaveProperty(name!);
