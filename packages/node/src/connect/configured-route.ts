@@ -13,6 +13,9 @@ import { given, hopError, inherited, type Route } from "./route.ts";
 /** Maximum number of jump hosts in one ProxyJump, and of those that files put before one another. */
 const MAX_HOPS = 16;
 
+/** Maximum length of a name in a ProxyJump. */
+const MAX_NAME = 1024;
+
 /** Completes a route with the configurations that its hosts name, and with the jump hosts that these name. */
 export async function configuredRoute(code: Route): Promise<Route> {
   const builder = new RouteBuilder(thisMachine(), code.destination);
@@ -86,10 +89,18 @@ class RouteBuilder {
     // rule: config-jump-count
     if (proxy.hops.length > MAX_HOPS)
       throw new SshError("file-malformed", `ProxyJump names more than ${MAX_HOPS} hosts`);
+    // As `ssh` makes a ProxyCommand of the jump hosts, their tokens are those of the host behind them.
+    const named = (text: string): string => {
+      const name = expanded("ProxyJump", text, resolved);
+      // Tokens can double the name of each host before another one.
+      if (name.length <= MAX_NAME) return name;
+      throw new SshError("file-malformed", `ProxyJump names a host by more than ${MAX_NAME} characters`);
+    };
     const hops = await Promise.all(
-      proxy.hops.map((hop, index) => {
-        const where = { host: hop.host, port: hop.port };
-        return atHop(where, this.#jumpHost(hop, proxy.hops.slice(0, index), resolved.source));
+      proxy.hops.map(({ host, port, user }, index) => {
+        const hop = { host: named(host), port, user: user && named(user) };
+        const before = proxy.hops.slice(0, index).map(({ text }) => named(text));
+        return atHop(hop, this.#jumpHost(hop, before, resolved.source));
       }),
     );
     // Only the first one's own ProxyJump counts. It is a loop if that leads to it again.
@@ -103,7 +114,7 @@ class RouteBuilder {
   }
 
   /** Resolves a jump host that a configuration names. As with `ssh -J`, it has none of the settings of the command line. */
-  async #jumpHost(hop: JumpHop, before: readonly JumpHop[], source: Config): Promise<Configured> {
+  async #jumpHost(hop: Omit<JumpHop, "text">, before: readonly string[], source: Config): Promise<Configured> {
     const resolved = await resolveOn(
       this.#machine,
       { host: hop.host },
@@ -113,7 +124,7 @@ class RouteBuilder {
         commandLine: [
           ...(hop.user === undefined ? [] : [{ option: "-l" as const, text: hop.user }]),
           ...(hop.port === undefined ? [] : [{ text: `Port ${hop.port}` }]),
-          ...(before.length === 0 ? [] : [{ option: "-J" as const, text: before.map(({ text }) => text).join(",") }]),
+          ...(before.length === 0 ? [] : [{ option: "-J" as const, text: before.join(",") }]),
         ],
       },
     );
@@ -159,17 +170,21 @@ class RouteBuilder {
 
   /** Returns options for a host that is reached through a command. */
   async #withCommand(options: HopOptions, resolved: ResolvedConfig, text: string): Promise<HopOptions> {
-    const { origins, source, tokens, values } = resolved;
+    const { origins, source, values } = resolved;
     // A file may name any user, since it names the command too. One from code may be from anywhere, also in a `config` resolved before.
     // rule: config-resolved-user
     if (origins.user?.[0]?.file === "command-line") assertUserForCommand(values.user);
     await assertCommandAllowed("ProxyCommand", origins.proxy!.at(-1)!, source, this.#machine);
-    const { h, k, n, p, r } = tokens as Record<"h" | "k" | "n" | "p" | "r", string>;
-    const command = expandText(text, { h, k, n, p, r });
-    if (typeof command !== "string")
-      throw new SshError("file-malformed", `ProxyCommand: ${escapeText(command.message)}`);
-    return { ...options, proxyCommand: command };
+    return { ...options, proxyCommand: expanded("ProxyCommand", text, resolved) };
   }
+}
+
+/** Replaces the tokens that a proxy may have. Throws `file-malformed` for any other. */
+function expanded(keyword: "ProxyCommand" | "ProxyJump", text: string, { tokens }: ResolvedConfig): string {
+  const { h, k, n, p, r } = tokens as Record<"h" | "k" | "n" | "p" | "r", string>;
+  const result = expandText(text, { h, k, n, p, r });
+  if (typeof result === "string") return result;
+  throw new SshError("file-malformed", `${keyword}: ${escapeText(result.message)}`);
 }
 
 /** Options that are objects: each member counts by itself. */

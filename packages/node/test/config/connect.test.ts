@@ -225,6 +225,25 @@ describe("jump hosts", () => {
     expect([outer.jumps, inner.jumps]).toEqual([[inner.port], [target.port]]);
   });
 
+  test("may have tokens of the host that they lead to", async () => {
+    const [outer, inner, target] = [await started(), await started(), await started()];
+    const config = await configFile(
+      [
+        `Host db\n${target.block}User alice\nProxyJump %r@outer-%n,inner-%h`,
+        `Host inner-127.0.0.1\n${inner.block}User mid`,
+        `Host outer-db\n${outer.block}`,
+        "Host wrong\nProxyJump outer-%T",
+        "Host wide*\nProxyJump %n%n",
+      ].join("\n"),
+    );
+    await using ssh = await connect("db", { config });
+    expect(await output(ssh)).toBe("alice hi {}");
+    expect([outer.users, inner.users]).toEqual([["alice"], ["mid"]]);
+    const message = "ProxyJump: unknown key %T";
+    await expect(connect("wrong", { config })).rejects.toMatchObject({ code: "file-malformed", message });
+    await expect(connect("wide", { config })).rejects.toThrow("names a host by more than 1024 characters");
+  });
+
   test("that `via` names by a text have the configuration of the destination", async () => {
     const [outer, inner, target] = [await started(), await started(), await started()];
     const config = await configFile(
