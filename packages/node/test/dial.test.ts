@@ -347,6 +347,15 @@ describe("the addresses of a name", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  test("all fit into the default time limit", async () => {
+    virtualTime();
+    for (let i = 0; i < 30; i++) pretend(refuse);
+    const dialled = outcome(dial({ ...options, connectionAttempts: 30, connectTimeout: undefined }));
+    await pass(29_000);
+    expect(await dialled).toMatchObject({ code: "connection-failed" });
+    expect(tried()).toHaveLength(30);
+  });
+
   test("are those of `addressFamily`", async () => {
     names = ["2001:db8::1", "192.0.2.1"];
     for (const [addressFamily, family] of [

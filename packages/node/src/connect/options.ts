@@ -168,8 +168,8 @@ export interface ConnectOptions
   readonly crypto?: CryptoChoice | undefined;
   /**
    * Time limit in milliseconds for the TCP connection, the server's identification and the first key exchange together, from the login at
-   * the previous jump host if there is one. The time that your callbacks take does not count. Default 15,000 for the TCP connection alone;
-   * `limits.kexTimeout` bounds the key exchange in any case, and `limits.authTimeout` the login.
+   * the previous jump host if there is one. The time that your callbacks take does not count. Default 15,000 for the TCP connection alone,
+   * times `connectionAttempts`; `limits.kexTimeout` bounds the key exchange in any case, and `limits.authTimeout` the login.
    */
   readonly connectTimeout?: number | undefined;
   /**

@@ -18,7 +18,7 @@ export interface TcpOptions {
   readonly addressFamily?: "any" | "inet" | "inet6" | undefined;
   /** Number of times to try all addresses, with pauses of one second (ssh_config(5), ConnectionAttempts); default 1. */
   readonly connectionAttempts?: number | undefined;
-  /** Time limit in milliseconds for the lookup of the name and all attempts together; default 15,000. */
+  /** Time limit in milliseconds for the lookup of the name and all attempts together; default 15,000 times `connectionAttempts`. */
   readonly connectTimeout?: number | undefined;
   /**
    * Address of this machine to connect from, or a name of it (ssh(1), `-b`); default the system's choice. The host is then connected to in
@@ -28,8 +28,13 @@ export interface TcpOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Default of `connectTimeout` in milliseconds. */
-export const CONNECT_TIMEOUT = 15_000;
+/** Default of `connectTimeout` in milliseconds, for each of the attempts. */
+const CONNECT_TIMEOUT = 15_000;
+
+/** Returns the time limit in milliseconds if `connectTimeout` is not set. */
+export function defaultTimeout({ connectionAttempts = 1 }: TcpOptions): number {
+  return CONNECT_TIMEOUT * connectionAttempts;
+}
 
 /** Milliseconds between two attempts, as in ssh. */
 const ATTEMPT_PAUSE = 1000;
@@ -60,7 +65,7 @@ export async function tcpDuplex(options: TcpOptions): Promise<Duplex> {
 
 /** Returns the connected socket, paused. A listener must consume each "data" chunk before it returns, since the buffer is reused. */
 export function dial(options: TcpOptions): Promise<Socket> {
-  const { port, connectTimeout = CONNECT_TIMEOUT, connectionAttempts = 1, localAddress, signal } = options;
+  const { port, connectTimeout = defaultTimeout(options), connectionAttempts = 1, localAddress, signal } = options;
   const where = placeOf(options);
   const failures: FailedAttempt[] = [];
   let sources: readonly string[] | undefined;

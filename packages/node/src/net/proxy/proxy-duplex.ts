@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import { type Bytes, SshError } from "@nacre/wire";
 import { abortedError, type Duplex, onAbort, wrapDuplex } from "nacre/extend";
 import { withDeadline } from "../deadline.ts";
-import { CONNECT_TIMEOUT, dial, placeOf, type TcpOptions } from "../dial.ts";
+import { defaultTimeout, dial, placeOf, type TcpOptions } from "../dial.ts";
 import { asSshError } from "../failure.ts";
 import { socketDuplex } from "../socket-duplex.ts";
 import { type ProxyDialogue, takeChunk } from "./dialogue.ts";
@@ -15,7 +15,7 @@ import { Socks5Dialogue } from "./socks5.ts";
  * together. Rejects with `connect-timeout`, `connection-failed`, `aborted`, or `usage`; the socket is then closed.
  */
 export async function proxyDuplex(url: string, options: TcpOptions): Promise<Duplex> {
-  const { connectTimeout = CONNECT_TIMEOUT, signal } = options;
+  const { connectTimeout = defaultTimeout(options), signal } = options;
   const { protocol, host, port, login } = readProxy(url);
   const dialogue = protocol === "http" ? new HttpConnectDialogue(options, login) : new Socks5Dialogue(options, login);
   const where = `${placeOf(options)} through the proxy ${placeOf({ host, port })}`;
