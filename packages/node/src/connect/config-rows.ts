@@ -137,7 +137,8 @@ async function identities(_: unknown, about: About): Promise<Partial<HopOptions>
   for (const { path: raw } of values.identityFile) {
     if (raw.toLowerCase() === "none") continue;
     const path = expanded("IdentityFile", expandHome(raw, home), about);
-    const isThere = (await readIfThere(path)) !== undefined;
+    // A file that cannot be read is left out later, with a warning.
+    const isThere = await readIfThere(path).then(Boolean, () => true);
     identityFiles.push(isThere ? path : `${path}.pub`);
   }
   return { identityFiles, identitiesOnly: values.identitiesOnly, ...(await identityAgent(about)) };

@@ -160,13 +160,16 @@ process.stdin.pipe(socket).pipe(process.stdout);
 test("an identity file of a configuration that is missing or wrong is left out", async () => {
   const { block } = await started();
   await writeFile(join(folder, "bad"), "no key\n", { mode: 0o600 });
-  const config = await configFile(
-    `Host db\nIdentityFile ${folder}/none\nIdentityFile ${folder}/bad\n${block}IdentityAgent ${folder}/no-agent\n`,
-  );
+  const files = ["none", "bad", ""].map((name) => `IdentityFile ${folder}/${name}\n`).join("");
+  const config = await configFile(`Host db\n${files}${block}IdentityAgent ${folder}/no-agent\n`);
   const warnings: string[] = [];
   await using ssh = await connect("alice@db", { config, warn: (text) => warnings.push(text) });
   expect(await output(ssh)).toBe("alice hi {}");
-  expect(warnings).toEqual([expect.stringContaining("no-agent"), expect.stringContaining(`${folder}/bad: `)]);
+  expect(warnings).toEqual([
+    expect.stringContaining("no-agent"),
+    expect.stringContaining(`${folder}/bad: `),
+    expect.stringContaining(`cannot read ${folder}/: `),
+  ]);
 });
 
 test("a certificate of a configuration is tried before its key, which logs in where it is refused", async () => {
