@@ -63,6 +63,7 @@ export const ROWS: { readonly [K in keyof ConfigValues]?: Row<Exclude<ConfigValu
   passwordAuthentication: methods,
   kbdInteractiveAuthentication: methods,
   kbdInteractiveDevices: methods,
+  numberOfPasswordPrompts: (count) => ({ limits: { passwordAttempts: Math.max(count, 1) } }),
 
   ciphers: (names) => ({ algorithms: { ciphers: offered("Ciphers", names, nodeAlgorithms.ciphers) } }),
   macs: (names) => ({ algorithms: { macs: offered("MACs", names, nodeAlgorithms.macs) } }),

@@ -206,6 +206,7 @@ function restricted(all: HopOptions, code: HopOptions, values: ConfigValues): Pa
     ...(values.strictHostKeyChecking === "yes" && { unknownHost: undefined }),
     ...(!has("password") && !has("keyboard-interactive") && { password: undefined }),
     ...(!has("keyboard-interactive") && { prompts: undefined }),
+    ...(values.numberOfPasswordPrompts === 0 && { password: undefined, prompts: undefined }),
   };
 }
 

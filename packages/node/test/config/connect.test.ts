@@ -383,6 +383,17 @@ test("the server gets KbdInteractiveDevices as a hint", async () => {
   expect(hints).toEqual(["", "pam,otp"]);
 });
 
+test("NumberOfPasswordPrompts bounds how often a password is asked for", async () => {
+  const { block } = await started({ methods: ["password"], authenticate: () => false });
+  for (const count of [0, 1, 2]) {
+    const config = await configFile(`Host db\n${block}NumberOfPasswordPrompts ${count}\n`);
+    let asked = 0;
+    const password = (): string => `wrong ${++asked}`;
+    expect(await codeOf(connect("db", { config, password }))).toBe("auth-failed");
+    expect(asked).toBe(count);
+  }
+});
+
 test("login methods are those that the file leaves", async () => {
   const { block } = await started({
     methods: ["password"],
