@@ -154,8 +154,9 @@ class RouteBuilder {
       assertCommandAllowed: (what: string, keyword: keyof ConfigValues) =>
         assertCommandAllowed(what, origins[keyword]!.at(-1)!, source, this.#machine),
     };
-    // By default too, if the user's known_hosts is not another one.
-    let fromFiles: Partial<HopOptions> = { updateHostKeys: values.updateHostKeys === "yes" };
+    // By default too, unless the files or `code` name another known_hosts.
+    const updateHostKeys = code.knownHosts === undefined && values.updateHostKeys === "yes";
+    let fromFiles: Partial<HopOptions> = { updateHostKeys };
     const done = new Set<unknown>();
     for (const [name, row] of Object.entries(ROWS) as [keyof ConfigValues, Row][]) {
       const isSet = origins[name] !== undefined || Object.hasOwn(source.defaults ?? {}, name);

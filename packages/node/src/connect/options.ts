@@ -152,8 +152,9 @@ export interface ConnectOptions
   readonly hostKeyAccepted?: ((hostKey: HostKey) => void | Promise<void>) | undefined;
   /**
    * Whether the server may replace its keys in known_hosts: true, or a function that returns true for a change (ssh_config(5),
-   * UpdateHostKeys); default false: files of the user do not change unasked. Only for hosts that the user's files know, without patterns
-   * and other names, and only after the server has proved each new key.
+   * UpdateHostKeys). Default false: files of the user do not change unasked; with `config` as in ssh, which is true unless the files or
+   * `knownHosts` name another known_hosts. Only for hosts that the user's files know, without patterns and other names, and only after the
+   * server has proved each new key.
    */
   readonly updateHostKeys?: boolean | ((update: HostKeyUpdate) => boolean | Promise<boolean>) | undefined;
   /**

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { formatPublicKeyLine } from "@nacre/keyfiles";
 import { fingerprint, issueCertificate, parsePublicKey } from "@nacre/keys";
 import { describe, expect, test } from "vitest";
+import { configuredRoute } from "../../src/connect/configured-route.ts";
 import {
   type Client,
   type ConnectOptions,
@@ -116,6 +117,18 @@ async function codeWith(lines: string, options: object = {}): Promise<string> {
   const config = await configFile(`Host db\n${lines}\n`);
   return codeOf(connect("db", { config, ...options }).then((ssh) => ssh.close()));
 }
+
+test("UpdateHostKeys is on by default for the usual known_hosts alone", async () => {
+  const config = await configFile("Host asked\nUpdateHostKeys yes\nHost other\nUserKnownHostsFile /x\n");
+  const updates = async (host: string, options: Partial<ConnectOptions> = {}): Promise<unknown> => {
+    const destination = { host, config, ...options };
+    return (await configuredRoute({ start: undefined, hops: [], destination })).destination.updateHostKeys;
+  };
+  expect(await updates("db")).toBe(true);
+  expect(await updates("other")).toBe(false);
+  expect(await updates("db", { knownHosts: "/x" })).toBe(false);
+  expect(await updates("asked", { knownHosts: "/x" })).toBe(true);
+});
 
 test("HostKeyAlias, RevokedHostKeys and KnownHostsCommand count", async () => {
   const { block, port } = await started();
