@@ -45,7 +45,8 @@ function namedHost(text: string, options: Omit<ConnectOptions, "host"> = {}): Co
     );
   if ((user !== undefined && options.user !== undefined) || (port !== undefined && options.port !== undefined))
     throw new SshError("usage", "`user` or `port` of `connect` is given twice: in the text and in the options");
-  return { config: true, ...options, host, user: user ?? options.user, port: port ?? options.port };
+  const { config = true } = options;
+  return { ...options, config, host, user: user ?? options.user, port: port ?? options.port };
 }
 
 async function connection(options: ConnectOptions): Promise<LoggedIn> {

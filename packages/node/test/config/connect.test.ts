@@ -59,6 +59,7 @@ describe("connect by name", () => {
     ["a text that is no host", () => connect("a/b")],
     ["an unknown option", () => connect("db", { prot: 1 } as object)],
     ["characters of a shell", () => connect("a;b", { config: "/dev/null" })],
+    ["them in a user, with the default `config`", () => connect("a|b@127.0.0.1:1", { config: undefined })],
   ])("refuses %s with `usage`", async (_, call) => {
     expect(await codeOf(call())).toBe("usage");
   });
