@@ -1,4 +1,11 @@
-import { type AddKeysToAgent, type ConfigValues, expandText, sessionEnvironment, splitWords } from "@nacre/config";
+import {
+  type AddKeysToAgent,
+  type ConfigValues,
+  expandText,
+  type LocalFacts,
+  sessionEnvironment,
+  splitWords,
+} from "@nacre/config";
 import { formatName } from "@nacre/keys/internal";
 import { escapeText, SshError, type SshErrorCode } from "@nacre/wire";
 import { clientKeyboardInteractiveWith } from "nacre/extend";
@@ -17,7 +24,7 @@ export interface About {
   readonly tokens: ResolvedConfig["tokens"];
   /** Environment of this process. */
   readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly home: string;
+  readonly local: Pick<LocalFacts, "home" | "homeOf">;
   readonly warn: (text: string, code?: SshErrorCode) => void;
   /** Rejects unless a command of the configuration may run. */
   readonly assertCommandAllowed: (what: string, keyword: keyof ConfigValues) => Promise<void>;
@@ -50,7 +57,7 @@ export const ROWS: { readonly [K in keyof ConfigValues]?: Row<Exclude<ConfigValu
   certificateFile: (paths, about) => ({
     certificateFiles: paths
       .filter((path) => path.toLowerCase() !== "none")
-      .map((path) => expanded("CertificateFile", expandHome(path, about.home), about)),
+      .map((path) => expanded("CertificateFile", inHome(path, about), about)),
   }),
   identitiesOnly: identities,
   identityAgent: identities,
@@ -93,9 +100,9 @@ export const ROWS: { readonly [K in keyof ConfigValues]?: Row<Exclude<ConfigValu
 
 /** Returns where host keys are known from. A new host is added to the user's first file, never to one of the system. */
 async function knownHosts(_: unknown, about: About): Promise<Partial<HopOptions>> {
-  const { values, home } = about;
+  const { values } = about;
   const listed = (paths: readonly string[]): readonly string[] =>
-    paths[0]?.toLowerCase() === "none" ? [] : paths.map((path) => expandHome(path, home));
+    paths[0]?.toLowerCase() === "none" ? [] : paths.map((path) => inHome(path, about));
   const { knownHostsCommand } = values;
   if (knownHostsCommand !== undefined) await about.assertCommandAllowed("KnownHostsCommand", "knownHostsCommand");
   return {
@@ -133,11 +140,11 @@ function commandWords(text: string, { reason, name, hostKey }: HostKeyLookup, ab
  * does not answer is left out. An agent that the option `agent` names must answer.
  */
 async function identities(_: unknown, about: About): Promise<Partial<HopOptions>> {
-  const { values, home } = about;
+  const { values } = about;
   const identityFiles: string[] = [];
   for (const { path: raw } of values.identityFile) {
     if (raw.toLowerCase() === "none") continue;
-    const path = expanded("IdentityFile", expandHome(raw, home), about);
+    const path = expanded("IdentityFile", inHome(raw, about), about);
     // A file that cannot be read is left out later, with a warning.
     const isThere = await readIfThere(path).then(Boolean, () => true);
     identityFiles.push(isThere ? path : `${path}.pub`);
@@ -204,4 +211,14 @@ function expanded(keyword: string, text: string, { tokens, environment }: About)
   const result = expandText(text, tokens, (name) => environment[name]);
   if (typeof result === "string") return result;
   throw new SshError("file-malformed", `${keyword}: ${escapeText(result.message)}`);
+}
+
+/** Replaces `~` or `~user` at the start of a path. Throws `file-malformed` for an unknown user. */
+function inHome(path: string, { local }: About): string {
+  const [, user] = /^~([^/\\]+)/.exec(path) ?? [];
+  if (user === undefined) return expandHome(path, local.home);
+  const home = local.homeOf(user);
+  if (home === undefined)
+    throw new SshError("file-malformed", `${escapeText(path)}: there is no user ${escapeText(user)}`);
+  return home + path.slice(1 + user.length);
 }

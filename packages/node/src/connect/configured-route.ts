@@ -149,7 +149,7 @@ class RouteBuilder {
       values,
       tokens,
       warn,
-      home: this.#machine.local.home,
+      local: this.#machine.local,
       environment: process.env,
       assertCommandAllowed: (what: string, keyword: keyof ConfigValues) =>
         assertCommandAllowed(what, origins[keyword]!.at(-1)!, source, this.#machine),
