@@ -65,7 +65,7 @@ describe("a host key checked against known_hosts", () => {
     await expect(refusal).rejects.toMatchObject({ code: "host-key-changed", culprit: "peer" });
     await expect(refusal).rejects.toThrow(another.fingerprint);
     await expect(refusal).rejects.toThrow(`${ed25519.fingerprint} (${file}:2)`);
-    await expect(refusal).rejects.toThrow("ssh-keygen -R 'example.org'");
+    await expect(refusal).rejects.toThrow(`remove the old key with \`ssh-keygen -R 'example.org' -f '${file}'\``);
   });
 
   test("of another format than the known keys counts as changed", async () => {

@@ -83,6 +83,7 @@ export async function knownHost(options: HostOptions): Promise<HostDecision> {
   if (more > 0) warn(`${more} more lines of known_hosts files are ignored`);
   const ofUser = userFiles(options).map(({ name }) => name);
   let isTrusted = false;
+  let changedIn: string | undefined;
   const decision = decideByKnownHosts({
     host,
     port,
@@ -98,6 +99,7 @@ export async function knownHost(options: HostOptions): Promise<HostDecision> {
         const current =
           options.command === undefined ? known : await readKnownHosts(options, { reason: "host", hostKey });
         const check = checkBoth(options, current, blob, authority);
+        changedIn = check.entries[0]?.file;
         isTrusted = check.status === "match" && check.entries.some(({ file }) => ofUser.includes(file));
         return check;
       },
@@ -108,7 +110,9 @@ export async function knownHost(options: HostOptions): Promise<HostDecision> {
     remember: (hostKey) => remember(options, hostKey),
     remedies: {
       add: `pin it, or connect once with "accept-new" to add it to ${showPath(userFiles(options)[0]?.name ?? "known_hosts")}`,
-      remove: `\`ssh-keygen -R '${escapeText(hostName(...lookedUp(options)))}'\``,
+      get remove() {
+        return `\`ssh-keygen -R '${escapeText(hostName(...lookedUp(options)))}'${fileOption(options, changedIn)}\``;
+      },
     },
   });
   return {
@@ -116,6 +120,14 @@ export async function knownHost(options: HostOptions): Promise<HostDecision> {
     order: (algorithms) => decision.order(algorithms),
     isTrusted: () => isTrusted,
   };
+}
+
+/** Returns the option of ssh-keygen for a file, unless it is the one that ssh-keygen changes by default. */
+function fileOption(options: HostOptions, file: string | undefined): string {
+  const { home } = options;
+  const path = filesOf(options).find(({ name }) => name === file)?.path;
+  if (path === undefined || (home !== undefined && path === expandHome(USER_FILE, home))) return "";
+  return ` -f '${showPath(path)}'`;
 }
 
 async function verify(
