@@ -122,7 +122,7 @@ export async function logIn(
     host: config.host,
     // What OpenSSH says of the files was printed when they were read.
     config: { ...config, notices: [] },
-    ...common(values, words, asking, asker),
+    ...common(config, words, asking, asker),
     knownHosts: words.knownHosts,
     ...(words.hostKeys.length > 0 && { hostKey: words.hostKeys }),
     jumpOptions: (hop) => jumpOptions(hop, words, asker),
@@ -149,14 +149,14 @@ function jumpOptions({ config }: JumpHost, words: ConnectionArguments, asker: As
   const { values, origins } = config;
   const keys = words.settings.flatMap(({ keyFile }) => (keyFile !== undefined && isThere(keyFile) ? [keyFile] : []));
   return {
-    ...common(values, words, questionsFor(values, words, asker, true), asker),
+    ...common(config, words, questionsFor(values, words, asker, true), asker),
     ...(origins.identityFile === undefined && keys.length > 0 && { identityFiles: keys }),
   };
 }
 
 /** Options of the destination and of each jump host. */
 function common(
-  values: ConfigValues,
+  { values, origins }: ResolvedConfig,
   words: ConnectionArguments,
   asking: Questions,
   asker: Asker | undefined,
@@ -171,9 +171,11 @@ function common(
       if (logLevel === "ERROR") return;
       show(escapeText(text.endsWith("\n") ? text : `${text}\n`, { keepLines: true }));
     },
-    // Also where no file sets it: ssh's default is yes.
+    // Also where no file sets it: ssh's default is yes for the usual known_hosts.
     updateHostKeys:
-      values.updateHostKeys === "ask" ? asker !== undefined && askToReplace(values) : values.updateHostKeys === "yes",
+      values.updateHostKeys === "ask"
+        ? asker !== undefined && askToReplace(values)
+        : values.updateHostKeys === "yes" && (words.knownHosts === undefined || origins.updateHostKeys !== undefined),
     ...(addKeysToAgent.mode === "ask" && { addKeysToAgent: askToAdd(addKeysToAgent, asker) }),
     hostKeyAdded: (name, { blob }) => {
       const kind = keyLabel(parsePublicKey(blob).format);
