@@ -206,9 +206,15 @@ function variables(_: unknown, { values, environment }: About): Partial<HopOptio
   return { env: sessionEnvironment(values, environment) };
 }
 
-/** Replaces tokens and variables of a raw value. Throws `file-malformed` for an unknown one. */
-function expanded(keyword: string, text: string, { tokens, environment }: About): string {
-  const result = expandText(text, tokens, (name) => environment[name]);
+/**
+ * Replaces the tokens of a raw value and, with `environment`, its variables. Throws `file-malformed` for an unknown one.
+ */
+export function expanded(
+  keyword: string,
+  text: string,
+  { tokens, environment }: Pick<About, "tokens"> & Partial<Pick<About, "environment">>,
+): string {
+  const result = expandText(text, tokens, environment && ((name) => environment[name]));
   if (typeof result === "string") return result;
   throw new SshError("file-malformed", `${keyword}: ${escapeText(result.message)}`);
 }

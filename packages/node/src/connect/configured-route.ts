@@ -1,4 +1,4 @@
-import { type ConfigValues, channelTimeouts, expandText, type JumpHop } from "@nacre/config";
+import { type ConfigValues, channelTimeouts, type JumpHop } from "@nacre/config";
 import { escapeText, SshError, type SshErrorCode } from "@nacre/wire";
 import { checkOptions, methodName } from "nacre/extend";
 import type { Config, ResolvedConfig } from "../config/config.ts";
@@ -6,7 +6,7 @@ import { type Machine, thisMachine } from "../config/machine.ts";
 import { resolveOn } from "../config/resolve.ts";
 import { assertCommandAllowed, assertUserForCommand } from "../config/trust.ts";
 import { applyEffects } from "./config-effects.ts";
-import { ROWS, type Row } from "./config-rows.ts";
+import { expanded, ROWS, type Row } from "./config-rows.ts";
 import { type ConnectOptions, HOP_OPTIONS, type HopOptions } from "./options.ts";
 import { given, hopError, inherited, type Route } from "./route.ts";
 
@@ -91,7 +91,7 @@ class RouteBuilder {
       throw new SshError("file-malformed", `ProxyJump names more than ${MAX_HOPS} hosts`);
     // As `ssh` makes a ProxyCommand of the jump hosts, their tokens are those of the host behind them.
     const named = (text: string): string => {
-      const name = expanded("ProxyJump", text, resolved);
+      const name = expanded("ProxyJump", text, proxyTokens(resolved));
       // Tokens can double the name of each host before another one.
       if (name.length <= MAX_NAME) return name;
       throw new SshError("file-malformed", `ProxyJump names a host by more than ${MAX_NAME} characters`);
@@ -176,16 +176,14 @@ class RouteBuilder {
     // rule: config-resolved-user
     if (origins.user?.[0]?.file === "command-line") assertUserForCommand(values.user);
     await assertCommandAllowed("ProxyCommand", origins.proxy!.at(-1)!, source, this.#machine);
-    return { ...options, proxyCommand: expanded("ProxyCommand", text, resolved) };
+    return { ...options, proxyCommand: expanded("ProxyCommand", text, proxyTokens(resolved)) };
   }
 }
 
-/** Replaces the tokens that a proxy may have. Throws `file-malformed` for any other. */
-function expanded(keyword: "ProxyCommand" | "ProxyJump", text: string, { tokens }: ResolvedConfig): string {
+/** Returns the tokens that a proxy may have. */
+function proxyTokens({ tokens }: ResolvedConfig): Pick<ResolvedConfig, "tokens"> {
   const { h, k, n, p, r } = tokens as Record<"h" | "k" | "n" | "p" | "r", string>;
-  const result = expandText(text, { h, k, n, p, r });
-  if (typeof result === "string") return result;
-  throw new SshError("file-malformed", `${keyword}: ${escapeText(result.message)}`);
+  return { tokens: { h, k, n, p, r } };
 }
 
 /** Options that are objects: each member counts by itself. */
