@@ -14,6 +14,7 @@ import {
   nodePrivateKey,
   type SshAgent,
 } from "../src/index.ts";
+import { AgentLink } from "../src/keys/agent-link.ts";
 import { reachable, serveAgent } from "./agent-support.ts";
 import { codeOf, socketPath, temporaryFolder, watchResources } from "./support.ts";
 
@@ -173,6 +174,13 @@ describe("an agent of `createAgent`", () => {
     await ended;
     await expect(stat(path)).rejects.toThrow("ENOENT");
     expect(await leftOpen()).toEqual([]);
+  });
+
+  test("answers requests that each follow an answer at once", async () => {
+    const agent = createAgent();
+    onTestFinished(() => agent.close());
+    const link = new AgentLink(agent.connect(), "test");
+    for (let i = 0; i < 5; i++) expect(await link.list({ timeout: 5000 })).toEqual([]);
   });
 
   test("answers in order what a client sends at once, also when the client reads slowly", async () => {

@@ -24,6 +24,8 @@ export class AnsweringDuplex implements Duplex {
   #handler: DuplexHandler | undefined;
   #resumed: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
   #isBusy = false;
+  /** Whether bytes arrived since the side was last asked for an answer. */
+  #hasInput = false;
   #isFull = false;
   #hasEnded = false;
   #isOver = false;
@@ -38,6 +40,7 @@ export class AnsweringDuplex implements Duplex {
 
   write(pieces: readonly Bytes[]): boolean {
     for (const piece of pieces) if (!this.#isOver) this.#isFull = !this.#side.receive(piece);
+    this.#hasInput = true;
     void this.#work();
     return !this.#isFull;
   }
@@ -84,7 +87,10 @@ export class AnsweringDuplex implements Duplex {
         await this.#resumed?.promise;
         // Lets other connections work.
         if (answers % ANSWERS_PER_TURN === ANSWERS_PER_TURN - 1) await setImmediate();
+        this.#hasInput = false;
         const answer = await this.#side.next();
+        // Bytes may arrive between the side's "no request" and here.
+        if (answer === undefined && this.#hasInput) continue;
         if (this.#isOver || answer === undefined) break;
         this.#handler?.data(answer);
         if (!this.#isFull) continue;
