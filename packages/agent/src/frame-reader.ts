@@ -18,6 +18,11 @@ export class FrameReader {
     return this.#end - this.#start;
   }
 
+  /** Whether a message of the maximum length would be complete. Then take messages before you push more. */
+  get isFull(): boolean {
+    return this.held >= LENGTH_FIELD + MAX_MESSAGE_LENGTH;
+  }
+
   /** Adds received bytes. Copies them. */
   push(bytes: Uint8Array): void {
     if (this.#end + bytes.length > this.#bytes.length) {

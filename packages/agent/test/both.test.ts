@@ -180,3 +180,16 @@ describe("a client and an agent", () => {
     expectError("agent-failed", () => waiting.client.list(""));
   });
 });
+
+test("an agent wants the rest of a message of the maximum length, wherever it is cut", () => {
+  const message = new Uint8Array(256 * 1024);
+  const bytes = new Writer().string(message).finish();
+  for (const cut of [1, 4, 5, message.length, message.length + 1, message.length + 3]) {
+    const connection = newAgent().connect()!;
+    connection.receive(bytes.subarray(0, cut));
+    expect([cut, connection.nextEvent(0), connection.wantsInput]).toEqual([cut, undefined, true]);
+    connection.receive(bytes.subarray(cut));
+    expect(connection.wantsInput).toBe(false);
+    expect(connection.nextEvent(0)).toMatchObject({ type: "answered" });
+  }
+});

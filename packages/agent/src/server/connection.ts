@@ -1,5 +1,5 @@
 import { type AskToken, askToken, SshError, staleAnswer } from "@nacre/wire";
-import { MAX_MESSAGE_LENGTH, QUERY, SESSION_BIND, SIGN_FLAGS } from "../constants.ts";
+import { QUERY, SESSION_BIND, SIGN_FLAGS } from "../constants.ts";
 import { FrameReader } from "../frame-reader.ts";
 import { type AgentAnswer, encodeAnswer } from "../messages/answers.ts";
 import { queryAnswer, type SessionBind, sessionBind } from "../messages/extensions.ts";
@@ -85,9 +85,9 @@ export class AgentConnection {
     this.#output.sent(length);
   }
 
-  /** Whether to read on from the client. False while more than one message of the maximum length waits. */
+  /** Whether to read on from the client. False while as many bytes wait as a message of the maximum length has. */
   get wantsInput(): boolean {
-    return this.#frames.held <= MAX_MESSAGE_LENGTH;
+    return !this.#frames.isFull;
   }
 
   /** Time at which to take events again; `undefined` for none. */

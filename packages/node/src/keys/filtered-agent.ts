@@ -5,7 +5,6 @@ import {
   decodeRequest,
   encodeAnswer,
   FrameReader,
-  MAX_MESSAGE_LENGTH,
   SESSION_BIND,
   type SessionBind,
   type SessionBinds,
@@ -56,7 +55,7 @@ export class FilteredAgent implements AgentSide {
 
   receive(bytes: Uint8Array): boolean {
     this.#frames.push(bytes);
-    return this.#frames.held <= MAX_MESSAGE_LENGTH;
+    return !this.#frames.isFull;
   }
 
   async next(): Promise<Uint8Array | undefined> {
