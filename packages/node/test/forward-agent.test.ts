@@ -167,10 +167,10 @@ test("agent forwarding: more keys and requests than a filter permits · client",
     "refused",
   ]);
   // Only `true` permits.
-  for (const verdict of [undefined, null, 1, "yes", {}, Promise.resolve(1), Promise.reject(new Error("no"))]) {
-    if (verdict instanceof Promise) verdict.catch(() => {});
+  const rejected = Promise.reject(new Error("no"));
+  rejected.catch(() => {});
+  for (const verdict of [undefined, null, 1, "yes", {}, Promise.resolve(1), rejected])
     expect(await answers(await filtered(agent, () => verdict as never), list, signWith(key))).toEqual([0, "refused"]);
-  }
   expect(
     await answers(
       await filtered(agent, () => {
@@ -228,17 +228,24 @@ test("agent forwarding: more keys and requests than a filter permits · client",
   await expect.poll(() => types, { timeout: 10_000 }).toEqual(["failure", "failure", "failure", "identities"]);
 });
 
-test("another agent than the configured one is forwarded · client", () => {
-  const about = { environment: { SSH_AUTH_SOCK: "/main", OTHER: "/other" } };
+test("another agent than the configured one is forwarded · client", async () => {
+  const [main, few, another, gone] = await Promise.all(
+    Array.from("1234", async () => socketPath(await temporaryFolder(), "agent")),
+  );
+  for (const path of [main, few, another]) await serve(() => {}, path);
+  const about = { environment: { SSH_AUTH_SOCK: main, OTHER: another } };
   const forwarded = (value: ConfigValues["forwardAgent"], identityAgent?: string) =>
     optionFor(value, { ...about, values: { identityAgent } } as unknown as About);
-  expect(forwarded(true)).toEqual({ forwardAgent: "/main" });
-  expect(forwarded(true, "SSH_AUTH_SOCK")).toEqual({ forwardAgent: "/main" });
-  expect(forwarded(true, "/few")).toEqual({ forwardAgent: "/few" });
-  expect(forwarded(true, "$OTHER")).toEqual({ forwardAgent: "/other" });
-  expect(forwarded(true, "$MISSING")).toEqual({});
-  expect(forwarded(true, "none")).toEqual({});
-  expect(forwarded("$OTHER", "none")).toEqual({ forwardAgent: "/other" });
-  expect(forwarded(false, "/few")).toEqual({});
-  expect(forwarded({ unused: "/other" })).toEqual({});
+  expect(await forwarded(true)).toEqual({ forwardAgent: main });
+  expect(await forwarded(true, "SSH_AUTH_SOCK")).toEqual({ forwardAgent: main });
+  expect(await forwarded(true, few)).toEqual({ forwardAgent: few });
+  expect(await forwarded(true, "$OTHER")).toEqual({ forwardAgent: another });
+  expect(await forwarded(true, "$MISSING")).toEqual({});
+  expect(await forwarded(true, "none")).toEqual({});
+  // As with ssh(1), no agent is offered if the one that logs in is gone; one that ForwardAgent names is.
+  expect(await forwarded(true, gone)).toEqual({});
+  expect(await forwarded(gone!)).toEqual({ forwardAgent: gone });
+  expect(await forwarded("$OTHER", "none")).toEqual({ forwardAgent: another });
+  expect(await forwarded(false, few)).toEqual({});
+  expect(await forwarded({ unused: another! })).toEqual({});
 });
