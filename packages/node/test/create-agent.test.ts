@@ -183,6 +183,21 @@ describe("an agent of `createAgent`", () => {
     for (let i = 0; i < 5; i++) expect(await link.list({ timeout: 5000 })).toEqual([]);
   });
 
+  test("answers one request of a connection in a round of the event loop", async () => {
+    const agent = createAgent();
+    onTestFinished(() => agent.close());
+    const answers: Uint8Array[] = [];
+    const connection = agent.connect();
+    connection.open({ data: (chunk) => answers.push(chunk), drained() {}, ended() {}, failed() {} });
+    const list = new Writer().string(Uint8Array.of(11)).finish();
+    for (let i = 0; i < 20; i++) connection.write([list]);
+    while (answers.length < 20) {
+      const before = answers.length;
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(answers.length - before).toBeLessThanOrEqual(1);
+    }
+  });
+
   test("answers in order what a client sends at once, also when the client reads slowly", async () => {
     const { agent, path } = await listening();
     for (let i = 1; i <= 40; i++) await agent.add(keyOf(i), { comment: "x".repeat(4000) });

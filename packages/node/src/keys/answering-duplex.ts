@@ -2,9 +2,6 @@ import { setImmediate } from "node:timers/promises";
 import type { Bytes, SshError } from "@nacre/wire";
 import type { Duplex, DuplexHandler } from "nacre/extend";
 
-/** Answers that a connection gives in one round of the event loop. */
-const ANSWERS_PER_TURN = 64;
-
 /** An agent in this process, as one connection sees it. */
 export interface AgentSide {
   /** Takes bytes of the client. Returns whether there is room for more. */
@@ -16,7 +13,8 @@ export interface AgentSide {
 }
 
 /**
- * A byte connection to an agent in this process. One request is handled at a time, and none while the client does not take its answers.
+ * A byte connection to an agent in this process. One request is handled in a round of the event loop, and none while the client does not
+ * take its answers.
  * A rejection of `next` ends the connection.
  */
 export class AnsweringDuplex implements Duplex {
@@ -81,12 +79,10 @@ export class AnsweringDuplex implements Duplex {
     if (this.#isBusy) return;
     this.#isBusy = true;
     try {
-      // Not in the caller's turn: `write` has not returned yet.
-      await Promise.resolve();
-      for (let answers = 0; !this.#isOver; answers++) {
+      while (!this.#isOver) {
         await this.#resumed?.promise;
-        // Lets other connections work.
-        if (answers % ANSWERS_PER_TURN === ANSWERS_PER_TURN - 1) await setImmediate();
+        // Lets other connections work: a signature may take milliseconds.
+        await setImmediate();
         this.#hasInput = false;
         const answer = await this.#side.next();
         // Bytes may arrive between the side's "no request" and here.
