@@ -20,7 +20,7 @@ export interface Destination {
   /** `undefined`: the machine of the agent. */
   readonly from: DestinationHost | undefined;
   readonly to: DestinationHost & {
-    /** User names, as a pattern list; `undefined` for any. */
+    /** User name, as one pattern with `*` and `?`; `undefined` for any. As in OpenSSH's agent, `,` and `!` stand for themselves. */
     readonly user: string | undefined;
   };
 }
@@ -56,7 +56,7 @@ const RESTRICT_DESTINATION = "restrict-destination-v00@openssh.com";
 const SK_PROVIDER = "sk-provider@openssh.com";
 const ASSOCIATED_CERTS = "associated-certs-v00@openssh.com";
 
-/** Maximum length of a list of user patterns, in bytes. */
+/** Maximum length of the pattern of a user name, in characters. */
 const MAX_USER_LENGTH = 256;
 
 /**

@@ -107,7 +107,7 @@ function isPath(
           ? one.from === undefined
           : one.from !== undefined && isHost(one.from, from, time)) &&
         /* rule: agent-path-to */ isHost(one.to, hop, time) &&
-        /* rule: agent-path-user */ (userHere === undefined || isUser(one.to.user, userHere)),
+        /* rule: agent-path-user */ (userHere === undefined || matchPattern(userHere, one.to.user ?? "*")),
     );
   });
 }
@@ -127,13 +127,4 @@ function isHost({ host, keys }: DestinationHost, { hostKey, certificate }: Hop, 
   const now = BigInt(Math.floor(time() / 1000));
   // rule: agent-host-certificate
   return hostCertificateProblem(certificate, { host, now }) === undefined;
-}
-
-/** Returns whether a pattern list permits a user name. Unlike host names, user names differ by case. */
-function isUser(list: string | undefined, user: string): boolean {
-  if (list === undefined) return true;
-  const patterns = list.split(",");
-  // rule: agent-negated-user
-  if (patterns.some((pattern) => pattern.startsWith("!") && matchPattern(user, pattern.slice(1)))) return false;
-  return patterns.some((pattern) => !pattern.startsWith("!") && matchPattern(user, pattern));
 }

@@ -327,6 +327,17 @@ describe("ssh-agent and our agent decide alike", () => {
     }
   });
 
+  test.each(["alice", "a*", "Alice", "alice,bob", "bob,*", "!bob,*", "*,!bob", "!bob"])(
+    "for users %s",
+    async (user) => {
+      await using ours = await serveAgent(newAgent(), folder, () => false);
+      const signs = ["alice", "bob", "alice,bob", ""].map((name): Step => ["sign", "first", { user: name }]);
+      const steps: readonly Step[] = [["bind", bastion, "first", false], ...signs];
+      const destinations = [{ ...toBastion, to: { ...toBastion.to, user } }];
+      expect(await run(agent.path, steps, destinations)).toEqual(await run(ours.path, steps, destinations));
+    },
+  );
+
   test("and permit what the destinations permit", async () => {
     const steps: readonly Step[] = [first, second, ["list"], ["sign", "second", { host: inner }], ["remove"]];
     const outcomes = ["success", "success", ["free", "restricted"], "signature", "success"];

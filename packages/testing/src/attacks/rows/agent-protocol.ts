@@ -133,11 +133,7 @@ export const AGENT_PROTOCOL: readonly Row[] = [
     patch("agent-path-to", "true"),
     patch("agent-path-user", "true"),
   ),
-  restrictedRow(
-    "agent: patterns of users and keys of authorities",
-    remove("agent-negated-user"),
-    patch("agent-ca-key", "true"),
-  ),
+  restrictedRow("agent: patterns of users and keys of authorities", patch("agent-ca-key", "true")),
   restrictedRow(
     "agent: certificates of hosts that a restricted key may not reach",
     patch("agent-plain-authority", "true"),
