@@ -4,7 +4,7 @@ import { Line } from "./line.ts";
 import { BadLine, configError } from "./problems.ts";
 import { isBlockKeyword, isIgnored } from "./read-files.ts";
 import type { CommandLineSetting } from "./request.ts";
-import { parseJumpOption } from "./special.ts";
+import { parseJumpOption, pathOfAgent } from "./special.ts";
 import { type ConfigState, valueOf } from "./state.ts";
 import { splitKeyword, splitWords } from "./words.ts";
 
@@ -51,6 +51,11 @@ function applyLine(state: ConfigState, { text, replaces }: CommandLineSetting): 
 function applyOption(state: ConfigState, option: NonNullable<CommandLineSetting["option"]>, text: string): void {
   const line = new Line("", text, [text], ORIGIN, { ...state.request, fromUser: true });
   if (option === "-C") return state.set("compression", "unknown", ORIGIN, true);
+  if (option === "-A") {
+    const earlier = state.get("forwardAgent") ?? false;
+    // A path that was named before stays the agent to forward.
+    return state.set("forwardAgent", typeof earlier === "boolean" || pathOfAgent(earlier), ORIGIN, true);
+  }
   if (option === "-t")
     return state.set("requestTTY", state.get("requestTTY") === "yes" ? "force" : "yes", ORIGIN, true);
   if (option === "-l") {

@@ -57,8 +57,8 @@ export interface CommandLineSetting {
   /** A line of configuration (`Port 22`, `Port=22`), or the argument of `option`. */
   readonly text: string;
   /** An option that no line can express. `-l` is also the user of `user@host`, whose tokens are not expanded; empty for `ssh://host`. */
-  readonly option?: "-C" | "-D" | "-J" | "-L" | "-l" | "-R" | "-t";
-  /** Whether it replaces earlier settings, as `-A` does. By default the first one wins, as with `-o`. */
+  readonly option?: "-A" | "-C" | "-D" | "-J" | "-L" | "-l" | "-R" | "-t";
+  /** Whether it replaces earlier settings, as `-4` does. By default the first one wins, as with `-o`. */
   readonly replaces?: boolean;
   /** What to say if the text is malformed, in place of the messages for lines: `Bad port 'x'`. */
   readonly problem?: string | undefined;

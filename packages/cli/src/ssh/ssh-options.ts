@@ -122,7 +122,7 @@ export const SSH_OPTIONS: Readonly<Record<string, OptionRow>> = {
   "-2": nothing,
   "-4": lines("AddressFamily inet"),
   "-6": lines("AddressFamily inet6"),
-  "-A": lines("ForwardAgent yes"),
+  "-A": own("-A", "flag"),
   "-C": own("-C", "flag"),
   "-G": flag((values) => {
     values.printsConfig = true;
