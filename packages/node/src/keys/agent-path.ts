@@ -69,10 +69,16 @@ export function pageantPath({ platform, user, pipes }: AgentSystem = agentSystem
   return pageant(names, user()) ?? (names.includes(OPENSSH_PIPE) ? PIPES + OPENSSH_PIPE : undefined);
 }
 
-/** Returns the path of the agent that IdentityAgent of ssh_config(5) names; `undefined` for no agent. */
-export function agentPath(name: string, environment: Readonly<Record<string, string | undefined>>): string | undefined {
+/**
+ * Returns the path of the agent that IdentityAgent of ssh_config(5) names; `undefined` for no agent. SSH_AUTH_SOCK names the default one.
+ */
+export function agentPath(
+  name: string,
+  environment: Readonly<Record<string, string | undefined>>,
+  system: AgentSystem = agentSystem(),
+): string | undefined {
   if (name.toLowerCase() === "none") return undefined;
-  const variable = name.startsWith("$") ? name.slice(1) : name === "SSH_AUTH_SOCK" ? name : undefined;
-  const path = variable === undefined ? name : environment[variable];
+  if (name === "SSH_AUTH_SOCK") return defaultAgent({ ...system, socket: environment[name] });
+  const path = name.startsWith("$") ? environment[name.slice(1)] : name;
   return path === "" ? undefined : path;
 }
