@@ -78,6 +78,26 @@ test.each<[string, number, number]>([
   expect(agent.sockets).toHaveLength(connections);
 });
 
+test("an agent that ends after its list is a warning when its key is to sign", async () => {
+  const path = socketPath(await temporaryFolder(), "agent");
+  await serve((socket) => {
+    socket.on("data", (chunk) => {
+      for (let rest: Uint8Array = chunk; rest.length > 0; ) {
+        const message = new Reader(rest, "agent").string("message");
+        rest = rest.subarray(4 + message.length);
+        if (message[0] === 27) socket.write(Uint8Array.of(0, 0, 0, 1, 5));
+        const list = new Writer().byte(12).uint32(1).string(key.publicKey.blob).string("held");
+        if (message[0] === 11) socket.end(new Writer().string(list.finish()).finish());
+      }
+    });
+  }, path);
+  const a = await host(hostA, [key, other]);
+  await loggedIn(a.port, { agent: path, identities: [await keyFile(other)] });
+  expect(warnings).toEqual([
+    expect.stringMatching(/^cannot use the SSH agent at \S+: the connection to the agent has ended/),
+  ]);
+});
+
 test("files that the agent holds come first, then its other keys, then other files", async () => {
   const { agent, path } = await agentWith();
   await agent.add(key);

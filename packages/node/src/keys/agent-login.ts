@@ -31,7 +31,6 @@ export async function agentLogin(
     publicKey,
     comment,
     async sign(algorithm, data) {
-      if (link.isOver) return undefined;
       try {
         const signature = await link.sign(publicKey.blob, algorithm, data, { timeout: SIGN_TIMEOUT, signal });
         if (signature === undefined) warn(`${escapeText(comment)}: the SSH agent refused to sign`);
