@@ -98,6 +98,21 @@ test("an agent that ends after its list is a warning when its key is to sign", a
   ]);
 });
 
+test("an agent that is connected to again, and then refuses its list, is let go after the login", async () => {
+  const path = socketPath(await temporaryFolder(), "agent");
+  const agent = await serve((socket) => {
+    socket.on("data", (chunk) => {
+      const message = new Reader(chunk, "agent").string("message");
+      if (message[0] === 27) socket.destroy();
+      else socket.write(Uint8Array.of(0, 0, 0, 1, 5));
+    });
+  }, path);
+  const a = await host(hostA, [other]);
+  await loggedIn(a.port, { agent: path, identities: [await keyFile(other)] });
+  expect(agent.sockets).toHaveLength(2);
+  await vi.waitFor(() => expect(agent.sockets.every(({ destroyed }) => destroyed)).toBe(true), 10_000);
+});
+
 test("files that the agent holds come first, then its other keys, then other files", async () => {
   const { agent, path } = await agentWith();
   await agent.add(key);

@@ -20,13 +20,13 @@ export async function agentLogin(
 ): Promise<RemoteIdentity[]> {
   const wait = { timeout: LIST_TIMEOUT, signal };
   let link = first;
+  onAbort(signal, () => void link.close());
   const identities = await boundList(link, server, wait).catch(async (error: unknown) => {
     // Some agents close the connection at a request that they do not know.
     if (!link.isOver || link.wasSilent || signal.aborted) throw error;
     link = await again(wait);
     return link.list(wait);
   });
-  onAbort(signal, () => void link.close());
   return supportedKeys(identities, { minRsaBits }).map(({ publicKey, comment }) => ({
     publicKey,
     comment,
