@@ -1,4 +1,5 @@
 import { writeFile } from "node:fs/promises";
+import { connect as connectSocket } from "node:net";
 import { join } from "node:path";
 import { formatPublicKeyLine } from "@nacre/keyfiles";
 import { Reader, Writer } from "@nacre/wire";
@@ -156,19 +157,41 @@ test("`addKeysToAgent` adds the key of a file that logged in, with its constrain
   expect(await codeOf(loggedIn(a.port, { ...options, addKeysToAgent: { lifetime: "1h" as never } }))).toBe("usage");
 });
 
-test("an agent that sends nothing holds up a login for ten seconds at most", async () => {
+test("an agent that another program keeps busy for half a minute is waited for", async () => {
+  const { agent, path: own } = await agentWith();
+  await agent.add(key);
+  const path = socketPath(await temporaryFolder(), "busy");
+  const { setTimeout: real } = globalThis;
+  await serve((socket) => {
+    socket.pause();
+    real(() => socket.pipe(connectSocket(own)).pipe(socket), 1500);
+  }, path);
+  const a = await host(hostA, [key]);
+  // A twentieth of the time.
+  vi.spyOn(globalThis, "setTimeout").mockImplementation((run: () => void, wait = 0) =>
+    real(run, wait >= 10_000 ? wait / 20 : wait),
+  );
+  try {
+    await loggedIn(a.port, { agent: path });
+    expect(warnings).toEqual([]);
+  } finally {
+    vi.restoreAllMocks();
+  }
+});
+
+test("an agent that sends nothing holds up a login for a minute at most", async () => {
   const path = socketPath(await temporaryFolder(), "agent");
   await serve(() => {}, path);
   const a = await host(hostA, [other]);
   const { setTimeout: real } = globalThis;
   const waits: unknown[] = [];
   vi.spyOn(globalThis, "setTimeout").mockImplementation((run: () => void, wait?: number) => {
-    if (wait === 10_000) waits.push(wait);
-    return real(run, wait === 10_000 ? 20 : wait);
+    if (wait === 60_000) waits.push(wait);
+    return real(run, wait === 60_000 ? 20 : wait);
   });
   try {
     await loggedIn(a.port, { agent: path, identities: [await keyFile(other)] });
-    expect(warnings).toEqual([expect.stringMatching(/^cannot use the SSH agent at \S+: no response within 10000 ms$/)]);
+    expect(warnings).toEqual([expect.stringMatching(/^cannot use the SSH agent at \S+: no response within 60000 ms$/)]);
     // Without another key, that is the error.
     await expect(loggedIn(a.port, { agent: path })).rejects.toMatchObject({ code: "agent-failed" });
     // The connection, and the bind with the list, each time.

@@ -12,7 +12,7 @@ import { ownCertificate } from "./certified-identity.ts";
 
 /** Options of {@link agentIdentities}. */
 export interface AgentOptions {
-  /** Timeout for the list of keys in milliseconds; default 10,000. */
+  /** Timeout for the list of keys in milliseconds; default 60,000, since an agent that waits for a touch answers no other client. */
   readonly listTimeout?: number | undefined;
   /** Timeout for a signature in milliseconds; default 120,000, since an agent may ask its user or wait for a touch. */
   readonly signTimeout?: number | undefined;
@@ -20,8 +20,11 @@ export interface AgentOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Milliseconds that an agent may take for an answer that does not depend on its user. */
-export const LIST_TIMEOUT = 10_000;
+/**
+ * Milliseconds that an agent may take for an answer that does not depend on its user. ssh-agent answers no client while it waits for a
+ * touch or a confirmation that another program caused. Half of the time that sshd grants a login, so that other keys can be tried.
+ */
+export const LIST_TIMEOUT = 60_000;
 
 /** Milliseconds that an agent may take for a signature. */
 export const SIGN_TIMEOUT = 120_000;

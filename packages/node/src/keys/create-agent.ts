@@ -275,7 +275,7 @@ class MemoryAgent implements SshAgent {
   async #ask(send: Parameters<AgentLink["request"]>[0]): Promise<boolean> {
     const link = new AgentLink(this.connect(), "`createAgent`");
     try {
-      return (await link.request(send, { timeout: 2 * LIST_TIMEOUT })).type === "success";
+      return (await link.request(send, { timeout: LIST_TIMEOUT })).type === "success";
     } finally {
       await link.close();
     }
