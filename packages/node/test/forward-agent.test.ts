@@ -109,6 +109,22 @@ test("a restricted key goes over two hops with the names of RFC 9987, and nowher
   expect(await status(toB.port, { agent, filter: ({ isSigning }) => !isSigning })).toBe(1);
 });
 
+async function useAgent(session: NodeSession): Promise<number> {
+  await forwardedAgent(session)!();
+  return 0;
+}
+
+test("a forwarded agent that does not answer is let go when the SSH connection closes", async () => {
+  const path = socketPath(await temporaryFolder(), "silent");
+  const silent = await serve((socket) => void socket.resume(), path);
+  const a = await host(hostA, [key], { acceptAgent: true, session: useAgent }, GRANTED);
+  const client = await loggedIn(a.port, { agent: false, identities: [key], forwardAgent: path });
+  client.exec("use the agent").catch(() => {});
+  await vi.waitFor(() => expect(silent.sockets).toHaveLength(1), 10_000);
+  await client.close();
+  await vi.waitFor(() => expect(silent.sockets[0]!.destroyed).toBe(true), 10_000);
+});
+
 test("a server that wants an agent which it was not offered is refused, and the user is warned once", async () => {
   const connections: { openChannel(type: string): Promise<unknown> }[] = [];
   const server = await listen({ port: 0, hostKeys: [hostA], authenticate: () => true, session: () => 0 });

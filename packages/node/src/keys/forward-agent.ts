@@ -26,8 +26,8 @@ export type ForwardedAgentSource =
       /** Opens a connection to the agent. */
       readonly connect: () => Duplex;
     }
-  /** Function that opens a connection to the agent. */
-  | (() => Duplex | Promise<Duplex>);
+  /** Function that opens a connection to the agent. `signal` aborts when the SSH connection has ended. */
+  | ((signal: AbortSignal) => Duplex | Promise<Duplex>);
 
 /** A forwarded agent, and which of its keys the server may see and use. */
 export interface FilteredAgentOptions {
@@ -76,7 +76,10 @@ export const forwardAgent: ClientUser<{ readonly options: ForwardAgentOptions; r
       : { agent: given as ForwardedAgentSource, filter: undefined };
     // The proof is there once the client has logged in.
     const bind = { ...context.server.serverProof!, isForwarding: true };
-    return agentClient.begin({ ...context, options: { forwardAgent: () => boundAgent(agent, filter, bind) } });
+    return agentClient.begin({
+      ...context,
+      options: { forwardAgent: (signal) => boundAgent(agent, filter, bind, signal) },
+    });
   },
 };
 
@@ -124,23 +127,24 @@ async function boundAgent(
   source: ForwardedAgentSource,
   filter: AgentFilter | undefined,
   bind: SessionBind,
+  signal: AbortSignal,
 ): Promise<Duplex> {
-  const wait = { timeout: LIST_TIMEOUT };
-  let link = new AgentLink(await openSource(source), "`forwardAgent`");
+  const wait = { timeout: LIST_TIMEOUT, signal };
+  let link = new AgentLink(await openSource(source, signal), "`forwardAgent`");
   try {
     await link.bind(bind, wait);
   } catch (error) {
-    if (link.wasSilent) throw error;
+    if (link.wasSilent || signal.aborted) throw error;
     // Some agents close the connection at a request that they do not know.
-    link = new AgentLink(await openSource(source), "`forwardAgent`");
+    link = new AgentLink(await openSource(source, signal), "`forwardAgent`");
   }
   return filter === undefined ? link.release() : new AnsweringDuplex(new FilteredAgent(link, filter, bind));
 }
 
-async function openSource(source: ForwardedAgentSource): Promise<Duplex> {
-  if (typeof source === "function") return source();
+async function openSource(source: ForwardedAgentSource, signal: AbortSignal): Promise<Duplex> {
+  if (typeof source === "function") return source(signal);
   if (typeof source === "object") return source.connect();
   const path = source === true ? defaultAgent() : expandHome(source);
   if (path === undefined) throw new SshError("agent-failed", "no SSH agent: SSH_AUTH_SOCK is not set");
-  return connectAgent(path, { timeout: LIST_TIMEOUT });
+  return connectAgent(path, { timeout: LIST_TIMEOUT, signal });
 }

@@ -12,10 +12,10 @@ const REASON = CHANNEL_OPEN_FAILURE_REASON;
 export interface AgentConnectOptions {
   /**
    * Offers an agent to every command of this connection, as `ssh -A` does. Called for each connection that the server opens to the agent;
-   * returns a byte connection to it, which Nacre then owns. Off by default: anyone who controls the server can log in elsewhere with the
-   * agent's keys while you are connected.
+   * returns a byte connection to it, which Nacre then owns. `signal` aborts when the SSH connection has ended. Off by default: anyone who
+   * controls the server can log in elsewhere with the agent's keys while you are connected.
    */
-  readonly forwardAgent?: (() => Duplex | Promise<Duplex>) | undefined;
+  readonly forwardAgent?: ((signal: AbortSignal) => Duplex | Promise<Duplex>) | undefined;
 }
 
 /** Limits of agent forwarding. */
@@ -82,7 +82,7 @@ class ForwardedAgent implements ClientPart {
     const { signal } = this.#over;
     let agent: Duplex;
     try {
-      const opening = (async () => this.#context.options.forwardAgent!())();
+      const opening = (async () => this.#context.options.forwardAgent!(signal))();
       agent = await openedUnlessAborted(opening, signal, ({ reason }) => reason);
     } catch {
       // The server learns no reason: it may show names of this machine.
