@@ -122,6 +122,9 @@ describe("a command line", () => {
     ["-F file -G host", { configFile: "file", printsConfig: true }],
     ["host uname -a", { command: "uname -a" }],
     ["host echo  two", { command: "echo  two" }],
+    // Of one empty word.
+    ["host ", { command: undefined }],
+    ["host  ", { command: " " }],
     // `--` ends the options on either side of the host, and stays in the command.
     ["-T host -- mosh-server new", { command: "mosh-server new" }],
     ["host -p 22 -- ls -x", { command: "ls -x" }],

@@ -11,7 +11,7 @@ import { LONG_OPTIONS, noOptions, type OptionRow, SSH_OPTIONS } from "./ssh-opti
 export interface SshArguments extends ConnectionArguments {
   /** Host as typed. */
   readonly host: string;
-  /** Words after the host and its options, joined with spaces; `undefined` for a shell, or for RemoteCommand. */
+  /** Words after the host and its options, joined with spaces; `undefined` for a shell, or for RemoteCommand. Never empty. */
   readonly command: string | undefined;
   /** Target for standard input and output (`-W`). */
   readonly stdioTarget: ForwardTarget | undefined;
@@ -80,7 +80,8 @@ export function readSshWords({ before, host: word, after, command }: SshWords): 
   return {
     ...connectionOf(values),
     host: destination.host,
-    command: command.length === 0 ? undefined : command.join(" "),
+    // As with ssh(1), an empty word stands for no command.
+    command: command.join(" ") || undefined,
     stdioTarget,
     printsConfig: values.printsConfig ?? false,
     reconnect: values.reconnect ?? false,

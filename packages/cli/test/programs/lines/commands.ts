@@ -65,7 +65,13 @@ export const COMMANDS: readonly Line[] = [
     err: "no@body@127.0.0.1: Permission denied (publickey,password).\n",
   },
   { name: "joins words", line: "$S box echo a 'b  c' '$((1+1))'", status: 0, out: "a b c 2\n" },
-  { name: "an empty command", line: "$S box ''; echo $?", status: 0, out: "0\n" },
+  { name: "an empty command is a shell", line: "echo 'echo hi; exit 3' | $S box ''", status: 3, out: "hi\n" },
+  {
+    name: "an empty command and RemoteCommand",
+    line: "$S -o RemoteCommand='echo hi' box ''",
+    status: 0,
+    out: "hi\n",
+  },
   { name: "SendEnv", line: "FOO=1 $S -o SendEnv=FOO box 'echo $FOO'", status: 0, out: "1\n" },
   { name: "SetEnv", line: `$S -o 'SetEnv FOO="a b" FOO2=%n' box 'echo "$FOO" $FOO2'`, status: 0, out: "a b box\n" },
   {
