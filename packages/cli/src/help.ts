@@ -219,7 +219,7 @@ Defaults are in parentheses.
   -c                  change the comment of a private key and of FILE.pub
   -r NAME             print SSHFP records of a key for the host NAME (of the host keys in /etc/ssh); -O hashalg=sha1|sha256 for one hash (both)
   -g                  with -r: in the generic form, for name servers that do not know SSHFP
-  -l                  show the fingerprints in a private key, public key, authorized_keys or known_hosts file
+  -l                  show the fingerprints in a private key, public key, authorized_keys or known_hosts file; -f - reads standard input
   -F HOST             show the lines of a host, named as in the file: example.org, [example.org]:2222; with -l their fingerprints
   -H                  replace the names in known_hosts by hashes, and keep the old file as KNOWN_HOSTS.old; with -F, in the lines shown
   -R HOST             remove the lines of a host, and keep the old file as KNOWN_HOSTS.old

@@ -12,6 +12,13 @@ useKeygen();
 const write = (name: string, content: string | Uint8Array): Promise<void> =>
   writeFile(path(name), content, { mode: 0o600 });
 
+test("-l lists the keys of standard input", async () => {
+  const [one, other] = lists.keys;
+  expect(await run("-l -f -", `ssh-ed25519 ${one!.blob} me\nhost ssh-ed25519 ${other!.blob}\n`)).toBe(0);
+  expect(printed).toMatch(/^256 SHA256:\S+ me \(ED25519\)\n\d+ SHA256:\S+ host \(\S+\)\n$/);
+  await expect(run("-l -f -", "octopus\n")).rejects.toThrow("no key found in (stdin)");
+});
+
 describe("-Y", () => {
   const { file, signatures } = signed.made;
   const { privateKey, signature } = signatures.find(({ key, hash }) => key === "ed25519" && hash === "sha512")!;

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { text as readText } from "node:stream/consumers";
 import { openPrivateKey, parsePublicKeyFile, parsePublicKeyLine, publicKeyInside, randomart } from "@nacre/keyfiles";
 import { fingerprint, keyLabel, type PublicKey } from "@nacre/keys";
 import { certifiedKeyBlob, defaultKeyFormats } from "@nacre/keys/internal";
@@ -12,13 +13,16 @@ export interface ListedKey {
   readonly comment: string;
 }
 
-/** Returns one line per key in a file, with its fingerprint and optionally its randomart, in the format of `ssh-keygen -l`. */
+/**
+ * Returns one line per key in a file, with its fingerprint and optionally its randomart, in the format of `ssh-keygen -l`. The file `-` is
+ * standard input.
+ */
 export async function listKeys({
   file,
   picture,
   hash,
 }: Pick<Extract<KeygenArguments, { action: "list" }>, "file" | "picture" | "hash">): Promise<string> {
-  const keys = await readKeys(expandHome(file));
+  const keys = file === "-" ? await keysIn("(stdin)", await readText(process.stdin)) : await readKeys(expandHome(file));
   return keys
     .map(({ publicKey, comment }) => {
       const line = `${keyLine(publicKey, comment, hash)}\n`;
@@ -35,7 +39,10 @@ export function keyLine(key: PublicKey, comment: string, hash: "sha256" | "md5")
 
 /** Returns the keys in a file of any kind. Rejects with `file-unreadable`, `file-malformed` or the errors of a key. */
 export async function readKeys(file: string): Promise<ListedKey[]> {
-  const text = utf8DecodeLossy(await read(file));
+  return keysIn(file, utf8DecodeLossy(await read(file)));
+}
+
+async function keysIn(file: string, text: string): Promise<ListedKey[]> {
   if (/-----BEGIN [A-Z ]*PRIVATE KEY-----|^\s*PuTTY-User-Key-File-/.test(text)) return [await readPrivate(file, text)];
   if (text.includes("---- BEGIN SSH2 PUBLIC KEY ----")) return [parsePublicKeyFile(text)];
 
