@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import type { Writable } from "node:stream";
 import type { ConfigValues } from "@nacre/config";
 import type { Client, Exit, NodeProcess } from "@nacre/node";
 import { isWindows } from "@nacre/node/extend";
@@ -53,29 +54,22 @@ export async function runRemote(
       ? client.subsystem(command, options)
       : client.spawn(command, options));
   const terminal = hasPty && hasInput ? useTerminal(remote) : UNUSED;
+  const withEscapes = (escape: number): Writable => {
+    const commandLine = runLine && (() => atCommandLine(runLine));
+    const targets = { ...escapes, client, remote, suspend: () => suspend(terminal), commandLine };
+    const keys = new EscapeKeys(escape, escapeActions(escape, targets));
+    keys.pipe(remote.stdin);
+    return keys;
+  };
   try {
     if (!hasInput) {
       remote.stdin.end();
-    } else if (hasPty && stdin.isTTY && escapeChar !== undefined) {
-      const keys = new EscapeKeys(
-        escapeChar,
-        escapeActions(escapeChar, {
-          ...escapes,
-          client,
-          remote,
-          suspend: () => suspend(terminal),
-          commandLine: runLine && (() => atCommandLine(runLine)),
-        }),
-      );
-      keys.pipe(remote.stdin);
-      keys.write(typedAhead);
-      stdin.pipe(keys);
-      sessionTerminal.lend(terminal, keys, { isInterruptible: command === undefined });
     } else {
+      const input = hasPty && escapeChar !== undefined ? withEscapes(escapeChar) : remote.stdin;
       // The keys were read in raw mode. In normal mode the terminal would have changed CR to LF.
-      if (stdin.isTTY) remote.stdin.write(hasPty ? typedAhead : typedAhead.replaceAll("\r", "\n"));
-      stdin.pipe(remote.stdin);
-      if (hasPty) sessionTerminal.lend(terminal, remote.stdin, { isInterruptible: command === undefined });
+      if (stdin.isTTY) input.write(hasPty ? typedAhead : typedAhead.replaceAll("\r", "\n"));
+      stdin.pipe(input);
+      if (hasPty) sessionTerminal.lend(terminal, input, { isInterruptible: command === undefined });
     }
     // Reject instead of sending EOF: truncated input must not look complete to the command.
     const inputFailed = new Promise<never>((_, reject) => {

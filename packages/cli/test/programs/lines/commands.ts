@@ -24,6 +24,12 @@ export const COMMANDS: readonly Line[] = [
   },
   { name: "-T", line: "echo 'echo hi' | $S -T box", status: 0, out: "hi\n", err: "" },
   { name: "-tt", line: "$S -tt box 'test -t 0 && echo tty' < /dev/null", status: 0, out: "tty\n" },
+  { name: "~. in the input of -tt", line: "printf 'a\\n~.\\n' | $S -tt box 'sleep 20'", status: 255 },
+  {
+    name: "-e none in the input of -tt",
+    line: "printf '\\n~.\\n' | $S -e none -tt box 'read a; read a; test \"$a\" = \"~.\"'",
+    status: 0,
+  },
   {
     name: "-t without a terminal",
     line: "$S -t box 'test -t 0 || echo none' < /dev/null",
