@@ -106,10 +106,14 @@ function statusOf({ status, signal }: Exit): number {
 
 const UNUSED: TerminalUse = { use() {}, restore() {} };
 
-/** Stops this process. Its terminal is in raw mode again when it is continued. */
+/** Stops this process. Its terminal is in raw mode again when it is continued, and the server learns a new size of the window. */
 function suspend({ use, restore }: TerminalUse): void {
   restore();
-  process.once("SIGCONT", use);
+  process.once("SIGCONT", () => {
+    use();
+    // A process in the background gets no signal of a new size.
+    process.kill(process.pid, "SIGWINCH");
+  });
   process.kill(process.pid, "SIGTSTP");
 }
 

@@ -182,6 +182,21 @@ describe("a terminal", () => {
     expect(readFileSync(known, "utf8")).toMatch(new RegExp(`^\\[127\\.0\\.0\\.1\\]:${sshd.port} ssh-ed25519 \\S+\\n$`));
   });
 
+  test("passes on a size that changed while the command was stopped", async () => {
+    const command = quoted(commandLine([...login, "-tt"]));
+    const terminal = new TestTerminal(
+      `set -m; stty rows 40 cols 100; ${command}; stty rows 50 cols 132; fg > /dev/null; echo "status $?"`,
+    );
+    terminal.type("PS1=; stty size; exec sh\r");
+    await terminal.until("40 100\r\n");
+    terminal.type("\r~\x1a");
+    await terminal.until("[suspend ssh]");
+    terminal.type("while [ \"$(stty size)\" != '50 132' ]; do sleep 0.05; done; echo resi''zed; exit 7\r");
+    await terminal.until("resized\r\n");
+    await terminal.until("status 7\r\n");
+    expect(await terminal.closed).toBe(0);
+  });
+
   test("only on this side: a line typed during the login is the command's first input", async () => {
     const words = ["-p", `${sshd.port}`, "--known-hosts", knownHosts, "alice@127.0.0.1", "head -n 1 | tr a-z A-Z"];
     const terminal = new TestTerminal(`export NACRE_TEST_HOME='${folder}'; ${quoted(commandLine(words))}`);
