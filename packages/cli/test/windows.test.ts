@@ -64,7 +64,7 @@ async function terminalType(): Promise<string> {
     const exit = Promise.resolve({ status: 0 });
     return { stdin: new PassThrough(), stdout: output(), stderr: output(), exit, resize() {}, async close() {} };
   };
-  const values = { requestTTY: "force", stdinNull: false, sessionType: "default", logLevel: "INFO" };
+  const values = { requestTTY: "force", stdinNull: false, sessionType: "default", logLevel: "ERROR" };
   const escapes = { forwards: [], isShared: false, changeLevel: () => "", runLine: undefined, typedAhead: "" };
   expect(await runRemote({ shell } as never, values as never, undefined, escapes)).toBe(0);
   return term;

@@ -7,6 +7,7 @@ import { SshError } from "@nacre/wire";
 import { carry } from "./carry.ts";
 import { type EscapeTargets, escapeActions } from "./escape-actions.ts";
 import { EscapeKeys } from "./escape-keys.ts";
+import { inform } from "./log-level.ts";
 import { sessionTerminal, type TerminalUse } from "./session-terminal.ts";
 import { requestsTerminal } from "./terminal-request.ts";
 
@@ -87,6 +88,8 @@ export async function runRemote(
   } finally {
     sessionTerminal.end();
     terminal.restore();
+    if (hasPty)
+      inform(values, `${escapes.isShared ? "Shared connection" : "Connection"} to ${values.hostName} closed.`);
     stdin.unpipe();
     stdin.pause();
     await remote.close();

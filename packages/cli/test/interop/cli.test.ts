@@ -124,7 +124,7 @@ describe("a command", () => {
     test("on a terminal is hung up; status 255", async () => {
       expect(await headOf(...withOptions("-tt"), "yes")).toMatchObject({
         status: 255,
-        stderr: "nacre: the reader of the output went away [closed]\n",
+        stderr: "Connection to 127.0.0.1 closed.\nnacre: the reader of the output went away [closed]\n",
       });
     });
   });

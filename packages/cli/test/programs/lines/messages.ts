@@ -22,6 +22,19 @@ export const MESSAGES: readonly Line[] = [
     status: 255,
     err: "Connection timed out during banner exchange\nConnection to 127.0.0.1 port MUTE timed out\n",
   },
+  {
+    name: "the end of a terminal",
+    line: "$S -tt box exit 5",
+    status: 5,
+    out: "",
+    err: "Connection to 127.0.0.1 closed.\n",
+  },
+  {
+    name: "the end of a terminal with LogLevel ERROR",
+    line: "$S -tt -o LogLevel=ERROR box exit 5",
+    status: 5,
+    err: "",
+  },
   { name: "port 0", line: "$S -p 0 127.0.0.1 true", status: 255, err: true },
   {
     name: "denied",
