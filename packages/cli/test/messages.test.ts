@@ -2,7 +2,15 @@ import { SshError } from "@nacre/wire";
 import { expect, test } from "vitest";
 import { sshMessages } from "../src/ssh/messages.ts";
 
-const context = { user: "alice", host: "example.org", port: 2222, strictHostKeys: false, hasStdioTarget: false };
+const context = {
+  user: "alice",
+  host: "example.org",
+  port: 2222,
+  strictHostKeys: false,
+  hasStdioTarget: false,
+  exitOnForwardFailure: false,
+  isLoggedIn: false,
+};
 
 /** Returns the error of a connection that the system refused with this code. */
 function failed(code: string, message = "cannot connect to example.org port 2222: …"): SshError {
@@ -64,6 +72,16 @@ test.each<[string, unknown, string[]]>([
     ],
   ],
   ["a new host", new SshError("host-key-unknown", "…"), ["nacre: Host key verification failed."]],
+  [
+    "a server that closes the connection before the login",
+    new SshError("connection-lost", "the server closed the connection before sending any data"),
+    ["Connection closed by example.org port 2222"],
+  ],
+  [
+    "a server that no longer answers",
+    new SshError("keepalive-timeout", "the server has sent nothing for 3 s"),
+    ["Timeout, server example.org not responding."],
+  ],
   ["an unknown code of the system", failed("EWHATEVER"), []],
   ["another error", new SshError("connection-lost", "…"), []],
   ["no SshError", new Error("x"), []],
@@ -110,4 +128,25 @@ test("a port in use and a refused -W have the lines of ssh", () => {
     "channel 0: open failed: connect failed: Connection refused",
     "stdio forwarding failed",
   ]);
+});
+
+test("a connection that is lost after the login has the line of ssh", () => {
+  const loggedIn = { ...context, isLoggedIn: true };
+  const closed = new SshError("connection-lost", "the server closed the connection, without a disconnect message");
+  expect(sshMessages(closed, loggedIn)).toEqual(["Connection to example.org closed by remote host."]);
+  const { cause } = failed("ECONNRESET");
+  const reset = new SshError("connection-lost", "the connection broke: read ECONNRESET", { cause });
+  expect(sshMessages(reset, loggedIn)).toEqual(["Read from remote host example.org: Connection reset by peer"]);
+  expect(sshMessages(reset, context)).toEqual(["Connection reset by example.org port 2222"]);
+});
+
+test.each([
+  ["127.0.0.1:80", "port 80"],
+  ["[::1]:80", "port 80"],
+  ["/run/app.sock", "path /run/app.sock"],
+])("a server that refuses to listen on %s has the line of ssh", (place, shown) => {
+  const error = new SshError("forward-denied", `the server refused to listen on ${place}; it prohibits this (…)`);
+  const line = `remote port forwarding failed for listen ${shown}`;
+  expect(sshMessages(error, context)).toEqual([`Warning: ${line}`]);
+  expect(sshMessages(error, { ...context, exitOnForwardFailure: true })).toEqual([`Error: ${line}`]);
 });

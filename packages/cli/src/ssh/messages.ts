@@ -13,6 +13,10 @@ export interface MessageContext {
   readonly strictHostKeys: boolean;
   /** Whether standard input and output are forwarded (`-W`). */
   readonly hasStdioTarget: boolean;
+  /** Whether a forward that fails ends the command. */
+  readonly exitOnForwardFailure: boolean;
+  /** Whether the error came after the login. */
+  readonly isLoggedIn: boolean;
 }
 
 /**
@@ -55,8 +59,29 @@ export function sshMessages(error: unknown, context: MessageContext): readonly s
         "Could not request local forwarding.",
       ];
     }
+    case "connection-lost": {
+      const { host, port = 22, isLoggedIn } = context;
+      const isReset = systemError(error)?.code === "ECONNRESET";
+      if (
+        isReset ? error.message.startsWith("jump host") : !error.message.startsWith("the server closed the connection")
+      )
+        return [];
+      if (!isLoggedIn) return [`Connection ${isReset ? "reset" : "closed"} by ${host} port ${port}`];
+      return [
+        isReset
+          ? `Read from remote host ${host}: ${REASONS["ECONNRESET"]}`
+          : `Connection to ${host} closed by remote host.`,
+      ];
+    }
+    case "keepalive-timeout":
+      return error.message.startsWith("jump host") ? [] : [`Timeout, server ${context.host} not responding.`];
     case "forward-unreachable":
     case "forward-denied": {
+      const [, port, path] =
+        /^the server refused to listen on (?:\S*:(\d+)|(.+)); it prohibits/.exec(error.message) ?? [];
+      const level = context.exitOnForwardFailure ? "Error" : "Warning";
+      if (port !== undefined) return [`${level}: remote port forwarding failed for listen port ${port}`];
+      if (path !== undefined) return [`${level}: remote port forwarding failed for listen path ${path}`];
       if (!context.hasStdioTarget) return [];
       const [, reason = "open failed"] = /cannot connect to it: (.*)$/.exec(error.message) ?? [];
       const kind = error.code === "forward-denied" ? "administratively prohibited" : "connect failed";

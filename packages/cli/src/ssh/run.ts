@@ -32,10 +32,13 @@ interface Run extends Reading {
  */
 export async function run(reading: Reading, background: Background | undefined): Promise<number> {
   const what = { ...reading, background };
+  let isLoggedIn = false;
   try {
-    return await connected(what);
+    return await connected(what, () => {
+      isLoggedIn = true;
+    });
   } catch (error) {
-    const lines = sshMessages(error, contextOf(what));
+    const lines = sshMessages(error, { ...contextOf(what), isLoggedIn });
     for (const text of lines) say(escapeText(text));
     // A log file has the lines of ssh(1) alone, as programs expect them.
     if (lines.length > 0 && what.words.logFile !== undefined) return FAILURE;
@@ -43,7 +46,7 @@ export async function run(reading: Reading, background: Background | undefined):
   }
 }
 
-async function connected(what: Run): Promise<number> {
+async function connected(what: Run, loggedIn: () => void): Promise<number> {
   const { words, config } = what;
   const wanted = forwardsOf(config.values);
   if (config.values.controlPath !== undefined && !words.reconnect) {
@@ -60,6 +63,7 @@ async function connected(what: Run): Promise<number> {
     const channelTimeouts = words.stdioTarget && stdioTimeouts(config.values);
     const setup = { asker, keyLog, earlyChannel, channelTimeouts, reconnect, trace };
     const { client, typedAhead } = await logIn(config, words, setup);
+    loggedIn();
     try {
       return await useConnection(client, what, { wanted, typedAhead, isShared: false });
     } finally {
@@ -109,10 +113,11 @@ function sayEvent(event: ReconnectEvent): void {
     say("nacre: the server still holds a listener of the lost connection; trying again");
 }
 
-function contextOf({ config, words }: Run): MessageContext {
-  const { user, hostName: host, port, hostKeyAlias, strictHostKeyChecking } = config.values;
+function contextOf({ config, words }: Run): Omit<MessageContext, "isLoggedIn"> {
+  const { user, hostName: host, port, hostKeyAlias, strictHostKeyChecking, exitOnForwardFailure } = config.values;
+  const strictHostKeys = strictHostKeyChecking === "yes";
   const hasStdioTarget = words.stdioTarget !== undefined;
-  return { user, host, port, hostKeyAlias, strictHostKeys: strictHostKeyChecking === "yes", hasStdioTarget };
+  return { user, host, port, hostKeyAlias, strictHostKeys, hasStdioTarget, exitOnForwardFailure };
 }
 
 /** Runs the forwards and the session that the configuration requests. Returns the exit status. */
@@ -139,7 +144,7 @@ async function useConnection(
     say,
     warn: (error: SshError) => {
       if (error.code === "channel-idle" && !isVerbose(level)) return;
-      const context = { ...contextOf(what), hasStdioTarget: false };
+      const context = { ...contextOf(what), hasStdioTarget: false, exitOnForwardFailure: false, isLoggedIn: true };
       for (const text of sshMessages(error, context)) say(escapeText(text));
       warn(error);
     },

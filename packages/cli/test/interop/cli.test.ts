@@ -446,7 +446,9 @@ describe("an error gives status 255, the line of ssh, and one line with its code
     child.stdout.once("data", () => void lonely.stop());
     const { status, stdout, stderr } = await ended(child);
     expect(stdout.toString()).toBe("begun\n");
-    expect(stderr).toMatch(/^Warning: Permanently added [^\n]+\nnacre: [^\n]+ \[(connection-lost|disconnected)\]\n$/);
+    expect(stderr).toMatch(
+      /^Warning: Permanently added [^\n]+\n((Connection to|Read from) [^\n]+\n)?nacre: [^\n]+ \[(connection-lost|disconnected)\]\n$/,
+    );
     expect(status).toBe(255);
   });
 });

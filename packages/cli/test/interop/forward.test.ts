@@ -327,7 +327,7 @@ describe("a forward that cannot be set up", () => {
     const { status, stdout, stderr } = await nacre([...atBastion(...taken()), "echo in"]);
     expect({ status, stdout: stdout.toString() }).toEqual({ status: 0, stdout: "in\n" });
     expect(stderr).toMatch(
-      /^bind \[127\.0\.0\.1\]:\d+: Address already in use\n[^\n]+\nCould not request local forwarding\.\nnacre: [^\n]+ \[listen-failed\]\nnacre: [^\n]+ \[forward-denied\]\n$/,
+      /^bind \[127\.0\.0\.1\]:\d+: Address already in use\n[^\n]+\nCould not request local forwarding\.\nnacre: [^\n]+ \[listen-failed\]\nWarning: remote port forwarding failed for listen port 1\nnacre: [^\n]+ \[forward-denied\]\n$/,
     );
   });
 
@@ -337,7 +337,7 @@ describe("a forward that cannot be set up", () => {
       const { status, stdout, stderr } = await nacre([...atBastion(...words), "echo in"]);
       expect({ status, stdout: stdout.toString() }).toEqual({ status: 255, stdout: "" });
       expect(stderr).toMatch(
-        /^(bind [^\n]+\n[^\n]+\nCould not request local forwarding\.\n)?nacre: [^\n]+ \[(listen-failed|forward-denied)\]\n$/,
+        /^(bind [^\n]+\n[^\n]+\nCould not request local forwarding\.\n|Error: remote port forwarding failed [^\n]+\n)nacre: [^\n]+ \[(listen-failed|forward-denied)\]\n$/,
       );
     }
   });
@@ -352,7 +352,9 @@ test("-N opens no session, and exits with 255 and one line when the server is go
   await lonely.stop();
   const { status, stderr } = await result;
   expect(status).toBe(255);
-  expect(stderr).toMatch(/^Warning: Permanently added [^\n]+\nnacre: [^\n]+ \[(connection-lost|disconnected)\]\n$/);
+  expect(stderr).toMatch(
+    /^Warning: Permanently added [^\n]+\n((Connection to|Read from) [^\n]+\n)?nacre: [^\n]+ \[(connection-lost|disconnected)\]\n$/,
+  );
   expect(await lonely.log()).not.toContain("ctype session");
 });
 
