@@ -22,6 +22,8 @@ export class FakeTerminal extends EventEmitter implements KeyInput {
   unread: Buffer | null = null;
   /** Input typed between questions that is still in the system's buffer. */
   waiting = "";
+  /** How often ^C was passed on. */
+  interrupts = 0;
   readonly terminal: Terminal;
   readonly #answers: (string | undefined)[];
 
@@ -36,6 +38,7 @@ export class FakeTerminal extends EventEmitter implements KeyInput {
       discard: () => {
         this.waiting = "";
       },
+      interrupt: () => void this.interrupts++,
     });
   }
 

@@ -133,14 +133,16 @@ describe("a question at the terminal", () => {
   });
 
   test.each([
-    ["^C", "abc\x03"],
-    ["^D", "\x04"],
-    ["the end of the input", undefined],
-  ])("rejects with auth-cancelled on %s", async (_, typed) => {
+    ["^C", "abc\x03", 1],
+    ["^D", "\x04", 0],
+    ["the end of the input", undefined, 0],
+  ])("rejects with auth-cancelled on %s", async (_, typed, interrupts) => {
     const fake = new FakeTerminal(typed);
     await expect(fake.terminal.ask("Password: ", HIDDEN)).rejects.toMatchObject({ code: "auth-cancelled" });
     expect(fake.raw).toBe(false);
     expect(fake.listenerCount("data")).toBe(0);
     expect(fake.listenerCount("end")).toBe(0);
+    // Only ^C interrupts the other programs at the terminal.
+    expect(fake.interrupts).toBe(interrupts);
   });
 });

@@ -31,7 +31,7 @@ export class SessionTerminal {
   #last: Promise<unknown> = Promise.resolve();
 
   /** `open` returns what asks; `undefined` if nothing can. */
-  constructor(open: () => Asker | undefined = openAsker) {
+  constructor(open: () => Asker | undefined = () => openAsker(undefined, { isInterruptible: false })) {
     this.#open = open;
     this.#mayAsk = new Promise((resolve) => {
       this.#permit = resolve;

@@ -2,7 +2,7 @@ import { type ChildProcess, type ChildProcessByStdio, spawn } from "node:child_p
 import type { Readable } from "node:stream";
 import { isAbsolutePath, isWindows, showPath, thisSystem } from "@nacre/node/extend";
 import { say, show } from "../say.ts";
-import { openTerminal, type TerminalDescriptors, terminalOn } from "./terminal.ts";
+import { openTerminal, type TerminalDescriptors, type TerminalOptions, terminalOn } from "./terminal.ts";
 
 /** Asks the user, one question at a time. Texts are shown unchanged; escape texts from a server first. */
 export interface Asker {
@@ -18,10 +18,14 @@ export interface Asker {
  * Returns the terminal, or the program that asks in its place, as ssh(1) chooses between them. Returns `undefined` if neither may ask. A
  * process in the background passes the terminal that it inherited.
  */
-export function openAsker(background?: { readonly terminal: TerminalDescriptors | undefined }): Asker | undefined {
+export function openAsker(
+  background?: { readonly terminal: TerminalDescriptors | undefined },
+  options?: TerminalOptions,
+): Asker | undefined {
   const use = askpassUse(process.env);
   if (use === "always") return new Askpass();
-  const terminal = background === undefined ? openTerminal() : background.terminal && terminalOn(background.terminal);
+  const terminal =
+    background === undefined ? openTerminal(options) : background.terminal && terminalOn(background.terminal);
   return terminal ?? (use === "without-terminal" ? new Askpass() : undefined);
 }
 

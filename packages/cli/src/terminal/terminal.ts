@@ -28,6 +28,8 @@ export interface TerminalPort {
   readonly write: (text: string) => void;
   /** Discards typed input that has not reached `KeyInput` yet. Without it, input is read and dropped until none comes. */
   readonly discard?: () => void;
+  /** Does what ^C would do outside of raw mode. */
+  readonly interrupt?: (() => void) | undefined;
   readonly release?: () => void;
 }
 
@@ -98,6 +100,7 @@ export class Terminal {
         }
         if (key === "\x03" || (key === "\x04" && answer.length === 0)) {
           cancel();
+          if (key === "\x03") this.#port.interrupt?.();
           return true;
         }
         if (key === "\x7f" || key === "\b") erase(1);
@@ -185,13 +188,21 @@ export class Terminal {
   }
 }
 
+/** Options of `openTerminal`. */
+export interface TerminalOptions {
+  /** Whether ^C at a question also interrupts this process and the others of its group; default true. Not on Windows. */
+  readonly isInterruptible?: boolean;
+}
+
 /**
  * Opens the controlling terminal of this process, or on Windows its console, even if the standard streams are redirected. Without one,
  * falls back to standard input and standard error if both are terminals. Returns `undefined` if there is no terminal.
  */
-export function openTerminal(): Terminal | undefined {
+export function openTerminal({ isInterruptible = true }: TerminalOptions = {}): Terminal | undefined {
   try {
-    return terminalOn(openTerminalDescriptors());
+    // As outside of raw mode, so that a loop of the shell that runs this process ends, too.
+    const interrupt = isInterruptible ? () => process.kill(0, "SIGINT") : undefined;
+    return terminalOn(openTerminalDescriptors(), interrupt);
   } catch {
     const { stdin, stderr } = process;
     if (stdin.isTTY && stderr.isTTY) return new Terminal(stdin, { write: (text) => stderr.write(text) });
@@ -242,13 +253,14 @@ export function openTerminalDescriptors(): TerminalDescriptors {
   return [output!, input!, unread!];
 }
 
-/** Returns a `Terminal` on descriptors that are already open. */
-export function terminalOn([output, input, unread]: TerminalDescriptors): Terminal {
+/** Returns a `Terminal` on descriptors that are already open. `interrupt` is what ^C does beside cancelling the question. */
+export function terminalOn([output, input, unread]: TerminalDescriptors, interrupt?: () => void): Terminal {
   const keys = new ReadStream(input);
   return new Terminal(keys, {
     write: (text) => writeSync(output, text),
     // rule: discard-port
     discard: () => discard(unread),
+    interrupt,
     release: () => {
       keys.destroy();
       closeSync(output);

@@ -208,6 +208,17 @@ describe("a terminal", () => {
     expect(await terminal.closed).toBe(0);
   });
 
+  test("ends a loop of the shell by ^C at a question", async () => {
+    const words = ["-p", `${sshd.port}`, "--known-hosts", knownHosts, "alice@127.0.0.1", "true"];
+    const terminal = new TestTerminal(
+      `export NACRE_TEST_HOME='${folder}'; for i in 1 2; do ${quoted(commandLine(words))}; echo "after $i"; done`,
+    );
+    await terminal.until("alice@127.0.0.1's password: ");
+    terminal.type("\x03");
+    expect(await terminal.closed).not.toBe(0);
+    expect(terminal.shown).not.toContain("after");
+  });
+
   test("ignores a yes pasted before the question about the host", async () => {
     const known = join(folder, "known_pasted_yes");
     const command = quoted(commandLine(["-p", `${sshd.port}`, "--known-hosts", known, "alice@127.0.0.1"]));
@@ -257,6 +268,11 @@ describe("a terminal", () => {
     await enter(`-L${port}:127.0.0.1:1`, "Forwarding port.");
     expect(await reached()).toBe(true);
     await enter(`-KL${port}`, "Canceled forwarding.");
+    // ^C ends the question only.
+    terminal.type("\r~C");
+    await terminal.until("ssh> ");
+    terminal.type("\x03");
+    await terminal.until("\r\n");
     expect(await reached()).toBe(false);
     // Keys go to the server again.
     const over = `/tmp/nacre-over-${port}`;
