@@ -31,7 +31,7 @@ export class KeptRequests {
     };
   }
 
-  /** Forgets the answers of a connection that was lost. */
+  /** Forgets the answers of a connection that has ended, and stops asking on it. */
   lose(): void {
     for (const entry of this.#entries) {
       clearTimeout(entry.timer);

@@ -250,12 +250,12 @@ class Reconnecting {
     const stopWatching = watchSleep(connection);
     const error = await connection.driver.ended;
     stopWatching();
+    this.#kept.lose();
     this.#over.signal.throwIfAborted();
     if (!isLost(error)) throw error;
     this.#state = { kind: "waiting" };
     // rule: reconnect-stable
     if (Date.now() - since >= STABLE) this.#delays.reset();
-    this.#kept.lose();
     this.#report({ type: "lost", error });
     return error;
   }

@@ -96,6 +96,20 @@ test("a listener is asked for again while the server holds its port", async () =
   expect(vi.getTimerCount()).toBe(0);
 });
 
+test("`close` leaves no timer of a listener that is to be asked for again", async () => {
+  virtualTime();
+  const forwards = new Forwards();
+  const { client, network, events } = await connected({ ...permitted, forwarding: forwards.options });
+  await client.listen({ port: 4001 });
+  forwards.held.add(4001);
+  network.cut();
+  network.state = "up";
+  await pass(20);
+  expect(events.at(-1)?.type).toBe("listen-retry");
+  await client.close();
+  expect(vi.getTimerCount()).toBe(0);
+});
+
 test("a listener that is closed while the connection is lost is not asked for again", async () => {
   virtualTime();
   const forwards = new Forwards();

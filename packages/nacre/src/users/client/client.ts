@@ -76,7 +76,7 @@ export interface KeptRequest {
     readonly port?: number | undefined;
     readonly path?: string | undefined;
   };
-  /** Called when the connection was lost on which it was granted. */
+  /** Called when a connection has ended that had it, or was asked for it. */
   onLost(): void;
 }
 
