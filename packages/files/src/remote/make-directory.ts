@@ -1,4 +1,4 @@
-import { SSH_FX } from "@nacre/sftp";
+import { SftpError, SSH_FX } from "@nacre/sftp";
 import { modeAttributes } from "../channel/attributes.ts";
 import { type CallContext, call, hasStatus } from "../channel/call.ts";
 import { dirname, toBytes } from "../channel/remote-path.ts";
@@ -49,7 +49,8 @@ async function isDirectory(channel: SftpChannel, path: string, context: CallCont
   try {
     const { attributes } = await call(channel, { type: "stat", path: toBytes(path) }, "attributes", context);
     return new Stats(attributes, Number).isDirectory();
-  } catch {
-    return false;
+  } catch (error) {
+    if (error instanceof SftpError) return false;
+    throw error;
   }
 }

@@ -1,6 +1,7 @@
-import { type Sftp, SSH_FX, sftp } from "@nacre/files";
+import { type Sftp, SSH_FX, sftp, upload } from "@nacre/files";
 import { encodeReply } from "@nacre/sftp";
 import { LOST } from "@nacre/testing/nacre/fake-channel";
+import { MemoryLocalFiles } from "@nacre/testing/nacre/memory-local-files";
 import { MemorySftp } from "@nacre/testing/nacre/memory-sftp";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { describe, expect, it } from "vitest";
@@ -220,6 +221,23 @@ it("fails the calls under way when the server ends SFTP, and closes the channel"
   server.sendEof();
   expect(await result).toEqual(code("channel-closed"));
   expect(server.calls).toContain("close");
+});
+
+it("fails with the error that ended SFTP while it looks at a directory that exists", async () => {
+  const local = new MemoryLocalFiles();
+  for (const use of [
+    (client: Sftp) => client.mkdir("d", { recursive: true }),
+    (client: Sftp) => upload(client, { files: local, path: "/home" }, "d", { recursive: true }),
+  ]) {
+    const { sftp, server } = await openMemorySftp({
+      answer({ request }) {
+        if (request.type === "stat") server.lose(LOST);
+        return request.type === "stat";
+      },
+    });
+    await sftp.mkdir("d");
+    expect(await failure(use(sftp))).toMatchObject({ code: LOST.code });
+  }
 });
 
 it("ends SFTP when the server violates the protocol", async () => {

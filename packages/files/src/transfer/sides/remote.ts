@@ -127,8 +127,9 @@ export class RemoteTarget implements TargetTree {
     } catch (error) {
       // SFTP has no status for an existing directory.
       if (!(error instanceof SftpError)) throw error;
-      const found = await stat(this.#channel, follow ? "stat" : "lstat", path, context).catch(() => undefined);
-      if (found === undefined) throw error;
+      const found = await stat(this.#channel, follow ? "stat" : "lstat", path, context).catch((cause: unknown) => {
+        throw cause instanceof SftpError ? error : cause;
+      });
       if (found.type === "directory") return false;
       const what = found.type === "link" ? "is a symbolic link" : "exists and is not a directory";
       const message = `"${escapeText(path)}" on the server ${what}; remove it first`;
