@@ -48,6 +48,7 @@ export class Deletion {
   async run(extras: readonly Extra[]): Promise<void> {
     for (const { directory, entry, twin } of extras) {
       if (this.#run.hasFailed || this.#run.failed.length > 0) return;
+      if (this.#run.taken.has(entry)) continue;
       const path = directory.path === "" ? entry.name : `${directory.path}/${entry.name}`;
       await this.#run.attempt(path, () =>
         this.#held.use(directory, async (held) => {

@@ -66,6 +66,7 @@ export class Resumption {
     const { directory, name } = this.#target.split(file.to);
     const partial = record && partialName(name, record);
     if (record === undefined || partial === undefined) return false;
+    for (const entry of file.partials) this.#run.taken.add(entry);
     try {
       await this.#write(file, record, directory, partial, contents);
     } catch (error) {

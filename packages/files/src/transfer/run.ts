@@ -3,6 +3,7 @@ import { onAbort, unlessAborted } from "nacre/extend";
 import { abortError, type CallContext, callContext } from "../channel/call.ts";
 import type { LocalAttributes } from "../local/local-files.ts";
 import type { FailedEntry, SkippedEntry, TransferOptions, UnsetEntry } from "./options.ts";
+import type { TargetEntry } from "./sides/trees.ts";
 
 /** Maximum number of directories, links and left-out entries that a transfer remembers. A hostile server may list any number. */
 export const MAX_REMEMBERED: number = 2 ** 20;
@@ -23,6 +24,8 @@ export class TransferRun {
   readonly skipped: SkippedEntry[] = [];
   readonly failed: FailedEntry[] = [];
   readonly unset: UnsetEntry[] = [];
+  /** Listed partial files of the target that are continued or removed together with their file. */
+  readonly taken: WeakSet<TargetEntry> = new WeakSet();
   readonly #name: string;
   readonly #isOver: () => boolean;
   readonly #maxRemembered: number;

@@ -124,6 +124,26 @@ describe.each(directions)("%s with `resume`", (direction) => {
     expect(names(sides.target(direction))).toEqual(["copy"]);
   });
 
+  it("leaves the parts of files that it moves to them, also with `delete`", async () => {
+    const sides = new Sides();
+    const [source, target] = [sides.source(direction), sides.target(direction)];
+    for (const files of [source, target]) files.makeDirectory("/home/t");
+    source.open("/home/t/f", 0x0a).data = CONTENTS;
+    const record = { size: SIZE, mtimeMs: 2000 };
+    const left = partialName("gone", record)!;
+    for (const name of [partialName("f", record)!, partialName("f", { ...record, size: 9 })!, left])
+      target.open(`/home/t/${name}`, 0x0a).data = CONTENTS.slice(0, 1_000_000);
+    await using client = await sftp(new MemorySftp({ exec: sha256sum, files: sides.remote }));
+    const options = { resume: true, recursive: true, delete: true };
+    const local = { files: sides.local, path: "/home/t" };
+    const result =
+      direction === "upload"
+        ? await upload(client, local, "/home/t", options)
+        : await download(client, "/home/t", local, options);
+    expect(result).toMatchObject({ resumed: [{ path: "f", bytes: 1_000_000 }], deleted: [left], failed: [] });
+    expect([...target.find("/home/t").entries.keys()]).toEqual(["f"]);
+  });
+
   it("continues the longest part in a tree, and removes the others", async () => {
     const sides = new Sides();
     const target = sides.target(direction);
