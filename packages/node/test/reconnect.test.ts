@@ -111,6 +111,30 @@ test("a local connection waits for the next SSH connection", async () => {
   await ssh.close();
 });
 
+test("a forward reports connections that are lost, and none that end with the client", async () => {
+  const target = await serve(() => {});
+  const cable = await Cable.plug((await started({ forwarding: TCP })).port);
+  const ssh = await connectedBy(cable);
+  const errors: string[] = [];
+  const to = { host: "127.0.0.1", port: target.port };
+  const local = await ssh.forwardLocal({ host: "127.0.0.1", port: 0 }, to, {
+    onError: ({ code }) => errors.push(code),
+  });
+  const open = async (count: number): Promise<void> => {
+    connectLocally(local)
+      .on("error", () => {})
+      .write("x");
+    await vi.waitFor(() => expect(target.sockets).toHaveLength(count), 10_000);
+  };
+  await open(1);
+  await cable.flicker();
+  await open(2);
+  expect(errors).toEqual(["connection-lost"]);
+  await ssh.close();
+  expect(local.connections).toBe(0);
+  expect(errors).toEqual(["connection-lost"]);
+});
+
 describe("host keys", () => {
   test("reconnect: a new key for an unknown host · client", async () => {
     const [first, second] = await Promise.all([started(), started({ hostKeys: [otherKey] })]);

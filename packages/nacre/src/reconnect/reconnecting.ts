@@ -138,13 +138,12 @@ class Reconnecting {
   }
 
   #mux(): ClientMux {
-    const state = (): State => this.#state;
+    const over = (): SshError | undefined => this.#end;
     const live = (): LoggedIn | undefined => this.#live;
     return {
       engine: {
         get over() {
-          const now = state();
-          return now.kind === "ended" ? now.error : undefined;
+          return over();
         },
         turn: () => live()?.driver.mux.engine.turn(),
       },
@@ -181,6 +180,15 @@ class Reconnecting {
       },
       keep: (request) => this.#kept.add(request, live()),
     };
+  }
+
+  /** The error that ends the client, set as soon as nothing more may be sent. */
+  get #end(): SshError | undefined {
+    const state = this.#state;
+    if (state.kind === "ended") return state.error;
+    if (this.#over.signal.aborted) return this.#over.signal.reason as SshError;
+    const error = state.kind === "connected" ? state.connection.driver.mux.engine.over : undefined;
+    return error !== undefined && isLost(error) ? undefined : error;
   }
 
   /** The connection, unless it has ended. */
@@ -228,7 +236,8 @@ class Reconnecting {
   }
 
   #assertAlive(): void {
-    if (this.#state.kind === "ended") throw afterEnd(this.#state.error);
+    const error = this.#end;
+    if (error !== undefined) throw afterEnd(error);
   }
 
   /** Connects again after each loss. Resolves with the error that ends the client. Never rejects. */

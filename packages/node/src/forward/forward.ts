@@ -25,7 +25,7 @@ export interface ForwardOptions {
   readonly signal?: AbortSignal | undefined;
   /**
    * Called for each connection that is refused or fails. The forward stays open. Not called for connections that end with the forward or
-   * the SSH connection. Exceptions are ignored.
+   * the client. With `reconnect`, it is called for those that are lost with an SSH connection. Exceptions are ignored.
    */
   readonly onError?: ((error: SshError) => void) | undefined;
 }
@@ -112,7 +112,7 @@ export async function openForward(
   forwarder.assertAlive();
 
   const connections = new Connections(maxConnections, (error) => {
-    // `Client.ended` reports the end of the SSH connection.
+    // `Client.ended` reports the end of the client.
     if (forwarder.over === undefined) onError?.(error);
   });
   const opening = setup.listen(connections);
