@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isWindows } from "@nacre/node/extend";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -59,6 +59,13 @@ describe("the program of SSH_ASKPASS", () => {
     vi.stubEnv("SSH_ASKPASS", process.execPath);
     expect(await new Askpass().ask("a question with a NUL: \0")).toBe("");
     expect(said).toMatch(/^ssh_askpass: exec\(.*\): .*without null bytes/);
+  });
+
+  test("is not run after `close`, when a connection is made again", async () => {
+    const asker = program(`: > ${folder}/called`);
+    asker.close();
+    await expect(asker.ask("Password: ")).rejects.toMatchObject({ code: "auth-cancelled" });
+    expect(existsSync(join(folder, "called"))).toBe(false);
   });
 
   test.each([

@@ -1,6 +1,7 @@
 import { type ChildProcess, type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import { isAbsolutePath, isWindows, showPath, thisSystem } from "@nacre/node/extend";
+import { SshError } from "@nacre/wire";
 import { say, show } from "../say.ts";
 import { openTerminal, type TerminalDescriptors, type TerminalOptions, terminalOn } from "./terminal.ts";
 
@@ -10,7 +11,7 @@ export interface Asker {
   show(text: string): void;
   /** Resolves with the answer. `echo` is whether it may be seen while it is typed. */
   ask(prompt: string, options: { readonly echo: boolean }): Promise<string>;
-  /** Ends the questions. Returns input typed after the last answer. */
+  /** Ends the questions: `ask` then rejects with `auth-cancelled`. Returns input typed after the last answer. */
   close(): string;
 }
 
@@ -60,6 +61,7 @@ const MAX_ANSWER = 1023;
 /** Asks by the program that SSH_ASKPASS names: the prompt is its argument, the first line of its output the answer. */
 export class Askpass implements Asker {
   #child: ChildProcess | undefined;
+  #isClosed = false;
 
   show(text: string): void {
     show(text);
@@ -67,6 +69,8 @@ export class Askpass implements Asker {
 
   /** Resolves with "" if the program fails, and the server then refuses that, as with ssh(1). */
   async ask(prompt: string): Promise<string> {
+    // A connection that is made again asks nothing.
+    if (this.#isClosed) throw new SshError("auth-cancelled", "no question is asked after the login");
     return (await this.#run(prompt, {})) ?? "";
   }
 
@@ -78,6 +82,7 @@ export class Askpass implements Asker {
 
   /** Ends a program that still asks. */
   close(): string {
+    this.#isClosed = true;
     this.#child?.kill();
     return "";
   }
