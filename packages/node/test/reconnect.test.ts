@@ -111,6 +111,25 @@ test("a local connection waits for the next SSH connection", async () => {
   await ssh.close();
 });
 
+test("a local connection that is reset while it waits is not dialled", async () => {
+  const target = await serve(answerAfterEnd);
+  virtualTime();
+  const cable = await Cable.plug((await started({ forwarding: TCP })).port);
+  const ssh = await connectedBy(cable);
+  const local = await ssh.forwardLocal({ host: "127.0.0.1", port: 0 }, { host: "127.0.0.1", port: target.port });
+  cable.cut();
+  await pass(1);
+  const gone = connectLocally(local);
+  await vi.waitFor(() => expect(local.connections).toBe(1));
+  gone.resetAndDestroy();
+  await vi.waitFor(() => expect(local.connections).toBe(0));
+  cable.isCut = false;
+  await pass(6);
+  expect(await ask(connectLocally(local), "next")).toBe("got next");
+  expect(target.sockets).toHaveLength(1);
+  await ssh.close();
+});
+
 test("a forward reports connections that are lost, and none that end with the client", async () => {
   const target = await serve(() => {});
   const cable = await Cable.plug((await started({ forwarding: TCP })).port);

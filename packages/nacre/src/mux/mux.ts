@@ -83,7 +83,7 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
    * Opens a channel to the peer. After the end of the connection, throws a new error with its code. Also throws `channel-limit`, or
    * `usage` for an open that does not fit into a packet.
    */
-  open(channelType: string, data: Uint8Array | undefined, handler: OpenHandler): void {
+  open(channelType: string, data: Uint8Array | undefined, handler: OpenHandler): undefined {
     this.#assertAlive();
     // rule: restricted-channels
     if (channelType !== "session") this.#assertUnrestricted();

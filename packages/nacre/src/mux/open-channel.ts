@@ -7,9 +7,15 @@ import type { OpenHandler } from "./mux.ts";
 export interface Opener {
   /**
    * Sends SSH_MSG_CHANNEL_OPEN with type-specific `data`. Calls the handler with the outcome. A client with `reconnect` waits for a
-   * connection first, up to `maxWait` milliseconds.
+   * connection first, up to `maxWait` milliseconds. It then returns a function that ends the wait: the open is not sent, and the handler
+   * is not called.
    */
-  open(channelType: string, data: Uint8Array | undefined, handler: OpenHandler, maxWait?: number): void;
+  open(
+    channelType: string,
+    data: Uint8Array | undefined,
+    handler: OpenHandler,
+    maxWait?: number,
+  ): (() => void) | undefined;
 }
 
 /**

@@ -152,7 +152,7 @@ class Reconnecting {
         if (now !== undefined) return now.driver.mux.open(channelType, given, handler);
         this.#assertAlive();
         const data = given?.slice();
-        this.#wait(
+        return this.#wait(
           ({ driver }) => driver.mux.open(channelType, data, handler),
           (error) => handler.lost(error),
           maxWait,

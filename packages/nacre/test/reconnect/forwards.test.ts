@@ -152,6 +152,25 @@ test("`listen` waits for the connection", async () => {
   expect(forwards.asked).toHaveLength(1);
 });
 
+test("a `dial` that is aborted while it waits takes no place, and nothing is dialled", async () => {
+  virtualTime();
+  const forwards = new Forwards();
+  const { client, network } = await connected({ ...permitted, forwarding: forwards.options });
+  network.cut();
+  await pass(0);
+  for (let port = 1; port <= 256; port++) {
+    const over = new AbortController();
+    const dialling = failure(client.dial({ host: "db", port }, { signal: over.signal }));
+    over.abort();
+    expect(await dialling).toEqual(code("aborted"));
+  }
+  const next = client.dial({ host: "db", port: 5432 });
+  network.state = "up";
+  await pass(10);
+  await next;
+  expect(forwards.targets).toEqual([{ host: "db", port: 5432 }]);
+});
+
 test("an open that has left is not sent again", async () => {
   virtualTime();
   const asked: unknown[] = [];

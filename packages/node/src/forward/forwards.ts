@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { CHANNEL_OPEN_FAILURE_REASON } from "@nacre/wire";
-import { checkTarget, type ForwardTarget, type ListenAddress, type PeerOpen } from "nacre/extend";
+import { checkTarget, type ForwardTarget, type ListenAddress, type Opener, type PeerOpen } from "nacre/extend";
 import { bridge, bridgeDialled, type DialHandler, openDialled } from "nacre/internal-on-demand";
 import { acceptedDuplex, resetSocket } from "../net/socket-duplex.ts";
 import { listenSocket } from "./bind.ts";
@@ -35,10 +35,11 @@ export function forwardLocal(
         checkTarget(target);
         const onSocket = (socket: Socket): void => {
           const { mux } = forwarder;
-          const dial = (handler: DialHandler): void => {
-            openDialled(mux, target, originatorOf(socket), handler);
+          const dial = (handler: DialHandler): ReturnType<Opener["open"]> => {
+            const forget = openDialled(mux, target, originatorOf(socket), handler);
             // Send the channel open immediately when the connection arrives.
             mux.engine.turn();
+            return forget;
           };
           if (!connections.run((signal) => bridgeDialled(dial, acceptedDuplex(socket), signal))) resetSocket(socket);
         };

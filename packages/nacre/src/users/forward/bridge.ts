@@ -1,6 +1,7 @@
 import { type Bytes, copyBytes, SshError } from "@nacre/wire";
 import type { Channel } from "../../mux/channel.ts";
 import type { Duplex } from "../../mux/duplex.ts";
+import type { Opener } from "../../mux/open-channel.ts";
 import { queueJob } from "../../mux/queue.ts";
 import { onAbort } from "../../on-abort.ts";
 import type { DialHandler } from "./dial.ts";
@@ -21,22 +22,17 @@ export async function bridge(channel: Channel, duplex: Duplex, signal: AbortSign
  * bytes leave in the turn in which the channel opens. Resets the byte connection if opening fails. Rejects with the error of opening or of
  * the channel, when both are closed.
  */
-export async function bridgeDialled(
-  dial: (handler: DialHandler) => void,
-  duplex: Duplex,
-  signal: AbortSignal,
-): Promise<void> {
+export async function bridgeDialled(dial: Dial, duplex: Duplex, signal: AbortSignal): Promise<void> {
   const joined = new Bridge(duplex);
-  try {
-    dial({ opened: (channel) => joined.join(channel), failed: (error) => joined.abort(error) });
-  } catch (error) {
-    joined.abort(error);
-  }
+  joined.dial(dial);
   // Not before the request has left, because setting up a socket takes time.
   joined.open();
   const error = await joined.ended(signal);
   if (error !== undefined) throw error;
 }
+
+/** Opens a channel with callbacks. Returns what `Opener.open` does. */
+type Dial = (handler: DialHandler) => ReturnType<Opener["open"]>;
 
 type State =
   /** The channel is being opened. */
@@ -47,6 +43,8 @@ type State =
 
 class Bridge {
   #state: State = { kind: "dialling" };
+  /** Ends the wait for an SSH connection; `undefined` if the open was sent. */
+  #forget: (() => void) | undefined;
   readonly #closed: Promise<unknown>;
   readonly #duplex: Duplex;
   readonly #toChannel: ToChannel;
@@ -65,6 +63,15 @@ class Bridge {
     this.#givenUp = new Promise((resolve) => {
       this.#giveUp = resolve;
     });
+  }
+
+  /** Opens the channel. */
+  dial(dial: Dial): void {
+    try {
+      this.#forget = dial({ opened: (channel) => this.join(channel), failed: (error) => this.abort(error) });
+    } catch (error) {
+      this.abort(error);
+    }
   }
 
   /** Starts reading from the byte connection. */
@@ -128,6 +135,7 @@ class Bridge {
 
   async #drop(reason: unknown): Promise<void> {
     this.#state = { kind: "dropped" };
+    this.#forget?.();
     this.open();
     await (this.#duplex.reset?.() ?? this.#duplex.close());
     this.#onClosed(reason);

@@ -24,15 +24,17 @@ export interface DialHandler {
   readonly failed: (error: SshError) => void;
 }
 
-/** Makes the server connect to `target`, with callbacks. Fails and throws with the errors of `dialOver`. */
+/**
+ * Makes the server connect to `target`, with callbacks. Fails and throws with the errors of `dialOver`. Returns what `Opener.open` does.
+ */
 export function openDialled(
   mux: Opener,
   target: ForwardTarget,
   originator: Originator | undefined,
   { opened, failed }: DialHandler,
-): void {
+): ReturnType<Opener["open"]> {
   const { channelType, data } = encodeTarget(target, originator);
-  mux.open(channelType, data, {
+  return mux.open(channelType, data, {
     opened,
     refused: (reasonCode, description) => failed(refusalError(target, reasonCode, description)),
     lost: failed,
@@ -46,7 +48,7 @@ export function dialOver(mux: Opener, target: ForwardTarget, options: DialOption
     const { signal, originator } = options;
     if (signal?.aborted) throw abortError(target, signal);
     let unwatch: (() => void) | undefined;
-    openDialled(mux, target, originator, {
+    const forget = openDialled(mux, target, originator, {
       opened: (channel) => {
         unwatch?.();
         if (signal?.aborted) channel.close();
@@ -57,7 +59,11 @@ export function dialOver(mux: Opener, target: ForwardTarget, options: DialOption
         reject(error);
       },
     });
-    if (signal !== undefined) unwatch = onAbort(signal, () => reject(abortError(target, signal)));
+    if (signal === undefined) return;
+    unwatch = onAbort(signal, () => {
+      forget?.();
+      reject(abortError(target, signal));
+    });
   });
 }
 
