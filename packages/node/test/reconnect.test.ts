@@ -206,6 +206,19 @@ describe("`via`", () => {
     await ssh.close();
   });
 
+  test("a signal that aborts once connected does not count later, for jump hosts either", async () => {
+    const target = await started({ session: ({ stdout }) => void stdout.write("here") });
+    const cable = await Cable.plug((await started({ forwarding: TCP })).port);
+    const pinned = fingerprint(hostKey.publicKey.blob, "sha256");
+    const via = { host: "127.0.0.1", port: cable.port, user: "alice", identities: [userKey], hostKey: pinned };
+    const over = new AbortController();
+    const ssh = await connectedBy({ port: target.port } as Cable, { via, signal: over.signal });
+    over.abort();
+    await cable.flicker();
+    expect((await ssh.exec("x")).stdout).toBe("here");
+    await ssh.close();
+  });
+
   test("a client as the first hop must have `reconnect`, too", async () => {
     const target = await started({ session: ({ stdout }) => void stdout.write("here") });
     const cable = await Cable.plug((await started({ forwarding: TCP })).port);

@@ -26,7 +26,7 @@ export type ConnectAgain = (signal: AbortSignal) => Promise<LoggedIn>;
 
 /** The part of a client's options that reconnecting uses. */
 export interface ReconnectContext {
-  /** Ends the client while it has no connection. */
+  /** Ends the client if it aborts while there is no connection. */
   readonly signal?: AbortSignal | undefined;
   /** Source of random bytes; default the platform's. */
   readonly random?: RandomSource | undefined;
@@ -242,12 +242,15 @@ class Reconnecting {
 
   /** Connects again after each loss. Resolves with the error that ends the client. Never rejects. */
   async #run(first: LoggedIn): Promise<SshError> {
+    const { signal } = this.#context;
+    const unwatch = signal && onAbort(signal, () => this.#abort(signal));
     let error: SshError;
     try {
       for (let connection = first; ; connection = await this.#connectAgain(error)) error = await this.#lost(connection);
     } catch (cause) {
       error = cause instanceof SshError ? cause : new SshError("internal", "reconnecting failed", { cause });
     }
+    unwatch?.();
     this.#state = { kind: "ended", error };
     this.#calls.fail(() => afterEnd(error));
     return error;
@@ -272,7 +275,7 @@ class Reconnecting {
   /** Resolves with a new connection. Throws the error that ends the client. */
   async #connectAgain(loss: SshError): Promise<LoggedIn> {
     const { signal } = this.#over;
-    const unwatch = this.#limitAttempts(loss);
+    const stopLimit = this.#limitAttempts(loss);
     try {
       for (let attempt = 1, error = loss; ; attempt++) {
         signal.throwIfAborted();
@@ -291,24 +294,24 @@ class Reconnecting {
         }
       }
     } finally {
-      unwatch();
+      stopLimit();
     }
   }
 
-  /** Ends the attempts when the client's signal aborts, or the time is over. Returns a function that stops this. */
+  /** Ends the client, unless it is connected. */
+  #abort(signal: AbortSignal): void {
+    if (this.#live === undefined) this.#over.abort(abortedError("connecting again", signal));
+  }
+
+  /** Ends the attempts when the time is over. Returns a function that stops this. */
   #limitAttempts(loss: SshError): () => void {
     const { giveUpAfter } = this.#options;
-    const { signal } = this.#context;
     const giveUp = (): void =>
       this.#over.abort(
         new SshError("connection-lost", `${loss.message}; no new connection within ${giveUpAfter} ms`, { cause: loss }),
       );
     const timer = giveUpAfter === undefined ? undefined : setTimeout(giveUp, Math.min(giveUpAfter, 0x7fff_ffff));
-    const unwatch = signal && onAbort(signal, () => this.#over.abort(abortedError("connecting again", signal)));
-    return () => {
-      clearTimeout(timer);
-      unwatch?.();
-    };
+    return () => clearTimeout(timer);
   }
 
   #adopt(connection: LoggedIn): LoggedIn {

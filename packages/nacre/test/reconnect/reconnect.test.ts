@@ -242,6 +242,21 @@ test("the client's signal ends it while it has no connection", async () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
+test("a signal that aborts while the client is connected does not end it later", async () => {
+  virtualTime();
+  const over = new AbortController();
+  const { session } = server();
+  const { client, network } = await connected({ session }, {}, { signal: over.signal });
+  over.abort();
+  network.cut();
+  await pass(10);
+  network.state = "up";
+  await pass(20);
+  expect((await client.exec("echo")).stdout).toBe("echo");
+  await client.close();
+  expect(vi.getTimerCount()).toBe(0);
+});
+
 test("`close` ends the client at any time", async () => {
   virtualTime();
   for (const seconds of [0, 0.5, 10]) {

@@ -177,8 +177,8 @@ export interface ConnectOptions
    * Whether to connect again when the connection is lost; default false. Pending commands and open connections then fail once with
    * `connection-lost`, nothing runs twice, new calls wait up to 30 seconds, and listeners stay. `unknownHost` is not called again: an
    * unknown host key is accepted only if it was accepted before. The first connection must succeed. The client ends with `close()`,
-   * `signal`, or an error that is not the network's, such as another host key. Keepalives are sent after 15 seconds, unless `limits`
-   * say otherwise.
+   * an abort of `signal` while there is no connection, or an error that is not the network's, such as another host key. Keepalives are
+   * sent after 15 seconds, unless `limits` say otherwise.
    */
   readonly reconnect?: boolean | ReconnectOptions | undefined;
   /** Limits that override the defaults. */

@@ -16,10 +16,10 @@ export async function connectReconnecting(
   if (given.start !== undefined && !isReconnecting(given.start))
     throw new SshError("usage", "the client in `via` must have `reconnect`, too: without it, it cannot connect again");
   const keys = new AcceptedKeys();
-  const route = (change: (hop: HopOptions) => HopOptions, more: { readonly signal?: AbortSignal } = {}): Route => ({
+  const route = (change: (hop: HopOptions) => HopOptions): Route => ({
     ...given,
     hops: given.hops.map((hop) => change(withKeepalive(hop))),
-    destination: { ...change(withKeepalive(given.destination)), ...more },
+    destination: change(withKeepalive(given.destination)),
   });
   const first = await connectAlong(
     route((hop) => keys.asking(hop)),
@@ -27,7 +27,8 @@ export async function connectReconnecting(
   );
   const connectAgain = (signal: AbortSignal): Promise<LoggedIn> =>
     connectAlong(
-      route((hop) => keys.askingNobody(hop), { signal }),
+      // The signals of the options may have aborted while there was a connection.
+      route((hop) => ({ ...keys.askingNobody(hop), signal })),
       { lossOf },
     );
   return reconnecting(first, connectAgain, options, given.destination);
