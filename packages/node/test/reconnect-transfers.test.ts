@@ -154,6 +154,36 @@ test("files of a directory that are complete are not moved again", async () => {
   for (const name of names) expect((await readFile(join(here, "tree", name))).equals(contents(TREE_SIZE))).toBe(true);
 });
 
+test("the result tells of files that were complete before a loss", async () => {
+  const { ssh, cable, here, there } = await setUp();
+  await mkdir(join(there, "tree"));
+  for (const name of ["a", "b"]) await writeFile(join(there, "tree", name), contents(TREE_SIZE));
+  let losses = 0;
+  const lose = (): void => {
+    losses++;
+    cable.cut();
+    cable.isCut = false;
+  };
+  const moved: string[] = [];
+  const { resumed, unverified, ...result } = await ssh.download("tree", join(here, "tree"), {
+    recursive: true,
+    resume: true,
+    concurrency: 1,
+    onFile: ({ path }) => {
+      moved.push(path);
+      if (moved.length === 1) lose();
+    },
+    onProgress: ({ bytes }) => {
+      if (losses === 0 && bytes > TREE_SIZE / 2) lose();
+    },
+  });
+  expect(losses).toBe(2);
+  expect(result).toMatchObject({ files: 2, failed: [] });
+  // The server runs no commands that could digest the part.
+  expect(unverified.map(({ path }) => path)).toContain(moved[0]);
+  expect(resumed.map(({ path }) => path)).toEqual(unverified.map(({ path }) => path));
+});
+
 test("reconnect: a transfer without progress · client", async () => {
   virtualTime();
   const { ssh, cable, here, there, sessions } = await setUp();

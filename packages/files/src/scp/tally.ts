@@ -93,7 +93,7 @@ export class Tally {
   whole(path: string, size: number): void {
     this.#files++;
     this.#wholeBytes += size;
-    this.#progress.finished(path, size);
+    this.#progress.finished({ path, size });
   }
 
   /** Counts a directory. Throws `output-limit` if there are too many. */

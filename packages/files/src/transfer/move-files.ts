@@ -179,12 +179,13 @@ export class FileMover {
       return this.#move({ ...file, partials: [] }, attempt + 1);
     }
     if (moved.resumed > 0 && run.remember()) this.resumed.push({ path, bytes: moved.resumed });
-    if (moved.unset !== undefined) run.leaveUnset(path, moved.unset.exact, moved.unset.error);
+    const unset = moved.unset && run.leaveUnset(path, moved.unset.exact, moved.unset.error);
     if (run.options.verify !== undefined)
       await verification.add({ path, from, to, size: moved.size, digest: moved.hash?.digest() });
     this.files++;
     this.bytes += moved.count;
-    run.tell(() => progress.finished(path, moved.size));
+    const { size, resumed, unverified } = moved;
+    run.tell(() => progress.finished({ path, size, resumed: resumed || undefined, unverified, unset }));
   }
 
   /** Writes a file, or the part that is missing. */
@@ -216,7 +217,10 @@ export class FileMover {
         moved.hash = verification.needsDigest ? hash : undefined;
         progress.resumed(length);
         // `verify` compares the whole file at the end, with the resumed part.
-        if (problem !== undefined && run.options.verify !== "sha256") verification.note(path, problem);
+        if (problem !== undefined && run.options.verify !== "sha256") {
+          verification.note(path, problem);
+          moved.unverified = problem;
+        }
       }
       return this.#contents(file, moved);
     });
@@ -273,6 +277,8 @@ interface Moved {
   resumed: number;
   /** Computes the digest of the whole file; `undefined` if it is not needed, or if the resumed part has no digest. */
   hash: Sha256 | undefined;
+  /** Why the resumed part could not be compared with the source. */
+  unverified?: string;
   /** Attributes that the target does not support, and its error. */
   unset?: { readonly exact: LocalAttributes; readonly error: SshError } | undefined;
 }

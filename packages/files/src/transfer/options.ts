@@ -20,6 +20,12 @@ export interface TransferredFile {
   readonly path: string;
   /** Size in bytes at the target. */
   readonly size: number;
+  /** Length in bytes of the partial file that it was continued from, as in `resumed` of the result; `undefined` without one. */
+  readonly resumed?: number | undefined;
+  /** Why that partial file could not be compared with the source, as in `unverified` of the result. */
+  readonly unverified?: string | undefined;
+  /** Attributes that the file lacks, as in `unset` of the result. */
+  readonly unset?: UnsetEntry | undefined;
 }
 
 /** State of a transfer. */

@@ -1,4 +1,4 @@
-import type { TransferOptions } from "./options.ts";
+import type { TransferOptions, TransferredFile } from "./options.ts";
 import type { TransferClock } from "./sides/clock.ts";
 
 /** Counts what a transfer has found and moved, and reports it. */
@@ -59,10 +59,10 @@ export class Progress {
   }
 
   /** Counts and reports a complete file. */
-  finished(path: string, size: number): void {
+  finished(file: TransferredFile): void {
     this.#files++;
-    this.#report(path);
-    this.#onFile?.({ path, size });
+    this.#report(file.path);
+    this.#onFile?.(file);
   }
 
   #report(path: string): void {

@@ -97,13 +97,15 @@ export class TransferRun {
     if (this.remember()) this.skipped.push({ path, reason });
   }
 
-  /** Notes that an entry is without attributes that the target does not support. */
-  leaveUnset(path: string, { mode, times }: LocalAttributes, error: SshError): void {
+  /** Notes that an entry is without attributes that the target does not support, and returns the note. */
+  leaveUnset(path: string, { mode, times }: LocalAttributes, error: SshError): UnsetEntry {
     const attributes = [
       ...(mode === undefined ? [] : ["mode" as const]),
       ...(times === undefined ? [] : ["times" as const]),
     ];
-    if (this.remember()) this.unset.push({ path, attributes, error });
+    const entry: UnsetEntry = { path, attributes, error };
+    if (this.remember()) this.unset.push(entry);
+    return entry;
   }
 
   /** Counts an item that is kept in memory until the end. If there are too many, ends the transfer and returns false. */

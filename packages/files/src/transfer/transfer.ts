@@ -171,7 +171,7 @@ export class Transfer {
           this.#held.at(to, (place) =>
             this.#target.setAttributes(
               place,
-              { exact, onUnsupported: (error) => this.#run.leaveUnset(path, exact, error) },
+              { exact, onUnsupported: (error) => void this.#run.leaveUnset(path, exact, error) },
               this.#run.context(to.path),
             ),
           ),

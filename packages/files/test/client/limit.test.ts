@@ -180,7 +180,7 @@ describe("progress", () => {
     const progress = new Progress({ onProgress: (report) => reports.push(report) }, new TestClock());
     progress.found(undefined);
     progress.listed();
-    progress.finished("", 0);
+    progress.finished({ path: "", size: 0 });
     expect(reports.at(-1)).toMatchObject({ totalBytes: undefined, totalFiles: 1, files: 1, secondsLeft: undefined });
   });
 });

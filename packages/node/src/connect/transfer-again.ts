@@ -1,4 +1,4 @@
-import type { TransferOptions, TransferProgress, TransferResult } from "@nacre/files";
+import type { TransferOptions, TransferProgress, TransferResult, TransferredFile } from "@nacre/files";
 import type { Reconnection } from "nacre/extend";
 
 /** Losses without progress in between after which a transfer fails. */
@@ -33,6 +33,8 @@ class ProgressOfAll {
   readonly #options: Options;
   /** Paths of complete files. */
   readonly #done = new Set<string>();
+  /** What the result tells of them. */
+  readonly #notes: Notes = { resumed: [], unverified: [], unset: [] };
   /** Sum of their sizes in bytes. */
   #doneBytes = 0;
   /** Most bytes that were at the target. */
@@ -57,6 +59,7 @@ class ProgressOfAll {
     // Files of an earlier run, which this one does not move.
     const before = verify === undefined ? new Set(this.#done) : new Set<string>();
     const bytesBefore = verify === undefined ? this.#doneBytes : 0;
+    const { resumed, unverified, unset } = verify === undefined ? copyOf(this.#notes) : NO_NOTES;
     const result = await transfer({
       ...this.#options,
       ...((filter !== undefined || before.size > 0) && {
@@ -66,6 +69,7 @@ class ProgressOfAll {
         if (this.#done.size < MAX_REMEMBERED && !this.#done.has(file.path)) {
           this.#done.add(file.path);
           this.#doneBytes += file.size;
+          this.#note(file);
         }
         onFile?.(file);
       },
@@ -79,9 +83,31 @@ class ProgressOfAll {
       ...result,
       files: result.files + before.size,
       bytes: result.bytes + bytesBefore,
+      resumed: [...resumed, ...result.resumed],
+      unverified: [...unverified, ...result.unverified],
+      unset: [...unset, ...result.unset],
       skipped: result.skipped.filter(({ path }) => !before.has(path)),
     };
   }
+
+  #note({ path, resumed, unverified, unset }: TransferredFile): void {
+    if (resumed !== undefined) this.#notes.resumed.push({ path, bytes: resumed });
+    if (unverified !== undefined) this.#notes.unverified.push({ path, reason: unverified });
+    if (unset !== undefined) this.#notes.unset.push(unset);
+  }
+}
+
+/** Lists of a result with entries for files. */
+interface Notes {
+  readonly resumed: TransferResult["resumed"][number][];
+  readonly unverified: TransferResult["unverified"][number][];
+  readonly unset: TransferResult["unset"][number][];
+}
+
+const NO_NOTES: Notes = { resumed: [], unverified: [], unset: [] };
+
+function copyOf({ resumed, unverified, unset }: Notes): Notes {
+  return { resumed: [...resumed], unverified: [...unverified], unset: [...unset] };
 }
 
 function withEarlier(progress: TransferProgress, files: number, bytes: number): TransferProgress {
