@@ -245,6 +245,7 @@ export const WINDOWS_EXCLUSIONS: Readonly<Record<string, Readonly<Record<string,
       "the network taken away for 5 s a download with `resume` goes on by itself",
       "the network taken away for 5 s a transfer without `resume` fails once",
       "the network taken away for 5 s an upload with `resume` goes on by itself",
+      "the result tells of files that were complete before a loss",
     ],
   },
   "names that Windows does not permit": {
