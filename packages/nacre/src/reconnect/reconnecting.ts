@@ -286,8 +286,11 @@ class Reconnecting {
         this.#state = { kind: "connecting" };
         try {
           const connection = await this.#makeConnection(signal);
-          if (signal.aborted) await connection.driver.close();
-          else return this.#adopt(connection);
+          const { driver } = connection;
+          if (signal.aborted) await driver.close();
+          else if (driver.mux.engine.over === undefined) return this.#adopt(connection);
+          // The login was followed by more work, and meanwhile the connection was lost.
+          else throw driver.mux.engine.over;
         } catch (cause) {
           if (!signal.aborted && !isPassing(cause)) throw cause;
           error = cause as SshError;

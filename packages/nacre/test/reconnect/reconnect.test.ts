@@ -242,6 +242,26 @@ test("the client's signal ends it while it has no connection", async () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
+test("a connection that is lost before the client uses it is a failed attempt, and calls wait on", async () => {
+  virtualTime();
+  const { session } = server();
+  let logins = 0;
+  const { client, network, events } = await connected({ session }, {}, {}, async ({ driver }, network) => {
+    if (logins++ > 0) return;
+    network.cut();
+    await driver.ended;
+    network.state = "up";
+  });
+  network.cut();
+  network.state = "up";
+  const echo = client.exec("echo");
+  await pass(10);
+  expect((await echo).stdout).toBe("echo");
+  expect(events.map(({ type }) => type)).toEqual(["lost", "retry", "retry", "connected"]);
+  await client.close();
+  expect(vi.getTimerCount()).toBe(0);
+});
+
 test("a signal that aborts while the client is connected does not end it later", async () => {
   virtualTime();
   const over = new AbortController();

@@ -37,11 +37,14 @@ export interface Connected {
   readonly events: ReconnectEvent[];
 }
 
-/** Returns a client with `reconnect` over a network in memory. */
+/**
+ * Returns a client with `reconnect` over a network in memory. `afterLogin` is awaited with each new connection before the client uses it.
+ */
 export async function connected(
   server: Partial<ServeOptions<Session>> = {},
   options: ReconnectOptions = {},
   login: Omit<Partial<ConnectOptions>, "algorithms"> & Pick<ClientProvider, "users"> = {},
+  afterLogin: (connection: LoggedIn, network: Network) => Promise<void> = async () => {},
 ): Promise<Connected> {
   const network = new Network({ algorithms, ...server });
   const events: ReconnectEvent[] = [];
@@ -60,7 +63,12 @@ export async function connected(
     events.push(event);
     options.onEvent?.(event);
   };
-  const connection = reconnecting(await connect(), connect, { ...options, onEvent }, login);
+  const connectAgain = async (signal: AbortSignal): Promise<LoggedIn> => {
+    const again = await connect(signal);
+    await afterLogin(again, network);
+    return again;
+  };
+  const connection = reconnecting(await connect(), connectAgain, { ...options, onEvent }, login);
   const client = new Client(connection);
   onTestFinished(() => client.close());
   return { client, network, events };
