@@ -9,6 +9,7 @@ export { base64url, bufferOf } from "./crypto/bytes.ts";
 export { accountHome } from "./keys/account.ts";
 export { pageantPath } from "./keys/agent-path.ts";
 export { createSecretFile } from "./keys/owned-file.ts";
+export { listenError } from "./net/failure.ts";
 export { type ProgramCall, shellCommand } from "./windows/programs.ts";
 export {
   devicePath,

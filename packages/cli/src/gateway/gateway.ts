@@ -5,10 +5,9 @@ import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { createGateway, type Gateway, type GatewayEvent, type TicketStore } from "@nacre/gateway";
 import { expandHome, readSecretFile } from "@nacre/node";
-import { showPath } from "@nacre/node/extend";
-import { escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
+import { listenError, showPath } from "@nacre/node/extend";
+import { SshError, utf8DecodeLossy } from "@nacre/wire";
 import { GATEWAY_HELP } from "../help.ts";
-import { listenReason } from "../listen-reason.ts";
 import { asksForHelp, usage } from "../options.ts";
 import { GATEWAY_OPTIONS, type GatewayArguments, parseGatewayArguments } from "./gateway-arguments.ts";
 import { issueRoute } from "./gateway-issue.ts";
@@ -134,8 +133,7 @@ async function listen(server: Server, { listen: host, port }: GatewayArguments):
   try {
     await once(server, "listening");
   } catch (cause) {
-    const reason = listenReason(cause as NodeJS.ErrnoException);
-    throw new SshError("listen-failed", `cannot listen on ${escapeText(host)} port ${port}: ${reason}`, { cause });
+    throw listenError(`${host} port ${port}`, cause);
   }
   return server.address() as AddressInfo;
 }

@@ -17,7 +17,6 @@ import {
 } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import { SERVE_HELP } from "../help.ts";
-import { listenReason } from "../listen-reason.ts";
 import { asksForHelp, usage } from "../options.ts";
 import { chooseAlgorithms } from "../ssh/algorithms.ts";
 import { closeInheritedDescriptors } from "./inherited-descriptors.ts";
@@ -111,8 +110,6 @@ export async function serve(words: readonly string[]): Promise<number> {
     acceptEnv,
     perSource: parsed.exempt && { exempt: parsed.exempt },
     log,
-  }).catch((error: unknown) => {
-    throw explainListening(error);
   });
   // Before anything is logged, so that a signal after that ends the server in order.
   const stopped = untilStopped(server, { processes, sessions }, log);
@@ -131,14 +128,6 @@ export async function serve(words: readonly string[]): Promise<number> {
   throttle.flush();
   log({ type: "stopped" });
   return 0;
-}
-
-/** Replaces the system's message by ours, such as for a host name that cannot be resolved. Returns other errors unchanged. */
-function explainListening(error: unknown): unknown {
-  if (!(error instanceof SshError) || error.code !== "listen-failed") return error;
-  const cause = error.cause as NodeJS.ErrnoException;
-  const message = error.message.replace(escapeText(cause.message), listenReason(cause));
-  return new SshError("listen-failed", message, { cause: error });
 }
 
 async function isMissing(path: string): Promise<boolean> {

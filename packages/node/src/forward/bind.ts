@@ -5,8 +5,9 @@ import { plainAddress } from "@nacre/keyfiles/internal";
 import { escapeText, SshError } from "@nacre/wire";
 import { checkListenAddress, type ListenAddress } from "nacre/extend";
 import { TCP_KEEPALIVE_DELAY } from "../net/dial.ts";
+import { listenError } from "../net/failure.ts";
 import { SYSTEM_LOOKUPS } from "../net/lookup.ts";
-import { isWindows, showPath } from "../windows/system.ts";
+import { isWindows } from "../windows/system.ts";
 import type { Connections } from "./connections.ts";
 
 /**
@@ -35,7 +36,9 @@ export async function listenSocket(
       handler,
     );
   } catch (cause) {
-    throw listenError(path ?? `${host || "*"} port ${port}`, cause);
+    throw path === undefined
+      ? listenError(`${host || "*"} port ${port}`, cause)
+      : listenError(path, cause, PATH_REASONS);
   }
 }
 
@@ -43,20 +46,11 @@ function acceptError(cause: Error): SshError {
   return new SshError("listen-failed", `cannot accept a connection: ${escapeText(cause.message)}`, { cause });
 }
 
-const REASONS: Readonly<Record<string, string>> = {
-  EADDRINUSE: "the port is in use; choose another port, or 0 for a free port",
+const PATH_REASONS: Readonly<Record<string, string>> = {
   EEXIST: "the path exists; remove it, or set `streamLocalBindUnlink` to replace an existing socket",
   EACCES: "permission denied",
-  EADDRNOTAVAIL: "this machine has no such address",
   ENOENT: "the folder does not exist",
-  ENOTFOUND: "host name not found",
 };
-
-function listenError(place: string, cause: unknown): SshError {
-  const { code = "", message } = cause as NodeJS.ErrnoException;
-  const reason = REASONS[code] ?? showPath(message);
-  return new SshError("listen-failed", `cannot listen on ${showPath(place)}: ${reason}`, { cause });
-}
 
 /** Callbacks for accepted sockets. */
 export interface SocketHandler {

@@ -19,6 +19,7 @@ import { nodeRandom } from "../crypto/bytes.ts";
 import { fingerprint } from "../crypto/fingerprint.ts";
 import { loadAlgorithms } from "../crypto/load.ts";
 import { TCP_KEEPALIVE_DELAY } from "../net/dial.ts";
+import { listenError } from "../net/failure.ts";
 import { acceptedDuplex } from "../net/socket-duplex.ts";
 import {
   LISTEN_OPTIONS,
@@ -46,7 +47,7 @@ export async function openServer(options: ListenOptions): Promise<SshServer> {
 
   const server = createServer();
   await new Promise<void>((resolve, reject) => {
-    server.once("error", (cause: NodeJS.ErrnoException) => reject(listenError(host, port, cause)));
+    server.once("error", (cause) => reject(listenError(`${host} port ${port}`, cause)));
     server.listen({ host, port }, resolve);
   });
   server.removeAllListeners("error");
@@ -262,16 +263,6 @@ function offenceOf({ code }: SshError, attempted: boolean): Offence | undefined 
   if (code === "closed" || code === "aborted" || code === "internal") return undefined;
   if (code === "auth-timeout") return "graceExceeded";
   return attempted ? "authFail" : "noAuth";
-}
-
-function listenError(host: string, port: number, cause: NodeJS.ErrnoException): SshError {
-  const reasons: Readonly<Record<string, string>> = {
-    EADDRINUSE: "the port is in use; choose another port, or 0 for a free port",
-    EACCES: "permission denied; ports below 1024 usually require root",
-    EADDRNOTAVAIL: "this machine has no such address",
-  };
-  const reason = reasons[cause.code ?? ""] ?? escapeText(cause.message);
-  return new SshError("listen-failed", `cannot listen on ${escapeText(host)} port ${port}: ${reason}`, { cause });
 }
 
 /** The `log` of a server without one: reports exceptions of `authenticate` and of session handlers as process warnings. */
