@@ -233,10 +233,7 @@ export const sendEnv: Keyword<readonly string[]> = {
   print: list,
 };
 
-/**
- * Adds a line's names to those of earlier lines. `-PATTERN` removes the matching names before it. It stays in the list of its line, so that
- * it is applied to earlier lines when the two are joined.
- */
+/** Adds a line's names to those of earlier lines. `-PATTERN` removes the names before it, and stays to remove those of earlier lines. */
 function withoutRemoved(earlier: readonly string[], later: readonly string[]): readonly string[] {
   let names = [...earlier];
   for (const name of later) if (name.startsWith("-")) names = names.filter((one) => !matchPattern(one, name.slice(1)));
