@@ -1,9 +1,11 @@
 import { readFile, writeFile } from "node:fs/promises";
+import type { Socket } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fingerprint } from "@nacre/keys";
+import type { SshError } from "@nacre/wire";
 import { describe, expect, test, vi } from "vitest";
-import { connect, type ReconnectEvent, tcpForwarding } from "../src/index.ts";
+import { connect, type ForwardOptions, type ReconnectEvent, tcpForwarding } from "../src/index.ts";
 import { answerAfterEnd, ask, connectLocally } from "./forward/support.ts";
 import { Cable, connectedBy, hostKey, otherKey, pass, started, userKey, virtualTime } from "./reconnect-support.ts";
 import { codeOf, serve, temporaryFolder, watchResources } from "./support.ts";
@@ -95,12 +97,18 @@ describe.each([5, 30, 300])("the network taken away for %i s", (seconds) => {
   });
 });
 
-test("a local connection waits for the next SSH connection", async () => {
-  const target = await serve(answerAfterEnd);
-  virtualTime();
+/** A client with a local forward to a server of TCP. */
+async function forwarding(onConnection: (socket: Socket) => void, options: ForwardOptions = {}) {
+  const target = await serve(onConnection);
   const cable = await Cable.plug((await started({ forwarding: TCP })).port);
   const ssh = await connectedBy(cable);
-  const local = await ssh.forwardLocal({ host: "127.0.0.1", port: 0 }, { host: "127.0.0.1", port: target.port });
+  const to = { host: "127.0.0.1", port: target.port };
+  return { target, cable, ssh, local: await ssh.forwardLocal({ host: "127.0.0.1", port: 0 }, to, options) };
+}
+
+test("a local connection waits for the next SSH connection", async () => {
+  virtualTime();
+  const { cable, ssh, local } = await forwarding(answerAfterEnd);
   cable.cut();
   await pass(1);
   const answer = ask(connectLocally(local), "early");
@@ -112,11 +120,8 @@ test("a local connection waits for the next SSH connection", async () => {
 });
 
 test("a local connection that is reset while it waits is not dialled", async () => {
-  const target = await serve(answerAfterEnd);
   virtualTime();
-  const cable = await Cable.plug((await started({ forwarding: TCP })).port);
-  const ssh = await connectedBy(cable);
-  const local = await ssh.forwardLocal({ host: "127.0.0.1", port: 0 }, { host: "127.0.0.1", port: target.port });
+  const { target, cable, ssh, local } = await forwarding(answerAfterEnd);
   cable.cut();
   await pass(1);
   const gone = connectLocally(local);
@@ -131,14 +136,9 @@ test("a local connection that is reset while it waits is not dialled", async () 
 });
 
 test("a forward reports connections that are lost, and none that end with the client", async () => {
-  const target = await serve(() => {});
-  const cable = await Cable.plug((await started({ forwarding: TCP })).port);
-  const ssh = await connectedBy(cable);
   const errors: string[] = [];
-  const to = { host: "127.0.0.1", port: target.port };
-  const local = await ssh.forwardLocal({ host: "127.0.0.1", port: 0 }, to, {
-    onError: ({ code }) => errors.push(code),
-  });
+  const onError = ({ code }: SshError): void => void errors.push(code);
+  const { target, cable, ssh, local } = await forwarding(() => {}, { onError });
   const open = async (count: number): Promise<void> => {
     connectLocally(local)
       .on("error", () => {})

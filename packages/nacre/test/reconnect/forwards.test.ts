@@ -75,7 +75,8 @@ describe.each([5, 30, 300])("the network taken away for %i s", (seconds) => {
   });
 });
 
-test("a listener is asked for again while the server holds its port", async () => {
+/** A client whose listener the server refuses since its connection was lost: it holds the port for the old connection. */
+async function refusedAgain() {
   virtualTime();
   const forwards = new Forwards();
   const { client, network, events } = await connected({ ...permitted, forwarding: forwards.options });
@@ -83,6 +84,11 @@ test("a listener is asked for again while the server holds its port", async () =
   forwards.held.add(4001);
   network.cut();
   network.state = "up";
+  return { client, events, forwards };
+}
+
+test("a listener is asked for again while the server holds its port", async () => {
+  const { client, events, forwards } = await refusedAgain();
   await pass(120);
   const delays = events.flatMap((event) => (event.type === "listen-retry" ? [event.delay] : []));
   expect(delays[0]).toBe(0);
@@ -97,13 +103,7 @@ test("a listener is asked for again while the server holds its port", async () =
 });
 
 test("`close` leaves no timer of a listener that is to be asked for again", async () => {
-  virtualTime();
-  const forwards = new Forwards();
-  const { client, network, events } = await connected({ ...permitted, forwarding: forwards.options });
-  await client.listen({ port: 4001 });
-  forwards.held.add(4001);
-  network.cut();
-  network.state = "up";
+  const { client, events } = await refusedAgain();
   await pass(20);
   expect(events.at(-1)?.type).toBe("listen-retry");
   await client.close();
