@@ -69,7 +69,7 @@ const commands = {
   /** Runs the tests with OpenSSH and with other implementations and browsers. Passes arguments to vitest. */
   interop(args) {
     install();
-    run("vitest", [...VITEST, "interop", "--project", "verify", ...args]);
+    run("vitest", [...VITEST, "interop*", "--project", "verify*", ...args]);
   },
 
   /** Runs the tests of `@nacre/node` and `nacre` on other runtimes, a worker in workerd, and unit tests in Chromium and on Windows. */

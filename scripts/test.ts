@@ -5,7 +5,7 @@ import { attackTable } from "./attacks/table.ts";
 import { conclude, runVitest } from "./run-vitest.ts";
 
 const words = process.argv.slice(2);
-const run = runVitest(["--project=unit*", "--project=interop", ...words]);
+const run = runVitest(["--project=unit*", "--project=interop*", ...words]);
 if (words.length === 0) {
   const { lines, allHeld } = attackTable(
     resultsOf(

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { testsIn } from "../runtimes/tests-in.ts";
+import { allTestsIn } from "../runtimes/tests-in.ts";
 
 /**
  * What other tests in the process would notice, or disturb: mocks of modules, globals and timers, what is done to the process, and counts
@@ -14,15 +14,15 @@ const NOTICEABLE = new RegExp(
 );
 
 /**
- * Returns the unit tests whose files share a process, or a page of a browser, and its modules, as paths relative to the project's root,
- * which ends with a slash. Most packages then take half the time. A hook at the top of a module that several files import runs for the
- * first of them only, so support code for tests registers `onTestFinished` instead.
+ * Returns the tests whose files share a process, or a page of a browser, and its modules, as paths relative to the project's root, which ends
+ * with a slash. Most packages then take half the time. A hook at the top of a module that several files import runs for the first of them
+ * only, so support code for tests registers `onTestFinished` instead.
  */
 export function sharingTests(root: string): string[] {
   return ["packages", "examples", "scripts"]
     .filter((parent) => existsSync(`${root}${parent}`))
     .flatMap((parent) => readdirSync(`${root}${parent}`).map((name) => `${parent}/${name}/test`))
     .filter((folder) => existsSync(`${root}${folder}`))
-    .flatMap((folder) => testsIn(root, folder))
+    .flatMap((folder) => allTestsIn(root, folder))
     .filter((file) => !NOTICEABLE.test(readFileSync(`${root}${file}`, "utf8")));
 }

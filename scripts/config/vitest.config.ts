@@ -6,46 +6,65 @@ import { TestOrder } from "./test-order.ts";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const conditions = ["@nacre/source", "module", "node", "import", "default"];
 const common = { root, resolve: { conditions }, ssr: { resolve: { conditions, externalConditions: conditions } } };
-/** Tests with OpenSSH only; `npm test` runs them. */
-const INTEROP = "{packages,examples}/*/test/interop/**";
-/** Tests with programs of others and with browsers; `npm run verify` runs them. */
-const VERIFY = "{packages,examples}/*/test/verify/**";
 /** Limit of the preparations for a file's tests, in milliseconds: some bundle programs or generate keys. */
 const hookTimeout = 120_000;
 /** Limits of tests that wait for other programs, in milliseconds: on a busy machine, these take ten times as long. */
 const WAITING = { testTimeout: 180_000, hookTimeout };
+const OPENSSH = "scripts/config/openssh-setup.ts";
+/** For tests that otherwise run a sample of their cases (`sample` in `@nacre/testing/sample`). */
+const THOROUGH = { provide: { thorough: true } };
+const SAMPLED_INTEROP = "packages/*/test/interop/**/*.sampled.test.ts";
 
-const unitTests = { include: ["{packages,examples,scripts}/*/test/**/*.test.ts"], testTimeout: 60_000, hookTimeout };
 const sharing = sharingTests(root);
+const inFolder = (folder: string): string => `{packages,examples}/*/test/${folder}/**/*.test.ts`;
+const isIn = (file: string, folder: string): boolean => file.includes(`/test/${folder}/`);
+
+/** Two projects of these tests: a process for each file, and processes for all files that can share one. */
+function inProcesses(
+  { include = [], exclude = [], ...test }: TestProjectInlineConfiguration["test"] & { name: string },
+  canShare: readonly string[],
+): TestProjectInlineConfiguration[] {
+  return [
+    { ...common, test: { ...test, include, exclude: [...exclude, ...canShare] } },
+    { ...common, test: { ...test, include: [...canShare], name: `${test.name}-sharing`, isolate: false } },
+  ];
+}
 
 const projects: TestProjectInlineConfiguration[] = [
-  { ...common, test: { ...unitTests, name: "unit", exclude: [INTEROP, VERIFY, ...sharing] } },
-  { ...common, test: { ...unitTests, name: "unit-sharing", include: sharing, isolate: false } },
-  {
-    ...common,
-    test: {
-      name: "interop",
-      include: [`${INTEROP}/*.test.ts`],
-      globalSetup: ["scripts/config/openssh-setup.ts"],
-      ...WAITING,
+  ...inProcesses(
+    {
+      name: "unit",
+      include: ["{packages,examples,scripts}/*/test/**/*.test.ts"],
+      exclude: [inFolder("interop"), inFolder("verify")],
+      testTimeout: 60_000,
+      hookTimeout,
     },
-  },
-  {
-    ...common,
-    test: {
+    sharing.filter((file) => !isIn(file, "interop") && !isIn(file, "verify")),
+  ),
+  // Tests with OpenSSH only; `npm test` runs them.
+  ...inProcesses(
+    { name: "interop", include: [inFolder("interop")], globalSetup: [OPENSSH], ...WAITING },
+    sharing.filter((file) => isIn(file, "interop")),
+  ),
+  // Tests with programs of others and with browsers, and all cases of the sampled tests with OpenSSH; `npm run verify` runs them.
+  ...inProcesses(
+    {
       name: "verify",
-      include: [`${VERIFY}/*.test.ts`],
-      globalSetup: ["scripts/config/openssh-setup.ts", "scripts/config/programs-setup.ts"],
+      include: [inFolder("verify"), SAMPLED_INTEROP],
+      globalSetup: [OPENSSH, "scripts/config/programs-setup.ts"],
+      ...THOROUGH,
       ...WAITING,
     },
-  },
-  // The unit tests that run a sample of their cases in `unit` (`sample` in `@nacre/testing/sample`), here with all cases.
+    sharing.filter((file) => isIn(file, "verify")),
+  ),
+  // The unit tests that run a sample of their cases in `unit`, here with all cases.
   {
     ...common,
     test: {
       name: "thorough",
       include: ["{packages,scripts}/*/test/**/*.sampled.test.ts"],
-      provide: { thorough: true },
+      exclude: [SAMPLED_INTEROP],
+      ...THOROUGH,
       testTimeout: 120_000,
       hookTimeout,
     },

@@ -2,11 +2,12 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { importOptions } from "../../../scripts/build/fingerprint.mjs";
 import { makeFolder } from "./support.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
-const MAIN = ["--conditions=@nacre/source", "--import", "tsx", "examples/terminal/src/main.ts"];
-/** Of tests that start the command from its sources, which takes half a minute on a busy machine. */
+const MAIN = [...importOptions(), "examples/terminal/src/main.ts"];
+/** Of tests that start the command, from its sources if they have changed, which takes half a minute on a busy machine. */
 const STARTING = { timeout: 180_000 };
 
 test("the command prints where to log in, serves the page and stops at a signal", STARTING, async () => {

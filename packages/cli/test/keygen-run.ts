@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { beforeEach, onTestFinished, vi } from "vitest";
+import { runCommand } from "../src/commands.ts";
 import { keygen } from "../src/keygen/keygen.ts";
 import { temporaryFolder } from "./support.ts";
 
@@ -41,9 +42,20 @@ export function path(name: string): string {
 }
 
 /** Runs a command line with this input. Words that begin with `@` are files in the folder. Resolves with the exit status. */
-export async function run(line: string, input = ""): Promise<number> {
+export function run(line: string, input = ""): Promise<number> {
+  return withInput(input, () =>
+    keygen(line.split(" ").map((word) => (word.startsWith("@") ? path(word.slice(1)) : word))),
+  );
+}
+
+/** Runs a command line, and prints its error as the program does. Resolves with the exit status. */
+export function runWords(words: readonly string[]): Promise<number> {
+  return withInput("", () => runCommand("keygen", words));
+}
+
+function withInput(input: string, command: () => Promise<number>): Promise<number> {
   const stdin = Readable.from([Buffer.from(input)]) as unknown as typeof process.stdin;
   vi.spyOn(process, "stdin", "get").mockReturnValue(stdin);
   printed = said = "";
-  return keygen(line.split(" ").map((word) => (word.startsWith("@") ? path(word.slice(1)) : word)));
+  return command();
 }

@@ -1,5 +1,12 @@
 import { fingerprint, type PrivateKey } from "@nacre/keys";
-import { factorsOf, KEY_TYPES, type Negotiated, negotiationsIn, only } from "@nacre/testing/interop/algorithms";
+import {
+  eachOnce,
+  factorsOf,
+  KEY_TYPES,
+  type Negotiated,
+  negotiationsIn,
+  only,
+} from "@nacre/testing/interop/algorithms";
 import { digestOf, MIB, randomData, sha256, writeAll } from "@nacre/testing/interop/data";
 import { type KeyFile, makeKey, readKey, useFolder } from "@nacre/testing/interop/keys";
 import { putRemoteFile, removeRemoteFile } from "@nacre/testing/interop/remote-file";
@@ -8,7 +15,6 @@ import { authorizeKey } from "@nacre/testing/openssh/sshd";
 import type { TraceRecord } from "nacre";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ConnectOptions, nodeAlgorithms } from "../../../packages/node/src/index.ts";
-import { eachOnce } from "./each-once.ts";
 
 // Tests `connect` of @nacre/node against OpenSSH's sshd, with every algorithm that this runtime offers.
 

@@ -1,10 +1,9 @@
-import { factorsOf, KEY_TYPES } from "@nacre/testing/interop/algorithms";
+import { eachOnce, factorsOf, KEY_TYPES } from "@nacre/testing/interop/algorithms";
 import { MIB, randomData, sha256 } from "@nacre/testing/interop/data";
 import { type KeyFile, makeKey, useFolder } from "@nacre/testing/interop/keys";
 import { expectQuiet, keysOf, runPeer, ssh, useOurServer } from "@nacre/testing/interop/our-server";
 import { beforeAll, describe, expect, test } from "vitest";
 import { nodeServerAlgorithms } from "../../../packages/node/src/index.ts";
-import { eachOnce } from "./each-once.ts";
 
 // Tests `listen` of @nacre/node with OpenSSH's ssh as the client.
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { TestPage } from "../doors.ts";
-import { usePrograms } from "./support.ts";
+import { MAIN, usePrograms } from "./support.ts";
 
 const { startChat, ssh, start, folder } = usePrograms();
 
@@ -68,8 +68,7 @@ test.each([
   [["--nope"], 2, "usage: npm start -- chat"],
   [["--valkey", "redis://127.0.0.1:1", "--ssh-port", "0", "--web-port", "0"], 1, "cannot connect to Valkey"],
 ] as const)("the options %j exit with status %i and a reason", async (options, status, reason) => {
-  const main = ["--conditions=@nacre/source", "--import", "tsx", "examples/chat/src/main.ts"];
-  const program = start([process.execPath, ...main, "--host-key", `${folder.path}/host_key`, ...options]);
+  const program = start([process.execPath, ...MAIN, "--host-key", `${folder.path}/host_key`, ...options]);
   expect(await program.closed).toBe(status);
   expect(program.text).toContain(reason);
 });

@@ -5,9 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll } from "vitest";
+import { importOptions } from "../../../../scripts/build/fingerprint.mjs";
 
 const ROOT = fileURLToPath(new URL("../../../..", import.meta.url));
-const MAIN = ["--conditions=@nacre/source", "--import", "tsx", "examples/chat/src/main.ts"];
+/** Words that run the chat with Node. */
+export const MAIN: readonly string[] = [...importOptions(), "examples/chat/src/main.ts"];
 
 /** Running program. `text` collects its standard output and standard error. */
 export class Program {

@@ -3,16 +3,16 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { installNacre, nacre } from "./nacre.ts";
+import { printed, runWords, useKeygen } from "../keygen-run.ts";
 
 // `nacre keygen` must print what ssh-keygen prints of the same file, and each must read what the other writes.
 
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "nacre-keygen-files-"));
-  installNacre(folder);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
+useKeygen();
 
 const label = (file: string): string => readFileSync(file, "utf8").split("\n")[0]!;
 
@@ -32,8 +32,8 @@ function sshKeygen(...words: string[]): Outcome {
 }
 
 async function nacreKeygen(...words: string[]): Promise<Outcome> {
-  const { status, stdout } = await nacre(["keygen", ...words]);
-  return { status, stdout: stdout.toString() };
+  const status = await runWords(words);
+  return { status, stdout: printed };
 }
 
 const TYPES = [

@@ -5,25 +5,26 @@ import { join } from "node:path";
 import { KEYGEN_CASES, keygenOutcome } from "@nacre/testing/known-hosts-keygen";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import recorded from "../../../../test-vectors/known-hosts.json" with { type: "json" };
-import { ended, installNacre, nacre, start } from "./nacre.ts";
+import { printed, runWords, said, useKeygen } from "../keygen-run.ts";
+import { ended, start } from "./nacre.ts";
 
 // `nacre keygen` and ssh-keygen must each read and list keys made by the other.
 
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "nacre-keygen-"));
-  installNacre(folder);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
+useKeygen();
 
 const sshKeygen = (...words: string[]): string =>
   execFileSync("ssh-keygen", words, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 
 async function nacreKeygen(...words: string[]): Promise<string> {
-  const { status, stdout, stderr } = await nacre(["keygen", ...words]);
-  expect(stderr).toBe("");
+  const status = await runWords(words);
+  expect(said).toBe("");
   expect(status).toBe(0);
-  return stdout.toString();
+  return printed;
 }
 
 const KINDS: readonly (readonly [type: string, bits: string])[] = [
@@ -46,7 +47,7 @@ describe.each(["nacre keygen", "ssh-keygen"])("keys made by %s", (maker) => {
       const words = ["-t", type, "-b", bits, "-f", file, "-N", passphrase, "-C", "made here"];
       // The default number of bcrypt rounds is slow; one type has it.
       if (maker === "ssh-keygen") sshKeygen("-q", ...words, ...(type === "ed25519" ? [] : ["-a", "1"]));
-      else expect((await nacre(["keygen", ...words])).status).toBe(0);
+      else expect(await runWords(words)).toBe(0);
 
       const line = sshKeygen("-y", "-P", passphrase, "-f", file);
       expect(line).toMatch(/^(ssh|ecdsa-sha2)-\S+ \S+ made here\n$/);
@@ -81,11 +82,9 @@ test("nacre keygen hashes names that ssh-keygen finds, and says which file is mi
   const file = join(folder, "hashed");
   sshKeygen("-q", "-t", "ed25519", "-N", "", "-f", `${file}-key`);
   writeFileSync(file, `example.org,Other.org ${readFileSync(`${file}-key.pub`, "utf8")}`);
-  expect((await nacre(["keygen", "-H", "-f", file])).status).toBe(0);
+  expect(await runWords(["-H", "-f", file])).toBe(0);
   for (const host of ["example.org", "other.org"])
     expect(await nacreKeygen("-F", host, "-f", file)).toBe(sshKeygen("-F", host, "-f", file));
-  expect(await nacre(["keygen", "-F", "x", "-f", "/nonexistent/file"])).toMatchObject({
-    status: 255,
-    stderr: "Cannot stat /nonexistent/file: No such file or directory\n",
-  });
+  expect(await runWords(["-F", "x", "-f", "/nonexistent/file"])).toBe(255);
+  expect(said).toBe("Cannot stat /nonexistent/file: No such file or directory\n");
 });

@@ -12,7 +12,7 @@ import { freePort } from "@nacre/testing/free-port";
 import { authorizeKey, type Sshd, startSshd } from "@nacre/testing/openssh/sshd";
 import { inSlices } from "nacre/extend";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { commandLine, type Ended, ended, installNacre, nacre, start, TestTerminal } from "./nacre.ts";
+import { commandLine, type Ended, ended, installNacre, nacre, start, TestTerminal } from "../interop/nacre.ts";
 
 /*
  * Calls through masters of OpenSSH. nacre gets no key, so that none of them can log in by itself.

@@ -1,5 +1,6 @@
 import { fingerprint, type PrivateKey } from "@nacre/keys";
 import {
+  eachOnce,
   factorsOf,
   KEY_TYPES,
   lists,
@@ -12,10 +13,11 @@ import { makeKey, readKey, useFolder } from "@nacre/testing/interop/keys";
 import { pairsOf, pairwise, product } from "@nacre/testing/interop/pairwise";
 import { useServerOfAllAlgorithms } from "@nacre/testing/interop/server";
 import { authorizeKey } from "@nacre/testing/openssh/sshd";
+import { isThorough } from "@nacre/testing/sample";
 import type { TraceRecord } from "nacre";
 import { beforeAll, describe, expect, test } from "vitest";
 
-// Tests every algorithm that both sides support, in combinations that cover every pair.
+// Tests every algorithm that both sides support; in a thorough run, in combinations that cover every pair.
 
 const hostKeys = ["ed25519", "rsa-3072", "ecdsa-256", "ecdsa-384", "ecdsa-521"] as const;
 const folder = useFolder();
@@ -29,15 +31,16 @@ beforeAll(async () => {
 });
 
 describe.each(lists)("on $crypto", ({ crypto, algorithms }) => {
-  const combinations = pairwise(factorsOf(algorithms));
+  const factors = factorsOf(algorithms);
+  const combinations = (isThorough ? pairwise : eachOnce)(factors);
   const server = useServerOfAllAlgorithms(hostKeys);
   // This server does not accept rsa-sha2-512 for a login.
   const older = useServerOfAllAlgorithms(hostKeys, ["PubkeyAcceptedAlgorithms -rsa-sha2-512"]);
 
-  test("cover every pair of 9 key exchange methods, 15 encryption methods, 6 host keys and 6 user keys", () => {
-    const factors = factorsOf(algorithms);
+  test("cover 9 key exchange methods, 15 encryption methods, 6 host keys and 6 user keys", () => {
     expect(Object.values(factors).map(({ length }) => length)).toEqual([9, 15, 6, 6]);
-    expect(new Set(combinations.flatMap(pairsOf))).toEqual(new Set(product(factors).flatMap(pairsOf)));
+    const covered = isThorough ? pairsOf : (one: object) => Object.entries(one).map(String);
+    expect(new Set(combinations.flatMap(covered))).toEqual(new Set(product(factors).flatMap(covered)));
   });
 
   describe("logs in and runs a command", () => {

@@ -4,9 +4,9 @@ import { userInfo } from "node:os";
 import { join } from "node:path";
 import { containerExec } from "@nacre/testing/openssh/sshd";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { commandLine, type Ended } from "./nacre.ts";
-import { run, type Served, useServeFolder } from "./serve-support.ts";
-import { quoted, useSshd } from "./sshd-login.ts";
+import { commandLine, type Ended } from "../interop/nacre.ts";
+import { run, type Served, useServeFolder } from "../interop/serve-support.ts";
+import { quoted, useSshd } from "../interop/sshd-login.ts";
 
 // Runs the job of the README as GitLab's runner does: its lines, one after the other in one shell that stops at the first error, in a new
 // clone of the project from a git server over SSH. The job deploys to OpenSSH.
