@@ -21,6 +21,9 @@ async function logIn(
   return client;
 }
 
+/** Keeps the output of a command open after its exit. Otherwise both end at once, and sshd reports either of them first. */
+const OUTLIVED = "setsid sleep 1 &";
+
 /** Calls a method with a callback. Resolves with what it got. */
 function outcome(call: (callback: never) => unknown): Promise<{ error: unknown; values: unknown[] }> {
   return new Promise((resolve) => {
@@ -77,7 +80,7 @@ export const cases: readonly OpenSshCase[] = [
     async run(ssh2, record, peers) {
       const client = await logIn(ssh2, peers);
       await watched(record, (callback) =>
-        client.exec("echo begun; exec sleep 60", (error, channel) => {
+        client.exec(`${OUTLIVED} echo begun; exec sleep 60`, (error, channel) => {
           callback(error, channel);
           channel.once("data", () => channel.signal("SIGTERM"));
         }),
@@ -89,7 +92,7 @@ export const cases: readonly OpenSshCase[] = [
     section,
     async run(ssh2, record, peers) {
       const client = await logIn(ssh2, peers);
-      await watched(record, (callback) => client.exec("kill -SEGV $$", callback));
+      await watched(record, (callback) => client.exec(`${OUTLIVED} kill -SEGV $$`, callback));
     },
   },
   {
