@@ -74,7 +74,14 @@ class WebSocketGateway implements Gateway {
     this.#options = options;
     this.#check = new RequestCheck(options);
     this.#pending = new Pending(limits.maxPending);
-    this.#sessionOf = sessionOf;
+    this.#sessionOf = (request) => {
+      try {
+        return sessionOf(request);
+      } catch {
+        // Thrown from the server's "upgrade" event, it would end the process.
+        return undefined;
+      }
+    };
     this.#context = {
       limits,
       destinations: new Destinations(options.allow, options.lookup),
@@ -102,7 +109,12 @@ class WebSocketGateway implements Gateway {
     const plain = options.plain === undefined ? undefined : parseTarget("plain", options.plain);
     this.#plain = plain && this.#allowed(plain);
     const authorize = options.authorize ?? (() => false);
-    this.#route = new TicketRoute({ context: this.#context, check: this.#check, authorize, sessionOf });
+    this.#route = new TicketRoute({
+      context: this.#context,
+      check: this.#check,
+      authorize,
+      sessionOf: this.#sessionOf,
+    });
     this.#server = new WebSocketServer({
       noServer: true,
       WebSocket: GatewayWebSocket,

@@ -21,8 +21,8 @@ export interface GatewayOptions {
   /** Accepted values of the `Host` header. Default: the hosts of `origins`. */
   readonly hosts?: readonly string[] | undefined;
   /**
-   * Returns the HTTP session of a request, such as the id of a user's login. Tickets and resumed connections are bound to it. Default:
-   * that of the gateway's own cookie, `__Host-nacre`.
+   * Returns the HTTP session of a request, such as the id of a user's login. Tickets and resumed connections are bound to it. A throw
+   * counts as `undefined`, a request without one. Default: that of the gateway's own cookie, `__Host-nacre`.
    */
   readonly sessionOf?: ((request: IncomingMessage) => string | undefined) | undefined;
   /** Store of tickets. Default: memory. For several gateways behind a load balancer, see `@nacre/gateway/redis`. */

@@ -254,9 +254,14 @@ describe("the ticket route", () => {
     expect(await event("refused")).toMatchObject({ route: "ticket", reason: error });
   });
 
-  test("refuses a page with the gateway's cookie but without an HTTP session of `sessionOf`", async () => {
-    const { post } = await sameOrigin({ sessionOf: () => undefined });
+  test.each<[string, NonNullable<GatewayOptions["sessionOf"]>]>([
+    ["without an HTTP session of `sessionOf`", () => undefined],
+    ["for which `sessionOf` throws", () => decodeURIComponent("%")],
+  ])("refuses a page with the gateway's cookie but %s", async (_, sessionOf) => {
+    const { post, gateway, target, page } = await sameOrigin({ sessionOf });
     expect(await post()).toMatchObject({ status: 403, body: { error: "session" } });
+    const grant = { origin: "http://app.localhost", host: "127.0.0.1", port: target, session: "alice" };
+    expect(await page((await gateway.issueTicket(grant)).ticket).refused()).toBe("ticket-refused");
   });
 
   test("refuses an origin that may connect but is not the gateway's own", async () => {
