@@ -107,6 +107,8 @@ export class Arrival implements Waiting, WebSocketUser {
 
   async #open({ ticket, host, port }: OpenMessage): Promise<void> {
     this.#state = { kind: "opening" };
+    // The message is here. `storeTimeout` and `connectTimeout` bound what follows.
+    this.deadline = Number.POSITIVE_INFINITY;
     const { destinations, tickets } = this.#context;
     const { origin = "", session } = this.#peer;
     const target = destinations.target(host, port);

@@ -52,6 +52,23 @@ test("closes a WebSocket that sends no first message, or no proof, after firstMe
   expect(await event("rejected", 2)).toMatchObject({ reason: "first-message-timeout" });
 });
 
+test("gives the ticket store storeTimeout, also if firstMessageTimeout ends earlier", async () => {
+  const values = new Map<string, string>();
+  const { open } = await withEcho({
+    limits: { firstMessageTimeout: 100 },
+    tickets: {
+      put: (key, value) => void values.set(key, value),
+      // Longer than the timeout and a check of it.
+      take: async (key) => {
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        return values.get(key);
+      },
+      delete() {},
+    },
+  });
+  expect(await (await open()).refused()).toBe("opened");
+});
+
 test("closes the oldest silent WebSocket above maxPending, so that a client with a ticket connects", async () => {
   const { open, url, event } = await withEcho({ limits: { maxPending: 3 } });
   const silent = [];
