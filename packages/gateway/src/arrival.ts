@@ -168,7 +168,7 @@ export class Arrival implements Waiting, WebSocketUser {
 
   #prove({ relay, attempt }: Extract<State, { kind: "proof" }>, answer: Buffer): void {
     try {
-      if (!relay.resume(this.ws, attempt, answer)) return this.refuse("proof-refused");
+      if (!relay.resume(this.ws, this.#peer, attempt, answer)) return this.refuse("proof-refused");
     } catch (error) {
       return this.refuse("protocol-error", (error as Error).message);
     }

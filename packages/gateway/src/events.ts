@@ -55,7 +55,7 @@ export type GatewayEvent =
       })
   /** The WebSocket was lost. The gateway keeps the connection until it is resumed or `resumeTime` ends. */
   | (EventPeer & { readonly type: "parked"; readonly bytes: number })
-  /** A new WebSocket resumed the connection. */
+  /** A new WebSocket resumed the connection. `remoteAddress` is its client; other events name the one that opened the connection. */
   | (EventPeer & { readonly type: "resumed" })
   /** The connection ended. */
   | (EventPeer &

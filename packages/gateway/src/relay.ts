@@ -170,11 +170,11 @@ export abstract class Relay implements WebSocketUser {
   }
 
   /** Moves the connection to a new WebSocket, and closes the old one. */
-  protected resumeOn(ws: GatewayWebSocket): void {
+  protected resumeOn(ws: GatewayWebSocket, { remoteAddress }: Peer): void {
     const { context, peer, ws: before } = this;
     this.#leaveState();
     this.#resumed++;
-    context.log({ type: "resumed", ...context.eventPeer(peer) });
+    context.log({ type: "resumed", ...context.eventPeer(peer), remoteAddress });
     this.#state = this.#carriedBy(ws);
     if (before !== undefined) closeWebSocket(before, "displaced");
   }

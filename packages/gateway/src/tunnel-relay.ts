@@ -63,7 +63,7 @@ export class TunnelRelay extends Relay {
   }
 
   /** Checks the answer to a challenge. If it is valid, moves the connection to `ws`, closes the old WebSocket and returns true. */
-  resume(ws: GatewayWebSocket, attempt: AttachAttempt, answer: Uint8Array): boolean {
+  resume(ws: GatewayWebSocket, by: Peer, attempt: AttachAttempt, answer: Uint8Array): boolean {
     if (this.isOver) return false;
     // rule: displace-after-proof
     if (!attempt.prove(answer)) {
@@ -71,7 +71,7 @@ export class TunnelRelay extends Relay {
       this.#pump();
       return false;
     }
-    this.resumeOn(ws);
+    this.resumeOn(ws, by);
     this.#pump();
     return true;
   }

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { encodeTunnelMessage } from "@nacre/tunnel";
 import { expect, test } from "vitest";
+import type { ClientOptions } from "ws";
 import type { GatewayOptions } from "../src/index.ts";
 import {
   closedOf,
@@ -101,6 +102,26 @@ test("a tunnel is resumed only with the same HTTP session and origin", async () 
   expect(await page.attach(url, { headers: { cookie: "mallory" } })).toBe("tunnel-unknown");
   expect(await page.attach(url, { origin: other })).toBe("tunnel-unknown");
   expect(await page.attach(url)).toBe("attached");
+});
+
+/** Options of a WebSocket that a trusted proxy passes on. */
+function behindProxy(address: string): ClientOptions {
+  return { headers: { "x-forwarded-for": address } };
+}
+
+test("the log names the address from which a tunnel is resumed", async () => {
+  const { port } = await tcpServer(echo);
+  const { url, gateway, event } = await startGateway({
+    allow: [`127.0.0.1:${port}`],
+    trustedProxies: ["127.0.0.1"],
+    allowInsecure: true,
+  });
+  const page = new Page(url, { ticket: await ticketFor(gateway, port), port }, behindProxy("192.0.2.1"));
+  await page.opened;
+  page.lose();
+  expect(await event("parked")).toMatchObject({ connection: 1, remoteAddress: "192.0.2.1" });
+  expect(await page.attach(url, behindProxy("198.51.100.7"))).toBe("attached");
+  expect(await event("resumed")).toMatchObject({ connection: 1, remoteAddress: "198.51.100.7" });
 });
 
 test("refuses a tunnel of another gateway with resume-elsewhere, and a tunnel that has ended with tunnel-unknown", async () => {
