@@ -1,5 +1,6 @@
 import { createClient } from "redis";
 import type { TicketStore } from "./ticket-store.ts";
+import { withTimeout } from "./with-timeout.ts";
 
 /** Commands that the store uses. A client of the package `redis` has them. */
 export interface RedisCommands {
@@ -39,22 +40,26 @@ export interface ConnectedTicketStore extends TicketStore {
 /** Most commands that wait for a reply. */
 const MAX_QUEUE = 1000;
 
-/** Connects to Valkey or Redis at `url` (`redis://…`, `rediss://…`). Rejects if the first attempt fails; reconnects after a later loss. */
+/** Time in milliseconds for the first attempt to connect. */
+const CONNECT_TIMEOUT = 10_000;
+
+/**
+ * Connects to Valkey or Redis at `url` (`redis://…`, `rediss://…`). Rejects if the first attempt fails, or takes more than ten seconds;
+ * reconnects after a later loss.
+ */
 export async function connectTicketStore(url: string): Promise<ConnectedTicketStore> {
   const client = createClient({ url, commandsQueueMaxLength: MAX_QUEUE, disableOfflineQueue: true });
-  let isConnected = false;
   // By default the client retries forever; an error before the first connection must reject instead.
-  await new Promise<void>((resolve, reject) => {
-    client.on("error", (error: unknown) => {
-      if (isConnected) return;
-      client.destroy();
-      reject(error);
-    });
-    client.connect().then(() => {
-      isConnected = true;
-      resolve();
-    }, reject);
+  const connected = new Promise<void>((resolve, reject) => {
+    client.on("error", reject);
+    client.connect().then(() => resolve(), reject);
   });
+  try {
+    await withTimeout(connected, CONNECT_TIMEOUT, "the ticket store");
+  } catch (error) {
+    client.destroy();
+    throw error;
+  }
   return {
     ...redisTicketStore({
       set: (key, value, options) => client.set(key, value, options),

@@ -1,5 +1,24 @@
-import { expect, test } from "vitest";
-import { redisTicketStore } from "../src/redis.ts";
+import { once } from "node:events";
+import type { Socket } from "node:net";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { connectTicketStore, redisTicketStore } from "../src/redis.ts";
+import { tcpServer } from "./support.ts";
+
+test("connectTicketStore rejects if the server does not answer within ten seconds, and closes the connection", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+  let asked!: (socket: Socket) => void;
+  const asking = new Promise<Socket>((resolve) => {
+    asked = resolve;
+  });
+  const { port } = await tcpServer((socket) => void socket.once("data", () => asked(socket)));
+  const connecting = connectTicketStore(`redis://127.0.0.1:${port}`);
+  const rejected = expect(connecting).rejects.toMatchObject({ code: "connect-timeout" });
+  const ended = once(await asking, "end");
+  vi.advanceTimersByTime(10_000);
+  await rejected;
+  await ended;
+});
 
 test("a ticket store over Redis takes with GETDEL, keeps milliseconds, and prefixes its keys", async () => {
   const commands: unknown[] = [];
