@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { chmod, writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
+import { type AddressInfo, createServer, Server } from "node:net";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { gateway } from "../src/gateway/gateway.ts";
 import { temporaryFolder } from "./support.ts";
 
@@ -16,6 +16,19 @@ test("says why it cannot listen, and what to do", async () => {
     code: "listen-failed",
     message: `cannot listen on 127.0.0.1 port ${port}: the port is in use; choose another port, or 0 for a free port`,
   });
+});
+
+test("accepts the TCP connections of all connections that --limit maxConnections permits", async () => {
+  const most: number[] = [];
+  const listen = vi.spyOn(Server.prototype, "listen").mockImplementation(function (this: Server) {
+    most.push(this.maxConnections);
+    throw new Error("no need to listen");
+  });
+  onTestFinished(() => listen.mockRestore());
+  const words = ["--origin", "https://a.example", "--allow", "b.example:22"];
+  for (const limit of [[], ["--limit", "maxConnections=100"], ["--limit", "maxConnections=50000"]])
+    await expect(gateway([...words, ...limit])).rejects.toThrow("no need to listen");
+  expect(most).toEqual([20_000, 10_100, 60_000]);
 });
 
 test("refuses an --issue-token of less than 32 characters", async () => {

@@ -29,13 +29,16 @@ const HTTP = {
 /** Time for a TLS client to complete its handshake, in milliseconds. */
 const HANDSHAKE_TIMEOUT = 5000;
 
-/** Most TCP connections of the server. The gateway's own limits do not count connections that have not sent a request. */
-const MAX_SILENT = 20_000;
+/** Most TCP connections beyond `maxConnections`. The gateway's own limits do not count connections that have not sent a request. */
+const MAX_SILENT = 10_000;
 
 /**
  * Most TCP connections of one client beyond `maxConnectionsPerClient`: of a browser that loads a page, or of WebSockets that are opening.
  */
 const SPARE_SOCKETS = 64;
+
+/** Default of `maxConnections`. */
+const CONNECTIONS = 10_000;
 
 /** Default of `maxConnectionsPerClient`. */
 const CONNECTIONS_PER_CLIENT = 64;
@@ -127,8 +130,8 @@ function defaultHosts({ origins, listen }: GatewayArguments, port: number): stri
   return isLoopback ? [...hosts, `localhost:${port}`, `${bracketed(listen)}:${port}`] : hosts;
 }
 
-async function listen(server: Server, { listen: host, port }: GatewayArguments): Promise<AddressInfo> {
-  server.maxConnections = MAX_SILENT;
+async function listen(server: Server, { listen: host, port, limits }: GatewayArguments): Promise<AddressInfo> {
+  server.maxConnections = (limits.maxConnections ?? CONNECTIONS) + MAX_SILENT;
   server.listen(port, host);
   try {
     await once(server, "listening");
