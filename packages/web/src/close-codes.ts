@@ -14,11 +14,14 @@ const MEANINGS: Readonly<Record<number, readonly [SshErrorCode, string?]>> = {
 };
 
 /**
- * Close codes after which another WebSocket may succeed (RFC 6455 §7.4.1, IANA). They stand for a lost connection, a failure, a restart,
- * overload, a proxy or TLS failure, or an unanswered ping. 4421, a tunnel of another address, is final: a client always attaches at the
- * address that the tunnel was opened with, so the gateway there was replaced.
+ * Close codes of a lost WebSocket (RFC 6455 §7.4.1, IANA). They stand for a lost connection, a failure, a restart, overload, a proxy or TLS
+ * failure, or an unanswered ping. 4421, a tunnel of another address, is final: a client always attaches at the address that the tunnel was
+ * opened with, so the gateway there was replaced.
  */
 const LOST: readonly number[] = [1006, 1011, 1012, 1013, 1014, 1015, ABANDONED];
+
+/** Close codes for a first message that came too late, and for too many WebSockets without one. They end no tunnel. */
+const UNUSED: readonly number[] = [4408, 4429];
 
 /** Describes how a WebSocket ended. */
 export interface SocketEnd {
@@ -47,7 +50,7 @@ export function socketEnd(event: CloseEventLike, where: string): SocketEnd {
   const message = isLost ? `the WebSocket to ${where} was lost` : `the gateway ${where} closed the connection`;
   return {
     error: new SshError(errorCode, `${message} (close code ${code}${words})${remedy}`, { cause: event }),
-    isLost,
+    isLost: isLost || UNUSED.includes(code),
     isNormal: code === 1000 || code === 1005,
   };
 }

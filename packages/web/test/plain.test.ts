@@ -342,6 +342,7 @@ describe("the end of a plain connection", () => {
     ["a gateway that goes away", 1001, code("connection-lost")],
     ["a violation of policy", 1008, code("gateway-refused")],
     ["a refused ticket", 4401, code("gateway-refused")],
+    ["too many WebSockets", 4429, code("gateway-refused")],
     ["an unreachable destination", 4502, code("connection-failed")],
     ["a silent destination", 4504, code("connect-timeout")],
     ["an unknown code", 4999, code("gateway-refused")],

@@ -212,6 +212,22 @@ describe("a tunnel whose WebSocket is lost", () => {
     await gateway.duplex.close();
   });
 
+  it.each([
+    [4408, "first-message-timeout"],
+    [4429, "too-many"],
+  ])("makes another attempt after the close code %i of a gateway that still has the tunnel", async (number, reason) => {
+    const gateway = await new ScriptedGateway().open();
+    await gateway.lose();
+    gateway.last.accept("nacre.v1");
+    await macrotask();
+    gateway.last.shut(number, reason);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(gateway.sockets).toHaveLength(3);
+    await gateway.attach();
+    expect(gateway.said).toEqual(["suspended", "resumed"]);
+    await gateway.duplex.close();
+  });
+
   it.each<[string, (gateway: ScriptedGateway) => Promise<void>, string]>([
     ["it forgot the tunnel", async ({ last }) => last.shut(4404, "tunnel-unknown"), "gateway-refused"],
     ["another one answers there", async ({ last }) => last.shut(4421, "resume-elsewhere"), "gateway-refused"],
