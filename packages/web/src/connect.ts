@@ -2,6 +2,7 @@ import { sha256Fingerprint } from "@nacre/keys";
 import { SshError } from "@nacre/wire";
 import { plainKeyAlgorithms } from "nacre/defaults";
 import {
+  abortedError,
   CommandClient,
   checkOptions,
   chooseAlgorithms,
@@ -14,6 +15,7 @@ import {
   type Process,
   CONNECT_OPTIONS as STREAM_CONNECT_OPTIONS,
   type ConnectOptions as StreamConnectOptions,
+  unlessAborted,
   webProcess,
   withCertificates,
   withDescriptions,
@@ -53,7 +55,12 @@ export async function connect(given: ConnectOptions): Promise<Client> {
   const socket = takeSocket(duplexOptions);
   let known: Awaited<ReturnType<typeof knownHost>> | undefined;
   try {
-    known = decided === undefined ? await knownHost(options, algorithms.hostKeys) : undefined;
+    known =
+      decided === undefined
+        ? await unlessAborted(knownHost(options, algorithms.hostKeys), options.signal, (signal) =>
+            abortedError(`connecting to ${socket.where}`, signal),
+          )
+        : undefined;
   } catch (error) {
     await socket.close();
     throw error;

@@ -206,6 +206,21 @@ describe("connect", () => {
     expect(await failure(connect(undefined as never))).toEqual(code("usage"));
   });
 
+  it("rejects and closes the WebSocket if the signal aborts while the known hosts are read", async () => {
+    const socket = new FakeSocket();
+    const controller = new AbortController();
+    const knownHosts = {
+      read: (): Promise<string> => {
+        controller.abort();
+        return new Promise(() => {});
+      },
+      update: () => Promise.resolve(),
+    };
+    const options = { socket, host: "example.org", user: "alice", knownHosts, signal: controller.signal };
+    expect(await failure(connect(options))).toEqual(code("aborted"));
+    expect(socket.closes).toEqual([1000]);
+  });
+
   it("closes the WebSocket if the known hosts cannot be read", async () => {
     const socket = new FakeSocket();
     const knownHosts = {
