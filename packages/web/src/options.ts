@@ -43,7 +43,8 @@ export interface WebSocketDuplexOptions {
   readonly connectTimeout?: number | undefined;
   /**
    * Time in milliseconds without a message after which a resumable connection replaces its WebSocket; 0 disables it. Default 80,000, which
-   * exceeds the SSH keepalive interval plus the time for its answer.
+   * exceeds the SSH keepalive interval plus the time for its answer. A hidden page waits for a minute more, because browsers delay its
+   * timers.
    */
   readonly silenceTimeout?: number | undefined;
   /** Called when a resumable connection loses its WebSocket, and when another one replaces it. A page can use it to show "reconnecting". */

@@ -1,12 +1,12 @@
 /** Calls `onSilence` after a time without arrivals. Uses one timer and does not reset it on each arrival. */
 export class SilenceWatch {
   readonly #timeout: number;
-  readonly #onSilence: () => void;
+  readonly #onSilence: (late: number) => void;
   #lastAt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** `timeout` is in milliseconds; 0 disables the watch. */
-  constructor(timeout: number, onSilence: () => void) {
+  /** `timeout` is in milliseconds; 0 disables the watch. `late` is the time in milliseconds since the timeout. */
+  constructor(timeout: number, onSilence: (late: number) => void) {
     this.#timeout = timeout;
     this.#onSilence = onSilence;
   }
@@ -17,7 +17,7 @@ export class SilenceWatch {
    */
   arrived(now: number): void {
     this.#lastAt = now;
-    if (this.#timer === undefined && this.#timeout > 0) this.#arm(this.#timeout);
+    if (this.#timer === undefined && this.#timeout > 0) this.arm(this.#timeout);
   }
 
   stop(): void {
@@ -25,12 +25,13 @@ export class SilenceWatch {
     this.#timer = undefined;
   }
 
-  #arm(wait: number): void {
+  /** Looks for arrivals after `wait` milliseconds. */
+  arm(wait: number): void {
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      const left = this.#lastAt + this.#timeout - performance.now();
-      if (left <= 0) this.#onSilence();
-      else this.#arm(Math.ceil(left));
+      const late = performance.now() - this.#lastAt - this.#timeout;
+      if (late >= 0) this.#onSilence(late);
+      else this.arm(Math.ceil(-late));
     }, wait);
   }
 }

@@ -35,6 +35,9 @@ const ACKNOWLEDGE_TOGETHER = 256 * 1024;
 /** Time in milliseconds without data after which fewer bytes are acknowledged. A gateway with little memory left waits for this. */
 const LULL = 10;
 
+/** Longest delay in milliseconds of a timer in a hidden page: browsers run them once a minute. */
+const HIDDEN_DELAY = 60_000;
+
 /** What carries the tunnel. */
 type Carrier =
   | { readonly kind: "socket"; readonly socket: MessageSocket; isFull: boolean }
@@ -86,7 +89,7 @@ export class TunnelDuplex implements Duplex {
   constructor(tunnel: ClientTunnel, socket: MessageSocket, link: TunnelLink) {
     this.#tunnel = tunnel;
     this.#link = link;
-    this.#silence = new SilenceWatch(link.silenceTimeout, () => this.#onSilence());
+    this.#silence = new SilenceWatch(link.silenceTimeout, (late) => this.#onSilence(late));
     this.#rest = new SilenceWatch(REST, () => {
       this.#tunnel.acknowledgeAll();
       this.#flush();
@@ -300,8 +303,10 @@ export class TunnelDuplex implements Duplex {
     if (this.#output.kind === "ending") this.#output.onSent();
   }
 
-  #onSilence(): void {
+  #onSilence(late: number): void {
     if (this.#carrier.kind !== "socket") return;
+    // The timer of the SSH keepalive may be late, too. The page may be shown at any time.
+    if (globalThis.document?.hidden && late < HIDDEN_DELAY) return this.#silence.arm(1000);
     const silence = `nothing arrived from ${this.#carrier.socket.where} for ${this.#link.silenceTimeout} ms`;
     this.#onEnd(new SshError("connection-lost", silence), true);
   }

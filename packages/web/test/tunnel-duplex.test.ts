@@ -551,6 +551,29 @@ describe("a silent WebSocket", () => {
     await closing;
   });
 
+  it("has a minute more while the page is hidden, whose timers for keepalives are late", async () => {
+    const document = { hidden: true };
+    vi.stubGlobal("document", document);
+    onTestFinished(() => void vi.unstubAllGlobals());
+    const gateway = await new ScriptedGateway().open({ silenceTimeout: 5000 });
+    await vi.advanceTimersByTimeAsync(64_000);
+    gateway.tunnel.write(Uint8Array.of(65));
+    gateway.flush();
+    await vi.advanceTimersByTimeAsync(64_000);
+    expect(gateway.sockets).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(gateway.sockets).toHaveLength(2);
+    await gateway.attach();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(gateway.sockets).toHaveLength(2);
+    document.hidden = false;
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(gateway.sockets).toHaveLength(3);
+    const closing = gateway.duplex.close();
+    await vi.advanceTimersByTimeAsync(2000);
+    await closing;
+  });
+
   it("is not replaced without a timeout", async () => {
     const gateway = await new ScriptedGateway().open();
     expect(vi.getTimerCount()).toBe(0);
