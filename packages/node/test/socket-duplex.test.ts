@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import { PassThrough } from "node:stream";
+import { Duplex, PassThrough } from "node:stream";
 import type { DuplexHandler } from "nacre";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { notePacket } from "../src/net/packet-buffers.ts";
@@ -153,6 +153,18 @@ describe("a duplex over a socket", () => {
     for (let i = 0; i < 4; i++) duplex.write([new Uint8Array(MEGABYTES)]);
     await duplex.close();
     await server.close();
+  });
+
+  test("leaves no timer when a stream that emits `close` by itself, as channels of ssh2 do, is closed in its listener", async () => {
+    const stream = new Duplex({ emitClose: false, read() {}, write() {} });
+    const closed = new Promise<void>((resolve) => void stream.on("close", () => void duplex.close().then(resolve)));
+    const duplex = socketDuplex(stream);
+    duplex.open(new Recorder());
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    stream.emit("close");
+    await closed;
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   test("keeps our direction open after the peer's end, and `end` closes it after all written data", async () => {

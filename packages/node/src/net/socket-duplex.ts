@@ -57,6 +57,8 @@ class SocketDuplex implements Duplex {
   #handler: DuplexHandler | undefined;
   #isPaused = false;
   #isEnded = false;
+  /** Whether "close" was emitted. A stream that emits it by itself does not set its own `closed`. */
+  #isClosed = false;
   #ending: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -74,6 +76,10 @@ class SocketDuplex implements Duplex {
     this.#handler = handler;
     // By default Node ends our direction when the peer ends its own.
     socket.allowHalfOpen = true;
+    // First, because another listener may call `close`.
+    socket.prependListener("close", () => {
+      this.#isClosed = true;
+    });
     socket.on("close", () => this.#onBroken());
     socket.on("end", () => {
       this.#isEnded = true;
@@ -134,7 +140,7 @@ class SocketDuplex implements Duplex {
     this.#handler = undefined;
     this.#closing ??= new Promise((resolve) => {
       const socket = this.#socket;
-      if (socket.closed) {
+      if (socket.closed || this.#isClosed) {
         resolve();
         return;
       }
