@@ -30,9 +30,14 @@ export function request(
       else fail();
     });
   } catch (error) {
-    if (!(error instanceof SshError)) throw error;
-    done(ssh2Error("Channel is not open", { cause: error }));
+    done(unsendable(error));
   }
+}
+
+/** Returns the error of a request that cannot be sent: it is too long, or the channel has closed. Rethrows errors of other classes. */
+export function unsendable(error: unknown): Error {
+  if (!(error instanceof SshError)) throw error;
+  return ssh2Error(error.code === "usage" ? error.message : "Channel is not open", { cause: error });
 }
 
 /** Sends each request when the one before is granted. */

@@ -3,7 +3,7 @@ import { openStream } from "../channel/open-channel.ts";
 import { forwardAgent } from "./agent-forwarding.ts";
 import { type ResultCallback, toCallback } from "./arguments.ts";
 import type { ClientConnection } from "./client-connection.ts";
-import { request, type SessionRequest } from "./request.ts";
+import { request, type SessionRequest, unsendable } from "./request.ts";
 import {
   commandRequest,
   envRequests,
@@ -129,7 +129,11 @@ function envSteps(env: ShellOptions["env"]): readonly Step[] {
   const requests = envRequests(env);
   return [
     (channel, done) => {
-      for (const { type, data } of requests) channel[CHANNEL].notify(type, data);
+      try {
+        for (const { type, data } of requests) channel[CHANNEL].notify(type, data);
+      } catch (error) {
+        return done(unsendable(error));
+      }
       done();
     },
   ];

@@ -232,6 +232,21 @@ describe("requests of a session", () => {
     expect(await script.sent()).toEqual([{ message: "close", recipientChannel: 1000 }]);
   });
 
+  it("that are too long fail with their length, and close the channel", async () => {
+    const script = await Script.begin();
+    const log = new Log();
+    const long = "x".repeat(300_000);
+    exec(script.client, "true", { env: { LONG: long } }, (error) => log.add("env", told(error)));
+    await script.receive(server.confirm(0));
+    exec(script.client, long, {}, (error) => log.add("exec", told(error)));
+    await script.receive(server.confirm(1));
+    expect(log.events).toEqual([
+      ["env", 'the request "env" is too long: its message has 300025 bytes, but the maximum is 261888'],
+      ["exec", "the command is too long: its message has 300018 bytes, but the maximum is 261888"],
+    ]);
+    expect((await script.sent()).filter(({ message }) => message === "close")).toHaveLength(2);
+  });
+
   it("describe the terminal", async () => {
     const script = await Script.begin();
     const modes = { ECHO: 0, VINTR: 3, nonsense: 1, ISIG: "x" as unknown as number };
