@@ -320,6 +320,11 @@ describe("hostVerifier", () => {
     expect(await decide(silent)).toMatchObject({ verdict: false });
   });
 
+  test("refuses by each answer that is not true, which ssh2 takes for an acceptance unless it is false", async () => {
+    for (const answer of [null, 0, ""])
+      expect(await decide(await optionsFor([], { hostVerifier: () => answer }))).toMatchObject({ verdict: false });
+  });
+
   test("counts its first answer, even if a later one is there sooner", async () => {
     const byCallback = await optionsFor([], {
       hostVerifier: (_key, verify) => {
