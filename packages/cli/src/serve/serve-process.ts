@@ -55,8 +55,8 @@ export async function runWithPipes(
 }
 
 /**
- * Process group of a session. Forwards the client's signals to it; when the client is gone, sends SIGHUP and later SIGKILL. Sends nothing
- * after the first process has ended, because the system may then reuse the group's ID.
+ * Process group of a session. Forwards the client's signals to it, except to a forced command or a subsystem; when the client is gone,
+ * sends SIGHUP and later SIGKILL. Sends nothing after the first process has ended, because the system may then reuse the group's ID.
  */
 export class ProcessGroup {
   readonly #pid: number;
@@ -65,9 +65,11 @@ export class ProcessGroup {
 
   constructor(pid: number, session: NodeSession) {
     this.#pid = pid;
-    session.onSignal = (name) => {
-      if (CLIENT_SIGNALS.has(name)) this.#send(`SIG${name}` as NodeJS.Signals);
-    };
+    // Like sshd: only the commands that a client chose take its signals.
+    if (!session.forced && session.kind !== "subsystem")
+      session.onSignal = (name) => {
+        if (CLIENT_SIGNALS.has(name)) this.#send(`SIG${name}` as NodeJS.Signals);
+      };
     const hangUp = (): void => {
       this.#send("SIGHUP");
       this.#timer = setTimeout(() => this.#send("SIGKILL"), HANGUP_GRACE);

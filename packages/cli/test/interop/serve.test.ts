@@ -390,6 +390,28 @@ describe("authorized_keys", () => {
     });
   });
 
+  test.each<[string, string, (connection: Client) => ReturnType<Client["spawn"]>]>([
+    ["forced command", 'command="TRAP" ', (connection) => connection.spawn("true")],
+    ["subsystem", "", (connection) => connection.subsystem("own")],
+  ])("a %s gets no signals of the client", async (_, option, begin) => {
+    const command = "trap 'echo interrupted' INT; echo ready; read line; echo $line";
+    const served = await folder.serve({
+      authorizedKeys: `${option.replace("TRAP", () => command)}${folder.keyLine}`,
+      words: ["--subsystem", `own=${command}`],
+    });
+    await using connection = await client(served);
+    const remote = await begin(connection);
+    expect(await firstLine(remote.stdout)).toBe("ready");
+    let shown = "";
+    remote.stdout.on("data", (chunk: Buffer) => {
+      shown += chunk.toString();
+    });
+    remote.kill("INT");
+    remote.stdin.end("whole\n");
+    expect(await remote.exit).toMatchObject({ status: 0 });
+    expect(shown).toBe("whole\n");
+  });
+
   test("environment= is ignored unless permitted, because it could make a shell run other code", async () => {
     const authorizedKeys = `environment="BASH_ENV=/tmp/uploaded",environment="LD_PRELOAD=/tmp/uploaded.so" ${folder.keyLine}`;
     const served = await folder.serve({ authorizedKeys, words: ["--no-exec", "--subsystem", "env=env"] });
