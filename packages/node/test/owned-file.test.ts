@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { chmod, writeFile } from "node:fs/promises";
+import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { exposure, readOwned } from "../src/keys/owned-file.ts";
+import { exposure, pathExposure, readOwned } from "../src/keys/owned-file.ts";
 import { codeOf, temporaryFolder } from "./support.ts";
 
 const ALICE = 1000;
@@ -118,6 +118,22 @@ describe("readOwned", () => {
     const own = process.getuid!();
     const refused = readOwned(path, { owner: (own || ALICE) + 1 });
     expect(await codeOf(refused)).toBe(own === 0 ? "no error" : "file-unreadable");
+  });
+
+  it("checks no folder above a home folder that is named by a link, or with a slash at its end", async () => {
+    const folder = await temporaryFolder();
+    const home = join(folder, "disk", "home");
+    await mkdir(home, { recursive: true });
+    const path = join(home, "file");
+    await writeFile(path, "text", { mode: 0o600 });
+    await symlink(home, join(folder, "link"));
+    // After `mkdir`, whose mode the umask changes.
+    await chmod(join(folder, "disk"), 0o777);
+    for (const name of [home, `${home}/`, join(folder, "link")]) {
+      expect(await readOwned(path, { home: name })).toMatchObject({ bytes: Buffer.from("text") });
+      expect(await pathExposure(path, name)).toBeUndefined();
+    }
+    await expect(readOwned(path)).rejects.toThrow("other users can write the folder");
   });
 
   it("returns a version that changes with the file", async () => {

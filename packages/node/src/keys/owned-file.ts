@@ -52,7 +52,7 @@ export async function readOwned(path: string, options: OwnedFileOptions = {}): P
     if (!stats.isFile()) throw new SshError("file-unreadable", "not a regular file");
     // Windows uses access control lists instead of modes, and these are not checked.
     if (owner !== undefined && process.getuid !== undefined) {
-      const problem = await exposure(await realpath(path), stats, { owner, home, look: stat });
+      const problem = await exposure(await realpath(path), stats, { owner, home: await realHome(home), look: stat });
       if (problem !== undefined) throw new SshError("file-unreadable", problem);
     }
     // rule: owned-file-size
@@ -111,9 +111,14 @@ export async function createSecretFile(path: string, secret: string | Uint8Array
   return problem;
 }
 
+/** Returns the path of a home folder without symbolic links, as sshd compares it. The password database may have a link to it. */
+async function realHome(home: string | undefined): Promise<string | undefined> {
+  return home && realpath(home).catch(() => undefined);
+}
+
 /**
- * Describes how a user other than the owner and root could write or replace a file. Returns `undefined` if that is impossible. `path` must
- * have no symbolic links. Folders above `home` are not checked.
+ * Describes how a user other than the owner and root could write or replace a file. Returns `undefined` if that is impossible. `path` and
+ * `home` must have no symbolic links. Folders above `home` are not checked.
  */
 export async function exposure(
   path: string,
@@ -150,7 +155,7 @@ export async function pathExposure(
 ): Promise<string | undefined> {
   const owner = process.getuid?.();
   if (owner === undefined) return undefined;
-  const system = { owner, home, look: stat };
+  const system = { owner, home: await realHome(home), look: stat };
   for (const link of await linksTo(path)) {
     const problem = await exposure(link, { uid: (await lstat(link)).uid, mode: ANY }, system);
     // rule: owned-links
