@@ -28,6 +28,16 @@ describe("sessionEnvironment", () => {
     });
   });
 
+  test("keeps what the server knows of the session, whatever variables the session has", () => {
+    const env = { TERM: "vt100", SSH_CLIENT: "none", SSH_CONNECTION: "none" };
+    expect(sessionEnvironment({ env, pty, endpoints }, account, {})).toMatchObject({
+      TERM: "xterm",
+      SSH_CLIENT: "192.0.2.1 1234 22",
+      SSH_CONNECTION: "192.0.2.1 1234 192.0.2.2 22",
+    });
+    expect(sessionEnvironment({ env, pty: undefined, endpoints }, account, {})).toMatchObject({ TERM: "vt100" });
+  });
+
   test.each(["LANG", "LC_ALL", "LC_TIME", "COLORTERM", "NO_COLOR"])("acceptEnv allows %s", (name) => {
     expect(acceptEnv(name)).toBe(true);
   });

@@ -16,7 +16,8 @@ const STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/
 
 /**
  * Returns the environment of a session. Only PATH and TZ come from the server's own environment, because its other variables describe how
- * the server was started. Variables in `session.env`, such as `environment=` of the key that logged in, take precedence.
+ * the server was started. Variables in `session.env`, such as `environment=` of the key that logged in, replace those of the account and
+ * the server, but not those of the connection and the terminal, as with sshd.
  */
 export function sessionEnvironment(
   session: Pick<NodeSession, "env" | "pty" | "endpoints">,
@@ -31,9 +32,9 @@ export function sessionEnvironment(
     SHELL: shell,
     PATH,
     ...(TZ !== undefined && { TZ }),
+    ...session.env,
     ...(session.pty && { TERM: session.pty.term === "" ? "dumb" : session.pty.term }),
     SSH_CLIENT: `${remoteAddress} ${remotePort} ${localPort}`,
     SSH_CONNECTION: `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`,
-    ...session.env,
   };
 }
