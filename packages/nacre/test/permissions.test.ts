@@ -67,6 +67,10 @@ test.each<[string, unknown]>([
   ["true as list", { permitListen: true }],
   ["null as list", { permitOpen: null }],
   ["a list of numbers", { permitListen: [8080] }],
+  ["null as command", { command: null }],
+  ["false as command", { command: false }],
+  ["null as pty", { pty: null }],
+  ["a string as pty", { pty: "no" }],
 ])("rejects %s", (_, value) => {
   expect(isPermissions(value)).toBe(false);
 });

@@ -216,6 +216,7 @@ describe("a login is refused by", () => {
     ["an unknown next method", () => ({ next: ["hostbased"] })],
     ["permissions that are not an object", () => ({ permissions: 7 })],
     ["permitOpen that is not a list", () => ({ permissions: { portForwarding: true, permitOpen: "a:22" } })],
+    ["a command that is not text", () => ({ permissions: { command: null } })],
     ["changePassword in a key login", () => ({ changePassword: "x" })],
     [
       "an exception",

@@ -121,10 +121,12 @@ export const sessionServer: ServerUser<SessionTypes, ServerSessions> = {
     command: {
       // rule: factor-command
       combine: (values) => values.find((command) => command !== undefined),
+      isValid: (value) => typeof value === "string",
     },
     pty: {
       // rule: factor-pty
       combine: (values) => values.every((pty) => pty !== false),
+      isValid: (value) => typeof value === "boolean",
     },
     environment: {
       combine: (values) => Object.fromEntries(values.flatMap((value) => Object.entries(value ?? {})).toReversed()),
