@@ -67,6 +67,7 @@ test.each<[string, unknown]>([
   ["true as list", { permitListen: true }],
   ["null as list", { permitOpen: null }],
   ["a list of numbers", { permitListen: [8080] }],
+  ["a name that no permission has", { portForwarding: true, permitopen: ["a:22"] }],
   ["null as command", { command: null }],
   ["false as command", { command: false }],
   ["null as pty", { pty: null }],

@@ -43,11 +43,12 @@ function combine(all: readonly Permissions[]): GrantedPermissions {
 }
 
 /**
- * Returns whether a value from a JavaScript program is a valid permissions object. An invalid list must not count as missing: that would
- * permit everything.
+ * Returns whether a value from a JavaScript program is a valid permissions object. An invalid list must not count as missing, nor a list
+ * with a misspelled name: that would permit everything.
  */
 export function isPermissions(value: unknown): value is Permissions {
   if (typeof value !== "object" || value === null) return false;
+  if (!Object.keys(value).every((name) => Object.hasOwn(ROWS, name))) return false;
   return Object.entries(ROWS).every(([name, row]) => {
     const given = (value as Record<string, unknown>)[name];
     return given === undefined || row.isValid === undefined || row.isValid(given);
