@@ -1,5 +1,5 @@
 import { readFile, writeFile } from "node:fs/promises";
-import { base64Decode } from "@nacre/wire";
+import { base64Decode, base64Encode, Writer } from "@nacre/wire";
 import { beforeEach, describe, expect, test } from "vitest";
 import lists from "../../../test-vectors/revocation-lists.json" with { type: "json" };
 import signed from "../../../test-vectors/signed-files.json" with { type: "json" };
@@ -17,6 +17,29 @@ test("-l lists the keys of standard input", async () => {
   expect(await run("-l -f -", `ssh-ed25519 ${one!.blob} me\nhost ssh-ed25519 ${other!.blob}\n`)).toBe(0);
   expect(printed).toMatch(/^256 SHA256:\S+ me \(ED25519\)\n\d+ SHA256:\S+ host \(\S+\)\n$/);
   await expect(run("-l -f -", "octopus\n")).rejects.toThrow("no key found in (stdin)");
+});
+
+test("-l shows a short RSA key, -k revokes it, and both leave a key without meaning aside", async () => {
+  const short = base64Encode(
+    new Writer()
+      .string("ssh-rsa")
+      .mpint(65537n)
+      .mpint(2n ** 1023n + 1n)
+      .finish(),
+  );
+  await write(
+    "keys",
+    `ssh-dss AAAAB3NzaC1kc3MAAAAB dsa\nssh-rsa ${short} old\nssh-ed25519 ${lists.keys[0]!.blob} me\n`,
+  );
+  expect(await run("-l -f @keys")).toBe(0);
+  expect(printed).toMatch(/^1024 SHA256:\S+ old \(RSA\)\n256 SHA256:\S+ me \(ED25519\)\n$/);
+  await write("old", `ssh-rsa ${short} old\n`);
+  expect(await run("-k -q -f @list @old")).toBe(0);
+  expect(await run("-Q -f @list @keys")).toBe(1);
+  expect(printed).toBe(`${path("keys")} (old): REVOKED\n`);
+  await write("hosts", `example.org ssh-rsa ${short}\n`);
+  expect(await run("-l -F example.org -f @hosts")).toBe(0);
+  expect(printed).toMatch(/example\.org RSA SHA256:\S+\n$/);
 });
 
 describe("-Y", () => {

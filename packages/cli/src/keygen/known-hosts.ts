@@ -10,6 +10,7 @@ import { showPath } from "@nacre/node/extend";
 import { base64Decode, escapeText } from "@nacre/wire";
 import { unwritable } from "../ssh/unwritable.ts";
 import type { KeygenArguments } from "./keygen-arguments.ts";
+import { SHOWN_KEYS } from "./list-keys.ts";
 
 type Arguments = Extract<KeygenArguments, { action: "known-hosts" }>;
 type Entry = Extract<KnownHostsLine, { kind: "entry" }>;
@@ -139,7 +140,7 @@ function invalid(outcome: Outcome, file: string, number: number): void {
 /** Returns the key of an entry; `undefined` if it cannot be read. */
 function keyOf({ base64, format }: Entry): PublicKey | undefined {
   try {
-    const key = parsePublicKey(base64Decode(base64.trimEnd()) ?? new Uint8Array(0));
+    const key = parsePublicKey(base64Decode(base64.trimEnd()) ?? new Uint8Array(0), SHOWN_KEYS);
     return key.format === format ? key : undefined;
   } catch {
     return undefined;

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { text as readText } from "node:stream/consumers";
 import { openPrivateKey, parsePublicKeyFile, parsePublicKeyLine, publicKeyInside, randomart } from "@nacre/keyfiles";
 import { fingerprint, keyLabel, type PublicKey } from "@nacre/keys";
-import { certifiedKeyBlob, defaultKeyFormats } from "@nacre/keys/internal";
+import { certifiedKeyBlob, defaultKeyFormats, type KeyBounds, RSA_BITS } from "@nacre/keys/internal";
 import { expandHome } from "@nacre/node";
 import { showPath } from "@nacre/node/extend";
 import { equalBytes, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
@@ -12,6 +12,9 @@ export interface ListedKey {
   readonly publicKey: PublicKey;
   readonly comment: string;
 }
+
+/** Bounds of keys that are shown or revoked, but not used: those of ssh-keygen. */
+export const SHOWN_KEYS: KeyBounds = { minRsaBits: RSA_BITS.least };
 
 /**
  * Returns one line per key in a file, with its fingerprint and optionally its randomart, in the format of `ssh-keygen -l`. The file `-` is
@@ -37,34 +40,46 @@ export function keyLine(key: PublicKey, comment: string, hash: "sha256" | "md5")
   return `${key.bits} ${fingerprint(certifiedKeyBlob(key.blob, defaultKeyFormats), hash)} ${shown} (${keyLabel(key.format)})`;
 }
 
-/** Returns the keys in a file of any kind. Rejects with `file-unreadable`, `file-malformed` or the errors of a key. */
+/**
+ * Returns the keys in a file of any kind. Like ssh-keygen, skips lines with a key that cannot be used if another line has one. Rejects with
+ * `file-unreadable`, `file-malformed` or the errors of a key.
+ */
 export async function readKeys(file: string): Promise<ListedKey[]> {
   return keysIn(file, utf8DecodeLossy(await read(file)));
 }
 
 async function keysIn(file: string, text: string): Promise<ListedKey[]> {
   if (/-----BEGIN [A-Z ]*PRIVATE KEY-----|^\s*PuTTY-User-Key-File-/.test(text)) return [await readPrivate(file, text)];
-  if (text.includes("---- BEGIN SSH2 PUBLIC KEY ----")) return [parsePublicKeyFile(text)];
+  if (text.includes("---- BEGIN SSH2 PUBLIC KEY ----")) return [parsePublicKeyFile(text, SHOWN_KEYS)];
 
-  const lines = text.split("\n").filter((line) => line.trim() !== "" && !line.trimStart().startsWith("#"));
-  const keys = lines.flatMap((line) => readLine(line) ?? []);
-  if (keys.length === 0) throw new SshError("file-malformed", `no key found in ${showPath(file)}`);
+  const keys: ListedKey[] = [];
+  let problem = new SshError("file-malformed", `no key found in ${showPath(file)}`);
+  for (const line of text.split("\n")) {
+    if (line.trim() === "" || line.trimStart().startsWith("#")) continue;
+    try {
+      keys.push(...readLine(line));
+    } catch (error) {
+      if (!(error instanceof SshError)) throw error;
+      problem = error;
+    }
+  }
+  if (keys.length === 0) throw problem;
   return keys;
 }
 
 /** Finds the key in a line, after any options (authorized_keys) or host names (known_hosts). */
-function readLine(line: string): ListedKey | undefined {
+function readLine(line: string): readonly ListedKey[] {
   const words = line.trim().split(/[ \t]+/);
   for (const index of words.keys()) {
     try {
-      const { publicKey, comment } = parsePublicKeyLine(words.slice(index).join(" "));
-      return { publicKey, comment: comment === "" ? words.slice(0, index).join(" ") : comment };
+      const { publicKey, comment } = parsePublicKeyLine(words.slice(index).join(" "), SHOWN_KEYS);
+      return [{ publicKey, comment: comment === "" ? words.slice(0, index).join(" ") : comment }];
     } catch (error) {
       // Malformed: the key may start at the next word. Other errors mean that this is a key, but unusable.
       if (!(error instanceof SshError) || error.code !== "file-malformed") throw error;
     }
   }
-  return undefined;
+  return [];
 }
 
 /** Returns the public key of a private key file, read from the file itself if possible without a passphrase, else from FILE.pub. */
@@ -83,7 +98,7 @@ async function readPrivate(file: string, text: string): Promise<ListedKey> {
 
 function readOwn(text: string): { readonly publicKey: PublicKey | undefined; readonly comment: string } {
   try {
-    const opened = openPrivateKey(text);
+    const opened = openPrivateKey(text, SHOWN_KEYS);
     return opened.encrypted
       ? { publicKey: opened.publicKey, comment: "" }
       : { publicKey: opened.privateKey.publicKey, comment: opened.comment };
@@ -97,7 +112,7 @@ function readOwn(text: string): { readonly publicKey: PublicKey | undefined; rea
 
 async function readBeside(file: string): Promise<ListedKey | undefined> {
   try {
-    return parsePublicKeyFile(await readFile(file, "utf8"));
+    return parsePublicKeyFile(await readFile(file, "utf8"), SHOWN_KEYS);
   } catch {
     return undefined;
   }

@@ -19,7 +19,7 @@ import { base64Decode, escapeText, Reader, SshError, toHex, utf8DecodeLossy, utf
 import type { OptionValues } from "../options.ts";
 import { formatLocalTime } from "./certificate-times.ts";
 import { KeygenFailure, readOrFail, reasonOf } from "./keygen-system.ts";
-import { type ListedKey, readKeys } from "./list-keys.ts";
+import { type ListedKey, readKeys, SHOWN_KEYS } from "./list-keys.ts";
 
 /** Options of `-k` and `-Q`. */
 export type RevocationListOption = "-k" | "-Q" | "-f" | "-u" | "-s" | "-z" | "-C" | "-l" | "-q";
@@ -183,7 +183,7 @@ function digestOf(text: string, place: string): Uint8Array {
 
 function blobOf(text: string, place: string): Uint8Array {
   try {
-    return parsePublicKeyLine(text).publicKey.blob;
+    return parsePublicKeyLine(text, SHOWN_KEYS).publicKey.blob;
   } catch (cause) {
     const reason = cause instanceof SshError && cause.code === "file-malformed" ? "invalid format" : reasonOf(cause);
     throw new KeygenFailure(`${place}: invalid key: ${reason}`);
