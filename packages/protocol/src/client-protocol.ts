@@ -149,7 +149,9 @@ export class ClientProtocol extends ProtocolMachine<ClientAuth, EarlySink> {
 
   #tellExtensions(auth: ClientAuth): void {
     const names = serverSigAlgs(this.#extensions);
-    if (names !== undefined) auth.setServerSigAlgs(names);
+    // OpenSSH 7.2 to 7.4 accepts more than it lists: some builds list RSA's algorithms alone, others all but those with SHA-2.
+    const isPartial = /OpenSSH_7\.[2-4]/.test(this.peerVersion ?? "");
+    if (names !== undefined && !isPartial) auth.setServerSigAlgs(names);
   }
 
   #onMessage(payload: Bytes): void {

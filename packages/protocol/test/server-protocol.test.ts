@@ -121,6 +121,17 @@ describe("login by public key", () => {
     expect(pair.lastEvent("publickey").algorithm).toBe("rsa-sha2-256");
   });
 
+  it("gets keys that OpenSSH 7.2 to 7.4 accepts but does not list", () => {
+    const unlisted = { ...rsaSha2_512, signatureName: "ssh-ed25519" };
+    for (const softwareVersion of ["OpenSSH_7.2p2", "OpenSSH_7.4", "OpenSSH_7.5p1"]) {
+      const pair = new ServerPair({
+        client: { identities: [inMemory(rsaKey)] },
+        server: { userKeys: [unlisted], softwareVersion },
+      }).start();
+      expect(pair.eventsOf("publickey")).toHaveLength(softwareVersion === "OpenSSH_7.5p1" ? 0 : 1);
+    }
+  });
+
   it("refuses an unsupported algorithm without asking the application", () => {
     const pair = new ServerPair({ server: { userKeys: [rsaSha2_512] } }).start();
     expect(pair.eventsOf("publickey")).toEqual([]);
