@@ -77,7 +77,9 @@ function networkMatcher({ bytes, length }: Network): OriginMatcher {
 function parseNetwork(pattern: string): Network | string | undefined {
   const [, text, mask] = /^([^/]*)(?:\/(\d{1,9}))?$/.exec(pattern) ?? [];
   const bytes = parseAddress(text ?? "");
-  if (bytes === undefined) return undefined;
+  // sshd reads 10.1/16 as a network. As a pattern it would match no client, so a `!` before it would refuse none.
+  if (bytes === undefined)
+    return /^\d+(?:\.\d+){0,3}(?:\/.*)?$|:.*\//s.test(pattern) ? `${pattern} is not an address` : undefined;
   const length = mask === undefined ? bytes.length * 8 : Number(mask);
   if (length > bytes.length * 8) return `${pattern} has a mask longer than its address`;
   const network: Network = { bytes, length };
