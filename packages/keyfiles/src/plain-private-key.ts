@@ -47,9 +47,11 @@ export function keyFileText(text: string | Uint8Array, { maxFileSize }: KeyFileL
       `the file has ${text.length} bytes, but the maximum is ${maxFileSize} (\`maxFileSize\`)`,
     );
   const string = typeof text === "string" ? text : utf8Decode(text);
-  if (string === undefined)
-    throw new SshError("file-malformed", "the file is not valid UTF-8; it may be DER or damaged");
-  return string;
+  if (string !== undefined) return string;
+  // PuTTY for Windows writes comments in the code page of the system, and so may be the text around a PEM block.
+  const latin1 = Array.from(text as Uint8Array, (byte) => String.fromCharCode(byte)).join("");
+  if (isPpk(latin1) || latin1.includes("-----BEGIN ")) return latin1;
+  throw new SshError("file-malformed", "the file is not valid UTF-8; it may be DER or damaged");
 }
 
 /** Finds the only private key in a PEM file. Throws `file-malformed`, or `key-unsupported` for a known format that is not PEM. */

@@ -80,10 +80,17 @@ function keyIn(
   makeKey: MakeKey,
 ): UnlockedKey {
   // rule: ppk-mac
-  if (!equalBytes(macOf(file, plain, macKey), file.mac)) throw mismatch(file, form, plain);
+  if (!hasMac(file, plain, macKey)) throw mismatch(file, form, plain);
   publicKeyIn(file, limits);
   const { values } = readValues(file, form, plain);
   return { privateKey: makeKey(values), comment: file.comment };
+}
+
+/** Returns whether the MAC matches, with the comment in UTF-8 or in Latin-1: `keyFileText` reads both. */
+function hasMac(file: PpkText, plain: Uint8Array, macKey: Uint8Array): boolean {
+  const comments = [utf8Encode(file.comment)];
+  if (/^[\0-\xff]*$/.test(file.comment)) comments.push(Uint8Array.from(file.comment, (one) => one.charCodeAt(0)));
+  return comments.some((comment) => equalBytes(macOf({ ...file, comment }, plain, macKey), file.mac));
 }
 
 /** Returns the error for a MAC that does not match. A wrong passphrase leaves noise, and a right one private values that can be read. */
@@ -119,7 +126,15 @@ function publicKeyIn({ format, publicPart }: PpkText, limits: KeyFileLimits): Pu
 
 /** Computes the MAC over everything that decides about the key (PuTTY manual §C.2, §C.4). */
 function macOf(
-  { version, format, encryption, comment, publicPart }: Omit<PpkText, "privatePart" | "mac">,
+  {
+    version,
+    format,
+    encryption,
+    comment,
+    publicPart,
+  }: Omit<PpkText, "comment" | "privatePart" | "mac"> & {
+    readonly comment: string | Uint8Array;
+  },
   plain: Uint8Array,
   macKey: Uint8Array,
 ): Uint8Array {

@@ -214,3 +214,53 @@ test("the bytes of a file are read like its text", () => {
   if (file.encrypted) throw new Error("is not encrypted");
   expect(formatPublicKeyLine(file.privateKey.publicKey)).toBe(publicKey);
 });
+
+const LATIN1 = [
+  {
+    passphrase: "",
+    publicKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDOMD9A+lr+3WzB2OzhEIt48M+wFcV7ouQ3jg0bRPxY3",
+    text: `PuTTY-User-Key-File-2: ssh-ed25519
+Encryption: none
+Comment: caf\xe9
+Public-Lines: 2
+AAAAC3NzaC1lZDI1NTE5AAAAIDOMD9A+lr+3WzB2OzhEIt48M+wFcV7ouQ3jg0bR
+PxY3
+Private-Lines: 1
+AAAAINrB8+zbH0Vn7cPkqvZDjkReXQVddlFGltNuh97VTL8l
+Private-MAC: 9a9d987ff32abb87fd950bb9a063b025dc0247ad
+`,
+  },
+  {
+    passphrase: "secret",
+    publicKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPaYcN+zQ5u5bmqeuPlTvVyjKOIhjPY2aZL1WiuaGx1R",
+    text: `PuTTY-User-Key-File-3: ssh-ed25519
+Encryption: aes256-cbc
+Comment: caf\xe9
+Public-Lines: 2
+AAAAC3NzaC1lZDI1NTE5AAAAIPaYcN+zQ5u5bmqeuPlTvVyjKOIhjPY2aZL1Wiua
+Gx1R
+Key-Derivation: Argon2id
+Argon2-Memory: 1024
+Argon2-Passes: 1
+Argon2-Parallelism: 1
+Argon2-Salt: 4e77fc59150b6d68ca1d5e0c4123a312
+Private-Lines: 1
+R4ZvPNHSkm/YdzDhjYysBRVMnKHXa2RCWqy32g1FZtkDrlWlsTuCgMU6vVu570BX
+Private-MAC: a0c243d9d52e7a966a763115f2787b1e3615959b4e47d92f2923ee9b04d1a292
+`,
+  },
+];
+
+test("a comment in Latin-1 is read, as PuTTY for Windows writes it", () => {
+  // puttygen -t ed25519 -C $'caf\xe9' --ppk-param version=2, and version=3 with Argon2id of 1 MiB and one pass.
+  for (const { text, publicKey, passphrase } of LATIN1) {
+    const opened = openPrivateKey(Uint8Array.from(text, (character) => character.charCodeAt(0)));
+    const { privateKey, comment } = opened.encrypted ? finish(opened.decrypt(passphrase)) : opened;
+    expect([formatPublicKeyLine(privateKey.publicKey), comment]).toEqual([publicKey, "caf\xe9"]);
+    const changed = Uint8Array.from(text.replace("caf\xe9", "caf\xe8"), (character) => character.charCodeAt(0));
+    expectError("key-malformed", () => {
+      const other = openPrivateKey(changed);
+      return other.encrypted && finish(other.decrypt(passphrase));
+    });
+  }
+});

@@ -55,10 +55,11 @@ export async function loadPrivateKey(file: string, given: string | undefined, pr
  * is no other way, and not at all without `prompt`.
  */
 export async function loadPublicKey(file: string, given?: string, prompt?: string): Promise<CommentedPublicKey> {
-  const text = utf8DecodeLossy(await readKeyFile(file));
+  const bytes = await readKeyFile(file);
+  const text = utf8DecodeLossy(bytes);
   return inFile(file, async () => {
     if (!/PRIVATE KEY-----|^\s*PuTTY-User-Key-File-/.test(text)) return parsePublicKeyFile(text);
-    const opened = openPrivateKey(text);
+    const opened = openPrivateKey(bytes);
     if (!opened.encrypted) return { publicKey: opened.privateKey.publicKey, comment: opened.comment };
     if (opened.publicKey !== undefined) return { publicKey: opened.publicKey, comment: "" };
     const beside = await readFile(`${file}.pub`, "utf8").catch(() => undefined);

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { text as readText } from "node:stream/consumers";
+import { buffer } from "node:stream/consumers";
 import { openPrivateKey, parsePublicKeyFile, parsePublicKeyLine, publicKeyInside, randomart } from "@nacre/keyfiles";
 import { fingerprint, keyLabel, type PublicKey } from "@nacre/keys";
 import { certifiedKeyBlob, defaultKeyFormats, type KeyBounds, RSA_BITS } from "@nacre/keys/internal";
@@ -25,7 +25,7 @@ export async function listKeys({
   picture,
   hash,
 }: Pick<Extract<KeygenArguments, { action: "list" }>, "file" | "picture" | "hash">): Promise<string> {
-  const keys = file === "-" ? await keysIn("(stdin)", await readText(process.stdin)) : await readKeys(expandHome(file));
+  const keys = file === "-" ? await keysIn("(stdin)", await buffer(process.stdin)) : await readKeys(expandHome(file));
   return keys
     .map(({ publicKey, comment }) => {
       const line = `${keyLine(publicKey, comment, hash)}\n`;
@@ -45,11 +45,12 @@ export function keyLine(key: PublicKey, comment: string, hash: "sha256" | "md5")
  * `file-unreadable`, `file-malformed` or the errors of a key.
  */
 export async function readKeys(file: string): Promise<ListedKey[]> {
-  return keysIn(file, utf8DecodeLossy(await read(file)));
+  return keysIn(file, await read(file));
 }
 
-async function keysIn(file: string, text: string): Promise<ListedKey[]> {
-  if (/-----BEGIN [A-Z ]*PRIVATE KEY-----|^\s*PuTTY-User-Key-File-/.test(text)) return [await readPrivate(file, text)];
+async function keysIn(file: string, bytes: Uint8Array): Promise<ListedKey[]> {
+  const text = utf8DecodeLossy(bytes);
+  if (/-----BEGIN [A-Z ]*PRIVATE KEY-----|^\s*PuTTY-User-Key-File-/.test(text)) return [await readPrivate(file, bytes)];
   if (text.includes("---- BEGIN SSH2 PUBLIC KEY ----")) return [parsePublicKeyFile(text, SHOWN_KEYS)];
 
   const keys: ListedKey[] = [];
@@ -83,9 +84,9 @@ function readLine(line: string): readonly ListedKey[] {
 }
 
 /** Returns the public key of a private key file, read from the file itself if possible without a passphrase, else from FILE.pub. */
-async function readPrivate(file: string, text: string): Promise<ListedKey> {
+async function readPrivate(file: string, bytes: Uint8Array): Promise<ListedKey> {
   const beside = await readBeside(`${file}.pub`);
-  const own = readOwn(text);
+  const own = readOwn(bytes);
   const publicKey = own.publicKey ?? beside?.publicKey;
   if (publicKey === undefined)
     throw new SshError(
@@ -96,15 +97,16 @@ async function readPrivate(file: string, text: string): Promise<ListedKey> {
   return { publicKey, comment: isSame && beside.comment !== "" ? beside.comment : own.comment };
 }
 
-function readOwn(text: string): { readonly publicKey: PublicKey | undefined; readonly comment: string } {
+function readOwn(bytes: Uint8Array): { readonly publicKey: PublicKey | undefined; readonly comment: string } {
   try {
-    const opened = openPrivateKey(text, SHOWN_KEYS);
+    const opened = openPrivateKey(bytes, SHOWN_KEYS);
     return opened.encrypted
       ? { publicKey: opened.publicKey, comment: "" }
       : { publicKey: opened.privateKey.publicKey, comment: opened.comment };
   } catch (error) {
     // That of a security key has no private key to open.
-    const publicKey = error instanceof SshError && error.code === "key-unsupported" ? publicKeyInside(text) : undefined;
+    const publicKey =
+      error instanceof SshError && error.code === "key-unsupported" ? publicKeyInside(bytes) : undefined;
     if (publicKey === undefined) throw error;
     return { publicKey, comment: "" };
   }

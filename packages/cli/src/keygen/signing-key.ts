@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { type Certificate, certifiedPrivateKey, isCertified, type PrivateKey, parseCertificate } from "@nacre/keys";
 import { agentIdentities, expandHome, privateKey } from "@nacre/node";
 import { showPath } from "@nacre/node/extend";
-import { equalBytes, SshError, utf8DecodeLossy } from "@nacre/wire";
+import { equalBytes, SshError } from "@nacre/wire";
 import type { RemoteIdentity } from "nacre/extend";
 import { askPassphrase } from "./key-files.ts";
 import { KeygenFailure, readOrFail, reasonOf } from "./keygen-system.ts";
@@ -66,17 +66,17 @@ async function keyInAgent(blob: Uint8Array, certificate: Certificate | undefined
 /** Returns the key of a file that no other user can read. Asks for the passphrase of an encrypted one if none is given. */
 export async function privateKeyInFile(file: string, passphrase: string | undefined): Promise<PrivateKey> {
   const shown = showPath(file);
-  const text = utf8DecodeLossy(await readOrFail(file, (reason) => `Load key "${shown}": ${reason}`));
+  const bytes = await readOrFail(file, (reason) => `Load key "${shown}": ${reason}`);
   const { mode, uid } = await stat(file);
   if (uid === process.getuid?.() && (mode & 0o077) !== 0)
     throw new KeygenFailure(`${shown}: other users can read or write the private key; run \`chmod 600\` on it`);
-  return unlocked(file, text, passphrase);
+  return unlocked(file, bytes, passphrase);
 }
 
-async function unlocked(file: string, text: string, passphrase: string | undefined): Promise<PrivateKey> {
+async function unlocked(file: string, bytes: Uint8Array, passphrase: string | undefined): Promise<PrivateKey> {
   const failure = (reason: string): KeygenFailure => new KeygenFailure(`Load key "${showPath(file)}": ${reason}`);
   try {
-    return await privateKey(text, { passphrase });
+    return await privateKey(bytes, { passphrase });
   } catch (error) {
     if (!(error instanceof SshError)) throw error;
     if (error.code === "passphrase-wrong") throw failure("incorrect passphrase supplied to decrypt private key");
@@ -84,5 +84,5 @@ async function unlocked(file: string, text: string, passphrase: string | undefin
   }
   const asked = await askPassphrase(`Enter passphrase for ${showPath(file)}: `);
   if (asked === undefined) throw failure("no terminal to ask for the passphrase; give it with -P");
-  return unlocked(file, text, asked);
+  return unlocked(file, bytes, asked);
 }
