@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { base64Decode, base64Encode, Writer } from "@nacre/wire";
 import { beforeEach, describe, expect, test } from "vitest";
 import lists from "../../../test-vectors/revocation-lists.json" with { type: "json" };
@@ -66,6 +66,12 @@ describe("-Y", () => {
     expect(printed).toBe("alice\nbob\n");
     expect(await run("-Y match-principals -f @signers -I bob")).toBe(0);
     expect(printed).toBe("alice,bob\n");
+  });
+
+  test("says that a directory cannot be signed", async () => {
+    await mkdir(path("folder"));
+    expect(await run("-Y sign -q -n file -f @key @folder")).toBe(255);
+    expect(said).toMatch(/^(?:Signing|Cannot open) .*folder.*: \S.*\n$/);
   });
 
   test("refuses with the status of ssh-keygen", async () => {

@@ -93,7 +93,10 @@ async function sign(values: Values, files: readonly string[]): Promise<number> {
     const content = file === "-" ? standardInput() : await opened(file);
     if (!isQuiet) sayLine(file === "-" ? "Signing data on standard input" : `Signing file ${shown}`);
     if (!isFileHash(hash)) throw new KeygenFailure(`unsupported hash algorithm "${escapeText(hash)}"`);
-    const signature = await signFile(key, content, { namespace, hash });
+    const signature = await signFile(key, content, { namespace, hash }).catch((cause: unknown) => {
+      // A directory can be opened, but not read.
+      throw cause instanceof SshError ? cause : new KeygenFailure(`Signing ${shown} failed: ${reasonOf(cause)}`);
+    });
     if (file === "-") process.stdout.write(signature);
     else if (await mayWrite(`${file}.sig`)) {
       await writeFile(expandHome(`${file}.sig`), signature).catch((cause) => {
