@@ -1,4 +1,4 @@
-import { chmod, lstat, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, readdir, readFile, rename, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { formatPrivateKey, formatPublicKeyLine, openPrivateKey } from "@nacre/keyfiles";
 import { bodyOf, finish, keyOf, PASSPHRASE, ppkVectors, textOf, unlock } from "@nacre/testing/keyfiles";
@@ -125,6 +125,17 @@ describe("keygen -c", () => {
     expect(await readFile(`${file}.pub`, "utf8")).toBe(`${formatPublicKeyLine(key.publicKey, "new")}\n`);
     await expectMode(file, 0o600);
     await expectMode(`${file}.pub`, 0o644);
+  });
+
+  test("changes the .pub file beside the link to a key", async () => {
+    await keygen(["-qt", "ed25519", "-N", "", "-C", "old", "-f", file]);
+    await mkdir(join(folder, "elsewhere"));
+    await rename(file, join(folder, "elsewhere", "key"));
+    await symlink(join("elsewhere", "key"), file);
+    await keygen(["-c", "-C", "new", "-f", file]);
+    expect(await readFile(`${file}.pub`, "utf8")).toMatch(/ new\n$/);
+    expect(await readdir(join(folder, "elsewhere"))).toEqual(["key"]);
+    expect((await lstat(file)).isSymbolicLink()).toBe(true);
   });
 
   test("says whether the comment is the same, or removed", async () => {

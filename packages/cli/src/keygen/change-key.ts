@@ -40,7 +40,8 @@ export async function changeComment(parsed: Arguments<"change-comment">): Promis
   const line = `${formatPublicKeyLine(privateKey.publicKey)} ${comment}\n`;
   await replaceFiles([
     { path: file, text, mode: 0o600 },
-    { path: `${file}.pub`, text: line, mode: 0o644 },
+    // ssh looks for it beside the link to a key, if there is one.
+    { path: await existing(`${parsed.file}.pub`), text: line, mode: 0o644 },
   ]);
   process.stdout.write(comment === "" ? "Comment removed\n" : `Comment '${escapeText(comment)}' applied\n`);
 }
