@@ -1,5 +1,5 @@
 import { createHmac, randomBytes, randomUUID } from "node:crypto";
-import { link, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { constants, copyFile, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { getSystemErrorMap } from "node:util";
 import { randomart } from "@nacre/keyfiles";
 import { hashName, type KnownHostsLine, linesOf, readKnownHostsLine } from "@nacre/keyfiles/internal";
@@ -157,13 +157,14 @@ function printable(line: string): string {
 
 /** Replaces a file at once, and keeps the old one under its name with `.old`. */
 async function replace(path: string, text: string): Promise<void> {
-  const made = `${path}.${randomUUID()}`;
+  // A link may lead to another file system.
+  const file = await realpath(path).catch(() => path);
+  const made = `${file}.${randomUUID()}`;
   try {
-    const file = await realpath(path);
     const { mode } = await stat(file);
     await writeFile(made, text, { encoding: "latin1", flag: "wx", mode: mode & 0o644 });
     await rm(`${path}.old`, { force: true });
-    await link(file, `${path}.old`);
+    await copyFile(file, `${path}.old`, constants.COPYFILE_EXCL);
     await rename(made, file);
   } catch (cause) {
     await rm(made, { force: true });
