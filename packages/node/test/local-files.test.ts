@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { chmod, link, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, link, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { decodePath, download, type Sftp, sftp } from "@nacre/files";
@@ -44,6 +44,19 @@ it("lists a directory of many entries, each once", async () => {
   const listed: string[] = [];
   for await (const { name } of nodeFiles.list(folder)) listed.push(name);
   expect(listed.toSorted()).toEqual(names.toSorted());
+});
+
+it("leaves out entries that are removed while it lists, and lists all others", async () => {
+  const folder = await temporaryFolder();
+  const names = Array.from({ length: 200 }, (_, index) => `file-${index}`);
+  for (const name of names) await writeFile(join(folder, name), "");
+  const read = await readdir(folder);
+  const listed: string[] = [];
+  for await (const { name } of nodeFiles.list(folder)) {
+    if (listed.length === 0) await rm(join(folder, read[100]!));
+    listed.push(name);
+  }
+  expect(listed).toEqual(read.filter((name) => name !== read[100]));
 });
 
 it("opens only regular files, and links only if told to", async () => {

@@ -86,7 +86,7 @@ export interface LocalFiles {
   lstat(path: string): Promise<LocalStats>;
   /** Resolves with the absolute path without links. */
   realpath(path: string): Promise<string>;
-  /** Lists a directory, without "." and "..". */
+  /** Lists a directory, without "." and "..", and without entries that are removed meanwhile. */
   list(path: string): AsyncIterable<LocalEntry>;
   /** Opens a regular file. Rejects for anything else; without `follow`, also for a symbolic link. */
   open(path: string, follow: boolean): Promise<LocalReader>;

@@ -91,12 +91,19 @@ async function* list(path: string): AsyncGenerator<LocalEntry, void> {
   const names = await reading(path, () => fs.readdir(nodePath(path), { encoding: "buffer" }));
   for (let at = 0; at < names.length; at += MOST_AT_ONCE) {
     const batch = names.slice(at, at + MOST_AT_ONCE).map(textOf);
-    for (const entry of await Promise.all(batch.map((name) => entryOf(path, name)))) yield entry;
+    for (const entry of await Promise.all(batch.map((name) => entryOf(path, name))))
+      if (entry !== undefined) yield entry;
   }
 }
 
-async function entryOf(directory: string, name: string): Promise<LocalEntry> {
-  return { ...(await diskFiles.lstat(join(directory, name))), name };
+/** Returns `undefined` for an entry that was removed after its name was read. The others must not fail with it. */
+async function entryOf(directory: string, name: string): Promise<LocalEntry | undefined> {
+  try {
+    return { ...(await diskFiles.lstat(join(directory, name))), name };
+  } catch (error) {
+    if (((error as SshError).cause as NodeJS.ErrnoException | undefined)?.code === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 async function open(path: string, follow: boolean): Promise<LocalReader> {
