@@ -1,4 +1,5 @@
 import { utf8Encode } from "@nacre/wire";
+import type { CallContext } from "../channel/call.ts";
 import { isReusedHandle } from "../channel/open-queue.ts";
 import { type Chunk, joined } from "../local/chunk.ts";
 import type { LocalStats, Sha256 } from "../local/local-files.ts";
@@ -17,6 +18,9 @@ import type {
 
 /** Length in bytes of the buffer for reading a partial file. */
 const BUFFER_LENGTH = 256 * 1024;
+
+/** Permission bits that the owner needs to continue a partial file. */
+const CONTINUABLE = 0o600;
 
 /** A file to move, and its partial files. */
 export interface ResumableFile {
@@ -89,16 +93,30 @@ export class Resumption {
   ): Promise<void> {
     const path = this.#target.join(directory, partial);
     const context = this.#run.context(file.to);
+    const { mode } = file.attributes;
     const continued = await this.#continue(file, record, directory, path);
     const { opened, beginning } = continued ?? {
-      opened: await this.#partials.create(path, file.attributes.mode, context),
+      opened: await this.#partials.create(path, mode === undefined ? undefined : mode | CONTINUABLE, context),
       beginning: NOTHING,
     };
-    await opened.write(path, contents(beginning), file.attributes, context);
+    const attributes = await this.#finalAttributes(path, file.attributes, context).catch(async (error: unknown) => {
+      await opened.close();
+      throw error;
+    });
+    await opened.write(path, contents(beginning), attributes, context);
     await this.#target.rename(path, file.to, context);
     // Other partial files of this name are useless now.
     for (const { name: other } of file.partials)
       if (other !== continued?.name) await this.#target.discard(this.#target.join(directory, other));
+  }
+
+  /** Returns the attributes of the whole file, without permission bits that only a partial file needs. */
+  async #finalAttributes(path: string, attributes: NewAttributes, context: CallContext): Promise<NewAttributes> {
+    const { mode, exact } = attributes;
+    if (mode === undefined || (mode & CONTINUABLE) === CONTINUABLE || exact?.mode !== undefined) return attributes;
+    // The umask of the target has applied to this one.
+    const created = (await this.#target.lstat(path, context))?.mode ?? mode;
+    return { ...attributes, exact: { ...exact, mode: mode & created } };
   }
 
   /** Opens the longest partial file that may be continued, and renames it, so that no other transfer continues it, too. */

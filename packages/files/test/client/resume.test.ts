@@ -1,5 +1,5 @@
 import { copy, download, sftp, type TransferOptions, type TransferResult, upload } from "@nacre/files";
-import { SSH_FXF } from "@nacre/sftp";
+import { SSH_FX, SSH_FXF } from "@nacre/sftp";
 import { MemoryLocalFiles } from "@nacre/testing/nacre/memory-local-files";
 import { MemorySftp, type MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
 import { failure } from "@nacre/testing/nacre/outcomes";
@@ -103,6 +103,19 @@ describe.each(directions)("%s with `resume`", (direction) => {
     if (tenths >= 2) expect(length).toBeGreaterThan(0);
     expect(names(sides.target(direction))).toEqual(["copy"]);
     expect(isSame(sides.target(direction).find("/home/copy").data, CONTENTS)).toBe(true);
+    expect(sides.local.openCount).toBe(0);
+  });
+
+  it.each([0o444, 0o000, 0o640])("continues a file of mode %o, which gets its mode in the end", async (mode) => {
+    const sides = new Sides();
+    sides.source(direction).find("/home/source").mode = mode;
+    await sides.kill(direction, SIZE / 2);
+    const target = sides.target(direction);
+    const partial = target.find(`/home/${names(target)[0]!}`);
+    expect(partial.mode & 0o777).toBe(mode | 0o600);
+    const { length } = partial.data;
+    expect(await sides.transfer(direction)).toMatchObject({ resumed: [{ path: "", bytes: length }], unset: [] });
+    expect(target.find("/home/copy").mode & 0o777).toBe(mode);
     expect(sides.local.openCount).toBe(0);
   });
 
@@ -355,4 +368,18 @@ describe("names of partial files", () => {
     ])
       expect(parsePartialName(name)).toBeUndefined();
   });
+});
+
+it("an upload begins anew if the server refuses to open the part, and removes it", async () => {
+  const sides = new Sides();
+  makePartial(sides.remote, CONTENTS.subarray(0, 1_000_000));
+  const refusing: MemorySftpOptions = {
+    answer({ token, request }, machine) {
+      const isRefused = request.type === "open" && request.flags === (SSH_FXF.READ | SSH_FXF.WRITE);
+      if (isRefused) machine.status(token, SSH_FX.PERMISSION_DENIED);
+      return isRefused;
+    },
+  };
+  expect(await sides.transfer("upload", {}, refusing)).toMatchObject({ bytes: SIZE, resumed: [] });
+  expect(names(sides.remote)).toEqual(["copy"]);
 });

@@ -1,6 +1,6 @@
-import type { Attributes } from "@nacre/sftp";
+import { type Attributes, SSH_FX } from "@nacre/sftp";
 import { writeAndClose } from "../../blocks/write-file.ts";
-import { type CallContext, call } from "../../channel/call.ts";
+import { type CallContext, call, hasStatus } from "../../channel/call.ts";
 import { openFile } from "../../channel/open-file.ts";
 import { basename, dirname, join, toBytes } from "../../channel/remote-path.ts";
 import type { OpenFile, SftpChannel } from "../../channel/sftp-channel.ts";
@@ -40,7 +40,11 @@ export class RemotePartials implements PartialFiles {
     this.#uid ??= this.#ownUid(dirname(path), context);
     // rule: transfer-partial-remote-owner
     if (before.owner === undefined || before.owner.uid !== (await this.#uid)) return undefined;
-    const file = await openFile(this.#channel, path, "r+", {}, context);
+    const file = await openFile(this.#channel, path, "r+", {}, context).catch((error: unknown) => {
+      if (hasStatus(error, SSH_FX.PERMISSION_DENIED)) return undefined;
+      throw error;
+    });
+    if (file === undefined) return undefined;
     try {
       const opened = await this.#fstat(file, context);
       const after = await this.#lstat(path, context);
