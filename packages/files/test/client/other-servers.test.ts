@@ -124,6 +124,25 @@ describe.each([
   });
 });
 
+it.each([
+  ["sftp-no-such-file", SSH_FX.NO_SUCH_FILE],
+  ["sftp-permission-denied", SSH_FX.PERMISSION_DENIED],
+  ["sftp-unsupported", SSH_FX.OP_UNSUPPORTED],
+])("a server that renames nothing (%s) keeps the file that an upload would replace", async (code, status) => {
+  const { sftp, server } = await openMemorySftp({
+    extensions: [],
+    answer({ token, request }, machine) {
+      if (request.type === "rename") machine.status(token, status);
+      return request.type === "rename";
+    },
+  });
+  await sftp.writeFile("f", "old");
+  const work = upload(sftp, { files: localFile(10), path: "/home/source" }, "f");
+  expect(await failure(work)).toMatchObject({ code });
+  expect([...server.files.find("/home").entries.keys()]).toEqual(["f"]);
+  expect(await sftp.readFile("f", "utf8")).toBe("old");
+});
+
 it.each([10, LONG])(
   "another refusal of FSETSTAT fails an upload of %i bytes, and sets nothing by path",
   async (length) => {

@@ -78,6 +78,9 @@ export class RemoteSource implements SourceTree {
   }
 }
 
+/** Statuses of a rename that do not mean that the new path exists. */
+const NOT_EXISTING: readonly number[] = [SSH_FX.NO_SUCH_FILE, SSH_FX.PERMISSION_DENIED, SSH_FX.OP_UNSUPPORTED];
+
 /** Maximum time in milliseconds to wait for the removal of a temporary file. */
 const REMOVAL_TIME = 2000;
 
@@ -195,6 +198,8 @@ export class RemoteTarget implements TargetTree {
       await renameFile(this.#channel, from, to, context);
     } catch (error) {
       if (!(error instanceof SftpError) || this.#channel.machine.supports(SFTP_EXTENSIONS.posixRename)) throw error;
+      // If the second rename failed as well, both files would be lost.
+      if (NOT_EXISTING.includes(error.status)) throw error;
       // Such a server does not rename over an existing file. "remove" never removes a directory.
       await this.#send({ type: "remove", path: toBytes(to) }, context);
       await renameFile(this.#channel, from, to, context);
