@@ -228,6 +228,24 @@ describe("download", () => {
     expect(isSame(concatBytes(...found), bytes)).toBe(true);
   });
 
+  it("does not wait for a function after an abort, and closes the file once it goes on", async () => {
+    await sftp.writeFile("f", pattern(300_000));
+    const abort = new AbortController();
+    let goOn: (() => void) | undefined;
+    const sink = async (chunks: AsyncIterable<Uint8Array>): Promise<void> => {
+      for await (const _ of chunks) {
+        abort.abort();
+        await new Promise<void>((resolve) => {
+          goOn = resolve;
+        });
+        break;
+      }
+    };
+    expect(await failure(download(sftp, "f", sink, { signal: abort.signal }))).toEqual(code("aborted"));
+    goOn!();
+    await expectClosed();
+  });
+
   it("puts a file together from pieces that arrive late, short and in any order", async () => {
     const bytes = pattern(1_500_000);
     const held: (() => void)[] = [];

@@ -1,11 +1,12 @@
 import { escapeText } from "@nacre/wire";
-import { isBytes, usage } from "nacre/extend";
+import { isBytes, unlessAborted, usage } from "nacre/extend";
+import { abortError, type CallContext } from "../../channel/call.ts";
 import { type Chunk, joined } from "../../local/chunk.ts";
 import type { NewAttributes, ReadOptions, SourceFiles, SourceStats, TargetFiles } from "./trees.ts";
 
 /**
  * Takes the contents of a downloaded file, such as `(chunks) => pipeline(chunks, response)`. A chunk is valid until the next one is
- * requested. The download ends when the returned promise has resolved, and fails with its error.
+ * requested. The download ends when the returned promise has resolved, and fails with its error. If it is aborted, it does not wait for it.
  */
 export type TransferSink = (chunks: AsyncIterable<Uint8Array>) => Promise<unknown>;
 
@@ -42,13 +43,18 @@ async function* checked(
 export function sinkTarget(sink: TransferSink): TargetFiles {
   return {
     lstat: async () => undefined,
-    async write(_path: string, data: Uint8Array | AsyncIterable<Chunk>, _attributes: NewAttributes): Promise<void> {
+    async write(
+      _path: string,
+      data: Uint8Array | AsyncIterable<Chunk>,
+      _attributes: NewAttributes,
+      context: CallContext,
+    ): Promise<void> {
       let isWhole = false;
-      await sink(
-        ended(data instanceof Uint8Array ? [data] : joined(data), () => {
-          isWhole = true;
-        }),
-      );
+      const chunks = ended(data instanceof Uint8Array ? [data] : joined(data), () => {
+        isWhole = true;
+      });
+      // It may wait for something else than the next chunk, and then does not know of an abort.
+      await unlessAborted(Promise.resolve(sink(chunks)), context.signal, () => abortError(context));
       if (!isWhole) throw usage("the function that a download passes its contents to did not read them to the end");
     },
   };
