@@ -35,7 +35,7 @@ export type UploadSource = LocalPath | LocalPattern | AsyncIterable<Uint8Array>;
  * makes it. An existing directory is merged with the new one. A file is written under a temporary name `.NAME.nacre-RANDOM` and renamed
  * when it is complete, so that readers see the old or the new contents; without posix-rename@openssh.com on the server, an existing file
  * is missing for a moment. The temporary file is removed after a failure, unless `resume` keeps it. The permission bits of new files and
- * directories are those of their sources, less the server's umask.
+ * directories are those of their sources, less the server's umask; without `preserve`, the owner gets all rights to new directories.
  *
  * With a pattern, `remote` is a directory, which is made if it is missing. Matches keep their paths after the names that precede the first
  * wildcard: `dist/**` copies `dist/a/b.js` to `a/b.js`. With an async iterable of bytes, `remote` is a file with these contents;
