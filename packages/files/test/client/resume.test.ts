@@ -383,3 +383,21 @@ it("an upload begins anew if the server refuses to open the part, and removes it
   expect(await sides.transfer("upload", {}, refusing)).toMatchObject({ bytes: SIZE, resumed: [] });
   expect(names(sides.remote)).toEqual(["copy"]);
 });
+
+it("an upload that is aborted while it looks for its own user leaves no temporary file", async () => {
+  for (const type of ["open", "fstat"] as const) {
+    const sides = new Sides();
+    makePartial(sides.remote, CONTENTS.subarray(0, 1_000_000));
+    const left = names(sides.remote);
+    const abort = new AbortController();
+    const aborting: MemorySftpOptions = {
+      answer({ request }) {
+        if (request.type === type) abort.abort();
+        return false;
+      },
+    };
+    const work = sides.transfer("upload", { signal: abort.signal }, aborting);
+    expect(await failure(work)).toMatchObject({ code: "aborted" });
+    expect(names(sides.remote)).toEqual(left);
+  }
+});

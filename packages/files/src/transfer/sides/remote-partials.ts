@@ -1,6 +1,7 @@
 import { type Attributes, SSH_FX } from "@nacre/sftp";
+import { unlessAborted } from "nacre/extend";
 import { writeAndClose } from "../../blocks/write-file.ts";
-import { type CallContext, call, hasStatus } from "../../channel/call.ts";
+import { abortError, type CallContext, call, hasStatus } from "../../channel/call.ts";
 import { openFile } from "../../channel/open-file.ts";
 import { basename, dirname, join, toBytes } from "../../channel/remote-path.ts";
 import type { OpenFile, SftpChannel } from "../../channel/sftp-channel.ts";
@@ -66,9 +67,11 @@ export class RemotePartials implements PartialFiles {
       return (await this.#fstat(file, context)).owner?.uid;
     } finally {
       if (file !== undefined) this.#channel.release(file.handle);
-      const removing = call(this.#channel, { type: "remove", path: toBytes(path) }, "status", context);
+      // Sent after an abort, too.
+      const removing = call(this.#channel, { type: "remove", path: toBytes(path) }, "status", { call: "remove", path });
       // Even if the open failed, it may have made the file.
-      await (file === undefined ? removing.catch(() => {}) : removing);
+      const removed = file === undefined ? removing.catch(() => {}) : removing.then(() => {});
+      await unlessAborted(removed, context.signal, () => abortError(context));
     }
   }
 
