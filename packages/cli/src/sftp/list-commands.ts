@@ -1,3 +1,4 @@
+import type { Stats } from "@nacre/node";
 import type { Command, CommandCall } from "./command.ts";
 import { inColumns, type ListedEntry, sortEntries } from "./listing.ts";
 import { longLine } from "./long-listing.ts";
@@ -26,19 +27,29 @@ async function entriesOf(
   word: Word | undefined,
   hasHidden: boolean,
 ): Promise<readonly ListedEntry[]> {
-  const { sftp, signal } = session;
   const paths = word === undefined ? [session.directory] : await session.expandRemote(word);
   if (paths.length === 1) {
     const path = paths[0]!;
-    const stats = await sftp.stat(path, { signal });
+    const stats = await statsOf(session, path);
     if (stats.isDirectory()) return directoryEntries(session, path, word?.text, hasHidden);
     return [{ name: session.shortPath(path), stats }];
   }
   const listed: ListedEntry[] = [];
   await session.each(paths, async (path) => {
-    listed.push({ name: session.shortPath(path), stats: await sftp.lstat(path, { signal }) });
+    listed.push({ name: session.shortPath(path), stats: await statsOf(session, path) });
   });
   return listed;
+}
+
+/** Resolves with the attributes of a file; of a link itself if it leads nowhere, as with sftp(1). */
+async function statsOf({ sftp, signal }: Session, path: string): Promise<Stats> {
+  try {
+    return await sftp.stat(path, { signal });
+  } catch (error) {
+    return sftp.lstat(path, { signal }).catch(() => {
+      throw error;
+    });
+  }
 }
 
 /** Resolves with the entries of a directory. As with sftp(1), their names begin with the directory if the user named one. */

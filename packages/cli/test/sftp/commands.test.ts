@@ -62,6 +62,16 @@ describe("ls", () => {
     expect((await run("ls -l")).split("\n").find((row) => row.endsWith(" dir"))).toMatch(/^drwxr-xr-x {4}\? 1000/);
   });
 
+  test("lists what links lead to, and a link that leads nowhere itself", async () => {
+    const { run, session } = await listed();
+    await session.sftp.symlink("a.txt", "/home/to-file");
+    await session.sftp.symlink("nowhere", "/home/to-nothing");
+    for (const word of ["to-nothing", "*-nothing"]) expect(await run(`ls -1 ${word}`)).toBe("to-nothing\n");
+    const [file = "", nothing = ""] = (await run("ls -l to-*")).split("\n");
+    expect(file).toMatch(/^-rw-r----- .* 3000 .* to-file$/);
+    expect(nothing).toMatch(/^lrwxrwxrwx .* to-nothing$/);
+  });
+
   test("reports a missing file, and a pattern without a match", async () => {
     const { run } = await listed();
     expect(await run("ls nope")).toMatch(/^nacre: stat "\/home\/nope": no such file.* \[sftp-no-such-file\]\n$/);
