@@ -15,9 +15,9 @@ const NOTICEABLE = new RegExp(
 );
 
 /**
- * Returns the tests whose files share a process, or a page of a browser, and its modules, as paths relative to the project's root, which ends
- * with a slash. Most packages then take half the time. A hook at the top of a module that several files import runs for the first of them
- * only, so support code for tests registers `onTestFinished` instead.
+ * Returns the tests whose files share a process, or a page of a browser, and its modules, as paths relative to the project's root, which
+ * ends with a slash. Most packages then take half the time. A hook at the top of a module that several files import runs for the first of
+ * them only, so support code for tests registers `onTestFinished` instead.
  */
 export function sharingTests(root: string): string[] {
   return ["packages", "examples", "scripts"]
