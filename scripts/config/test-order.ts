@@ -1,11 +1,17 @@
-import { BaseSequencer, type TestSpecification } from "vitest/node";
+import { BaseSequencer, type TestProject, type TestSpecification } from "vitest/node";
 
-/** A test file that takes minutes. It starts first, so that the run does not end with this file alone. */
-const LONGEST = "/packages/cli/test/verify/openssh-scripts.test.ts";
+/** Small test files that take long. They start first in their project, so that the run does not end with one of them alone. */
+const LONG = [
+  "packages/cli/test/verify/openssh-scripts.test.ts",
+  "packages/ssh2/test/parity/parity.test.ts",
+  "scripts/fuzz/test/targets.sampled.test.ts",
+  "packages/ciphers/test/attacks.test.ts",
+  "packages/ciphers-wasm/test/cases.test.ts",
+];
 
 /**
- * Spreads the test files of each project evenly over a run: while a test of `interop` waits for another program, a unit test uses the CPU.
- * Files that share a process come last, one project after the other, because vitest keeps a process only if the next file shares it too.
+ * Files with a process of their own come first, those of each project spread evenly: while a test waits for another program, one of another
+ * project uses the CPU. Then one project after the other, because vitest keeps a shared process only if the next file shares it too.
  */
 export class TestOrder extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -14,15 +20,20 @@ export class TestOrder extends BaseSequencer {
       const { name } = file.project;
       byProject.set(name, [...(byProject.get(name) ?? []), file]);
     }
-    return [...byProject.values()]
-      .flatMap((specs) => specs.map((spec, i) => ({ spec, at: placeOf(spec, (i + 0.5) / specs.length) })))
-      .toSorted((a, b) => a.at - b.at || a.spec.project.name.localeCompare(b.spec.project.name))
+    const placed = [...byProject.values()].flatMap((specs) =>
+      specs.map((spec, i) => ({ spec, at: isLong(spec) ? 0 : (i + 0.5) / specs.length })),
+    );
+    return placed
+      .toSorted((a, b) => compareProjects(a.spec.project, b.spec.project) || a.at - b.at)
       .map(({ spec }) => spec);
   }
 }
 
-/** Returns where a file is in the order. `evenly` is its place from 0 to 1 in its project. */
-function placeOf({ moduleId, project }: TestSpecification, evenly: number): number {
-  if (moduleId.endsWith(LONGEST)) return 0;
-  return project.config.isolate ? evenly : 1;
+function isLong({ moduleId }: TestSpecification): boolean {
+  return LONG.some((file) => moduleId.endsWith(`/${file}`));
+}
+
+function compareProjects(a: TestProject, b: TestProject): number {
+  if (a.config.isolate || b.config.isolate) return Number(b.config.isolate) - Number(a.config.isolate);
+  return a.name.localeCompare(b.name);
 }

@@ -1,4 +1,4 @@
-import { pairsOf, pairwise, product } from "@nacre/testing/interop/pairwise";
+import { eachOnce, pairsOf, pairwise, product } from "@nacre/testing/interop/pairwise";
 import { describe, expect, test } from "vitest";
 
 describe("product", () => {
@@ -38,6 +38,14 @@ describe("pairwise", () => {
     expect(chosen.length).toBeGreaterThanOrEqual(least);
     expect(chosen.length).toBeLessThanOrEqual(least * 1.25);
   });
+});
+
+test("eachOnce has each value, and different ones of equal factors", () => {
+  expect(eachOnce({ a: [1, 2, 3], b: [1, 2, 3], c: ["x", "y"] })).toEqual([
+    { a: 1, b: 2, c: "x" },
+    { a: 2, b: 3, c: "y" },
+    { a: 3, b: 1, c: "x" },
+  ]);
 });
 
 test("pairsOf names each pair of a combination, regardless of order", () => {

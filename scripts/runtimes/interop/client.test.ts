@@ -1,14 +1,8 @@
 import { fingerprint, type PrivateKey } from "@nacre/keys";
-import {
-  eachOnce,
-  factorsOf,
-  KEY_TYPES,
-  type Negotiated,
-  negotiationsIn,
-  only,
-} from "@nacre/testing/interop/algorithms";
+import { factorsOf, KEY_TYPES, type Negotiated, negotiationsIn, only } from "@nacre/testing/interop/algorithms";
 import { digestOf, MIB, randomData, sha256, writeAll } from "@nacre/testing/interop/data";
 import { type KeyFile, makeKey, readKey, useFolder } from "@nacre/testing/interop/keys";
+import { eachOnce } from "@nacre/testing/interop/pairwise";
 import { putRemoteFile, removeRemoteFile } from "@nacre/testing/interop/remote-file";
 import { useServer, useServerOfAllAlgorithms } from "@nacre/testing/interop/server";
 import { authorizeKey } from "@nacre/testing/openssh/sshd";

@@ -1,7 +1,8 @@
-import { eachOnce, factorsOf, KEY_TYPES } from "@nacre/testing/interop/algorithms";
+import { factorsOf, KEY_TYPES } from "@nacre/testing/interop/algorithms";
 import { MIB, randomData, sha256 } from "@nacre/testing/interop/data";
 import { type KeyFile, makeKey, useFolder } from "@nacre/testing/interop/keys";
 import { expectQuiet, keysOf, runPeer, ssh, useOurServer } from "@nacre/testing/interop/our-server";
+import { eachOnce } from "@nacre/testing/interop/pairwise";
 import { beforeAll, describe, expect, test } from "vitest";
 import { nodeServerAlgorithms } from "../../../packages/node/src/index.ts";
 

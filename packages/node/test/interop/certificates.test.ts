@@ -3,12 +3,7 @@ import { readFile, rm } from "node:fs/promises";
 import { formatPublicKeyLine } from "@nacre/keyfiles";
 import { generateEcdsa, generateEd25519, parseCertificate, parsePublicKey } from "@nacre/keys";
 import { Authenticator } from "@nacre/testing/authenticator";
-import {
-  CERTIFIED_TYPES,
-  certificateAlgorithm,
-  certify,
-  pairedCertificates,
-} from "@nacre/testing/interop/certificates";
+import { CERTIFIED_TYPES, certificateAlgorithm, certify, someCertificates } from "@nacre/testing/interop/certificates";
 import { type KeyFile, type KeyType, makeKey, readKey, useFolder } from "@nacre/testing/interop/keys";
 import { securityKeyProvider } from "@nacre/testing/interop/security-key";
 import { failure, useServer } from "@nacre/testing/interop/server";
@@ -104,7 +99,7 @@ describe("a certificate", () => {
 });
 
 // `test/verify` has all cases.
-testClient(pairedCertificates());
+testClient(someCertificates());
 
 const SECURITY_KEYS = [
   ["ed25519-sk", "sk-ssh-ed25519"],

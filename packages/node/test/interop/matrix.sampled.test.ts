@@ -1,6 +1,5 @@
 import { fingerprint, type PrivateKey } from "@nacre/keys";
 import {
-  eachOnce,
   factorsOf,
   KEY_TYPES,
   lists,
@@ -10,7 +9,7 @@ import {
   signingWith,
 } from "@nacre/testing/interop/algorithms";
 import { makeKey, readKey, useFolder } from "@nacre/testing/interop/keys";
-import { pairsOf, pairwise, product } from "@nacre/testing/interop/pairwise";
+import { eachOnce, pairsOf, pairwise, product } from "@nacre/testing/interop/pairwise";
 import { useServerOfAllAlgorithms } from "@nacre/testing/interop/server";
 import { authorizeKey } from "@nacre/testing/openssh/sshd";
 import { isThorough } from "@nacre/testing/sample";

@@ -2,7 +2,7 @@ import { copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { must } from "../openssh/run.ts";
 import { type KeyFile, type KeyType, makeKey } from "./keys.ts";
-import { type Factors, pairwise, product } from "./pairwise.ts";
+import { eachOnce, type Factors, product } from "./pairwise.ts";
 
 /** Types of keys in certificates, and of their authorities. */
 export const CERTIFIED_TYPES: readonly KeyType[] = ["ed25519", "rsa-3072", "ecdsa-256", "ecdsa-384", "ecdsa-521"];
@@ -26,9 +26,9 @@ const HOSTS: Factors<Pick<CertificateCase, "host" | "hostAuthority">> = {
   hostAuthority: CERTIFIED_TYPES,
 };
 
-/** Returns cases in which any two values occur together. */
-export function pairedCertificates(): CertificateCase[] {
-  return pairwise({ ...USERS, ...HOSTS });
+/** Returns cases in which each value occurs. */
+export function someCertificates(): CertificateCase[] {
+  return eachOnce({ ...USERS, ...HOSTS });
 }
 
 /** Returns cases in which each user's certificate comes from each place, and each host's certificate occurs. */

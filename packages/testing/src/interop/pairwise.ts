@@ -22,6 +22,19 @@ export function pairwise<T extends object>(factors: Factors<T>): T[] {
   return chosen;
 }
 
+/**
+ * Returns combinations that contain each value at least once. Their number is the length of the longest factor; shorter ones repeat. Each
+ * factor is shifted by one more than the one before, so that factors with the same values differ.
+ */
+export function eachOnce<T extends object>(factors: Factors<T>): T[] {
+  const entries = Object.entries<readonly unknown[]>(factors);
+  return Array.from(
+    { length: Math.max(...entries.map(([, values]) => values.length)) },
+    (_, i) =>
+      Object.fromEntries(entries.map(([name, values], shift) => [name, values[(i + shift) % values.length]])) as T,
+  );
+}
+
 /** Returns every combination (the Cartesian product). */
 export function product<T extends object>(factors: Factors<T>): T[] {
   return Object.entries<readonly unknown[]>(factors).reduce<object[]>(

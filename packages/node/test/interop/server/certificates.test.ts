@@ -1,6 +1,6 @@
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { CERTIFIED_TYPES, certify, pairedCertificates } from "@nacre/testing/interop/certificates";
+import { CERTIFIED_TYPES, certify, someCertificates } from "@nacre/testing/interop/certificates";
 import { type KeyFile, type KeyType, makeKey, readKey, useFolder } from "@nacre/testing/interop/keys";
 import { expectQuiet, type Ran, runInShell, runPeer } from "@nacre/testing/interop/our-server";
 import { type SecurityKeyProvider, securityKeyProvider } from "@nacre/testing/interop/security-key";
@@ -122,7 +122,7 @@ describe("OpenSSH's ssh logs in to our server, which has a host certificate, wit
 });
 
 // `test/verify` has all cases.
-testServer(pairedCertificates());
+testServer(someCertificates());
 
 describe("our server refuses OpenSSH's ssh with", () => {
   test.each<[string, readonly string[]]>([

@@ -1,7 +1,7 @@
-import { eachOnce, factorsOf, KEY_TYPES, lists, negotiationsIn } from "@nacre/testing/interop/algorithms";
+import { factorsOf, KEY_TYPES, lists, negotiationsIn } from "@nacre/testing/interop/algorithms";
 import { type KeyFile, type KeyType, makeKey, useFolder } from "@nacre/testing/interop/keys";
 import { keysOf, runPeer, ssh, useOurServer } from "@nacre/testing/interop/our-server";
-import { pairwise } from "@nacre/testing/interop/pairwise";
+import { eachOnce, pairwise } from "@nacre/testing/interop/pairwise";
 import { isThorough } from "@nacre/testing/sample";
 import { beforeAll, describe, test } from "vitest";
 
