@@ -3,14 +3,14 @@ import { allTestsIn } from "../runtimes/tests-in.ts";
 
 /**
  * What other tests in the process would notice, or disturb: mocks of modules, globals and timers, what is done to the process, and counts
- * of what is open in it. A variable of the environment or an output that a test replaces is back when the test ends, and files run one
- * after the other.
+ * of what is open in it. What a test replaces until it ends, such as an output or a variable of the environment, disturbs none: files run
+ * one after the other.
  */
 const NOTICEABLE = new RegExp(
   [
     String.raw`\bvi\.(?:mock|doMock|resetModules|stubGlobal|useFakeTimers)\(|\bvirtualTime\b|\bspyOn\((?:console|globalThis)\b`,
-    String.raw`\bprocess\.(?:on|once|emit|chdir|umask\(\w)|\bObject\.assign\(process\b`,
-    String.raw`\b(?:uncaught|warnings|collectComplaints)\(|\bwatchResources\b|\bgetActiveResourcesInfo\b`,
+    String.raw`\bprocess\.(?:on|once|emit|chdir|umask\(\w)|\bObject\.assign\(process\b|\bwarnings\(`,
+    String.raw`\bwatchResources\b|\bgetActiveResourcesInfo\b`,
   ].join("|"),
 );
 

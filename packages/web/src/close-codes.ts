@@ -3,14 +3,13 @@ import { escapeText, SshError, type SshErrorCode } from "@nacre/wire";
 /** Close code for a WebSocket that the client replaces. Code 1000 would end the tunnel. */
 export const ABANDONED = 4430;
 
-/** Close codes of a Nacre gateway that do not map to `gateway-refused`, or that have a remedy (RFC 6455 §7.4.2: private use). */
-const MEANINGS: Readonly<Record<number, readonly [SshErrorCode, string?]>> = {
-  1001: ["connection-lost"],
-  4401: ["gateway-refused", "; fetch a new ticket"],
-  4500: ["connection-lost"],
-  4502: ["connection-failed"],
-  4503: ["connection-lost"],
-  4504: ["connect-timeout"],
+/** Error codes of the close codes of a Nacre gateway that are not `gateway-refused` (RFC 6455 §7.4.2: private use). */
+const MEANINGS: Readonly<Record<number, SshErrorCode>> = {
+  1001: "connection-lost",
+  4500: "connection-lost",
+  4502: "connection-failed",
+  4503: "connection-lost",
+  4504: "connect-timeout",
 };
 
 /**
@@ -19,9 +18,6 @@ const MEANINGS: Readonly<Record<number, readonly [SshErrorCode, string?]>> = {
  * opened with, so the gateway there was replaced.
  */
 const LOST: readonly number[] = [1006, 1011, 1012, 1013, 1014, 1015, ABANDONED];
-
-/** Close codes for a first message that came too late, and for too many WebSockets without one. They end no tunnel. */
-const UNUSED: readonly number[] = [4408, 4429];
 
 /** Describes how a WebSocket ended. */
 export interface SocketEnd {
@@ -45,12 +41,15 @@ export function socketEnd(event: CloseEventLike, where: string): SocketEnd {
   const { code, reason } = event;
   // rule: web-close-decision
   const isLost = LOST.includes(code);
-  const [errorCode, remedy = ""] = MEANINGS[code] ?? [isLost ? "connection-lost" : "gateway-refused"];
+  const errorCode = MEANINGS[code] ?? (isLost ? "connection-lost" : "gateway-refused");
+  const remedy = code === 4401 ? "; fetch a new ticket" : "";
   const words = reason === "" ? "" : `: ${escapeText(reason)}`;
   const message = isLost ? `the WebSocket to ${where} was lost` : `the gateway ${where} closed the connection`;
+  // A first message that came too late, and too many WebSockets without one, end no tunnel.
+  const isUnused = code === 4408 || code === 4429;
   return {
     error: new SshError(errorCode, `${message} (close code ${code}${words})${remedy}`, { cause: event }),
-    isLost: isLost || UNUSED.includes(code),
+    isLost: isLost || isUnused,
     isNormal: code === 1000 || code === 1005,
   };
 }

@@ -13,7 +13,7 @@ import { freePort } from "@nacre/testing/free-port";
 import { authorizeKey, password, type Sshd, startSshd } from "@nacre/testing/openssh/sshd";
 import { inSlices } from "nacre/extend";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
-import { commandLine, ended, installNacre, nacre, start, TestTerminal } from "./nacre.ts";
+import { commandLine, ended, installNacre, nacre, start, TestTerminal } from "../interop/nacre.ts";
 
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
 

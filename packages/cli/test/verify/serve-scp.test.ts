@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { Ended } from "./nacre.ts";
-import { run, type Served, useServeFolder } from "./serve-support.ts";
+import type { Ended } from "../interop/nacre.ts";
+import { run, type Served, useServeFolder } from "../interop/serve-support.ts";
 
 // Tests OpenSSH's `scp -O` against `nacre serve`.
 

@@ -15,8 +15,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
-import { commandLine, type Ended } from "./nacre.ts";
-import { run, type Served, useServeFolder } from "./serve-support.ts";
+import { commandLine, type Ended } from "../interop/nacre.ts";
+import { run, type Served, useServeFolder } from "../interop/serve-support.ts";
 
 /* OpenSSH's sftp at `nacre serve`, and at `nacre sftp-server` in place of OpenSSH's. */
 

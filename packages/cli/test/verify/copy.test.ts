@@ -14,8 +14,8 @@ import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { startSshd } from "@nacre/testing/openssh/sshd";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { nacre, TestTerminal } from "./nacre.ts";
-import { quoted, useSshd } from "./sshd-login.ts";
+import { nacre, TestTerminal } from "../interop/nacre.ts";
+import { quoted, useSshd } from "../interop/sshd-login.ts";
 
 // `nacre cp` against OpenSSH's sftp-server. The server's files are checked by commands there.
 

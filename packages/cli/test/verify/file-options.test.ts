@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { nacre } from "./nacre.ts";
-import { useSshd } from "./sshd-login.ts";
+import { nacre } from "../interop/nacre.ts";
+import { useSshd } from "../interop/sshd-login.ts";
 
 // Options of ssh that `nacre cp` and `nacre sftp` take as scp and sftp do.
 
