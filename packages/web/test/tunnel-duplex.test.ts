@@ -552,9 +552,14 @@ describe("a silent WebSocket", () => {
   });
 
   it("has a minute more while the page is hidden, whose timers for keepalives are late", async () => {
-    const document = { hidden: true };
-    vi.stubGlobal("document", document);
-    onTestFinished(() => void vi.unstubAllGlobals());
+    let isHidden = true;
+    const page = { get: () => isHidden, configurable: true };
+    if (typeof document === "undefined") vi.stubGlobal("document", Object.defineProperty({}, "hidden", page));
+    else Object.defineProperty(document, "hidden", page);
+    onTestFinished(() => {
+      Reflect.deleteProperty(document, "hidden");
+      vi.unstubAllGlobals();
+    });
     const gateway = await new ScriptedGateway().open({ silenceTimeout: 5000 });
     await vi.advanceTimersByTimeAsync(64_000);
     gateway.tunnel.write(Uint8Array.of(65));
@@ -566,7 +571,7 @@ describe("a silent WebSocket", () => {
     await gateway.attach();
     await vi.advanceTimersByTimeAsync(10_000);
     expect(gateway.sockets).toHaveLength(2);
-    document.hidden = false;
+    isHidden = false;
     await vi.advanceTimersByTimeAsync(1000);
     expect(gateway.sockets).toHaveLength(3);
     const closing = gateway.duplex.close();

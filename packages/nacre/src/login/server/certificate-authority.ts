@@ -78,8 +78,7 @@ export function keyDecision(
   verifyRequired = false,
 ): KeyDemands & { readonly permissions: Permissions } {
   // A server of Nacre has no tunnel devices and no ~/.ssh/rc, so `tunnel=` and `user-rc` have no effect.
-  const { command, pty, permitOpen, permitListen, portForwarding, agentForwarding, x11Forwarding } = restrictions;
-  const forwarding = { portForwarding, agentForwarding, x11Forwarding };
+  const { command, pty, permitOpen, permitListen } = restrictions;
   return {
     permissions: {
       ...(command !== undefined && { command }),
@@ -89,7 +88,9 @@ export function keyDecision(
       ...(permitOpen !== undefined && { permitOpen }),
       // rule: login-permitlisten
       ...(permitListen !== undefined && { permitListen }),
-      ...forwarding,
+      portForwarding: restrictions.portForwarding,
+      agentForwarding: restrictions.agentForwarding,
+      x11Forwarding: restrictions.x11Forwarding,
     },
     ...(!restrictions.touchRequired && { noTouchRequired: true }),
     // rule: line-verify-required
