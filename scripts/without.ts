@@ -145,9 +145,6 @@ const PARTS: readonly Part[] = [
       "SECURITY.md": [
         `| A server uses a forwarded agent for more than the user permits | a filter names keys and decides about each signature | agent forwarding; agent forwarding: more keys and requests than a filter permits |\n`,
       ],
-      "packages/nacre/src/login/server/certificate-authority.ts": [
-        "      agentForwarding: restrictions.agentForwarding,\n",
-      ],
       "packages/nacre/src/users/client-list.ts": [" extends AgentConnectOptions", ", AgentLimits"],
       "packages/nacre/src/users/server-list.ts": ["    AgentServeOptions,\n", "    AgentPermissions,\n"],
       "packages/node/src/connect/options.ts": [", ForwardAgentOptions", " & ForwardAgentOptions"],

@@ -43,12 +43,14 @@ function combine(all: readonly Permissions[]): GrantedPermissions {
 }
 
 /**
- * Returns whether a value from a JavaScript program is a valid permissions object. An invalid list must not count as missing, nor a list
- * with a misspelled name: that would permit everything.
+ * Returns whether a value from a JavaScript program is a valid permissions object. An invalid list must not count as missing, nor one with
+ * a misspelled name: that would permit everything.
  */
 export function isPermissions(value: unknown): value is Permissions {
   if (typeof value !== "object" || value === null) return false;
-  if (!Object.keys(value).every((name) => Object.hasOwn(ROWS, name))) return false;
+  // An unknown name with a boolean grants a feature that this server does not have.
+  for (const [name, given] of Object.entries(value))
+    if (!Object.hasOwn(ROWS, name) && typeof given !== "boolean" && given !== undefined) return false;
   return Object.entries(ROWS).every(([name, row]) => {
     const given = (value as Record<string, unknown>)[name];
     return given === undefined || row.isValid === undefined || row.isValid(given);

@@ -78,7 +78,8 @@ export function keyDecision(
   verifyRequired = false,
 ): KeyDemands & { readonly permissions: Permissions } {
   // A server of Nacre has no tunnel devices and no ~/.ssh/rc, so `tunnel=` and `user-rc` have no effect.
-  const { command, pty, permitOpen, permitListen } = restrictions;
+  const { command, pty, permitOpen, permitListen, portForwarding, agentForwarding, x11Forwarding } = restrictions;
+  const forwarding = { portForwarding, agentForwarding, x11Forwarding };
   return {
     permissions: {
       ...(command !== undefined && { command }),
@@ -88,9 +89,7 @@ export function keyDecision(
       ...(permitOpen !== undefined && { permitOpen }),
       // rule: login-permitlisten
       ...(permitListen !== undefined && { permitListen }),
-      portForwarding: restrictions.portForwarding,
-      agentForwarding: restrictions.agentForwarding,
-      x11Forwarding: restrictions.x11Forwarding,
+      ...forwarding,
     },
     ...(!restrictions.touchRequired && { noTouchRequired: true }),
     // rule: line-verify-required
