@@ -21,8 +21,11 @@ async function logIn(
   return client;
 }
 
-/** Keeps the output of a command open after its exit. Otherwise both end at once, and sshd reports either of them first. */
-const OUTLIVED = "setsid sleep 1 &";
+/**
+ * Keeps the output of a command open after its exit. Otherwise both end at once, and sshd reports either of them first.
+ * It says "begun" in a session of its own, where a signal to the command does not reach it any more.
+ */
+const OUTLIVED = "setsid sh -c 'echo begun; exec sleep 1' &";
 
 /** Calls a method with a callback. Resolves with what it got. */
 function outcome(call: (callback: never) => unknown): Promise<{ error: unknown; values: unknown[] }> {
@@ -80,7 +83,7 @@ export const cases: readonly OpenSshCase[] = [
     async run(ssh2, record, peers) {
       const client = await logIn(ssh2, peers);
       await watched(record, (callback) =>
-        client.exec(`${OUTLIVED} echo begun; exec sleep 60`, (error, channel) => {
+        client.exec(`${OUTLIVED} exec sleep 60`, (error, channel) => {
           callback(error, channel);
           channel.once("data", () => channel.signal("SIGTERM"));
         }),
