@@ -1,60 +1,19 @@
 import { execFileSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
-import { generateEd25519 } from "@nacre/keys";
 import { freePort } from "@nacre/testing/free-port";
-import { authorizeKey, containerExec, password, type Sshd, startSshd } from "@nacre/testing/openssh/sshd";
-import { inSlices } from "nacre/extend";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { commandLine, ended, installNacre, nacre, start, TestTerminal } from "./nacre.ts";
+import { authorizeKey, containerExec, password, startSshd } from "@nacre/testing/openssh/sshd";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { commandLine, ended, nacre, start, TestTerminal } from "./nacre.ts";
+import { quoted, useLogin } from "./sshd-login.ts";
 
-const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
-
-let sshd: Sshd;
-let folder: string;
-let keyFile: string;
-let knownHosts: string;
-/** Words to log in as alice with the key, with the host key known. */
-let login: string[];
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "nacre-cli-"));
-  installNacre(folder);
-  keyFile = join(folder, "key");
-  knownHosts = join(folder, "known_hosts");
-  const key = generateEd25519(random);
-  writeFileSync(keyFile, await inSlices(formatPrivateKey(key, { format: "openssh", random })), { mode: 0o600 });
-  await authorizeKey("alice", formatPublicKeyLine(key.publicKey));
-  sshd = await startSshd({ hostKeys: ["ed25519"] });
-  const [hostKey = ""] = sshd.hostPublicKeys;
-  writeFileSync(knownHosts, `[127.0.0.1]:${sshd.port} ${hostKey}\n`);
-  login = ["-p", `${sshd.port}`, "-i", keyFile, "--known-hosts", knownHosts, "alice@127.0.0.1"];
-});
-
-afterAll(async () => {
-  await sshd?.stop();
-  await rm(folder, { recursive: true, force: true });
-});
-
-/** Returns `login` with these options inserted before the host. */
-function withOptions(...options: string[]): string[] {
-  return [...login.slice(0, -1), ...options, login.at(-1)!];
-}
-
-/** Quotes words for a shell. */
-function quoted(words: readonly string[]): string {
-  return words.map((word) => `'${word}'`).join(" ");
-}
+const at = useLogin([]);
 
 async function fingerprintOfServer(): Promise<string> {
-  const listed = await containerExec(["ssh-keygen", "-l", "-f", "-"], { input: sshd.hostPublicKeys[0]! });
+  const listed = await containerExec(["ssh-keygen", "-l", "-f", "-"], { input: at.servers[0]!.hostPublicKeys[0]! });
   return listed.stdout.split(" ")[1]!;
 }
 
@@ -70,36 +29,39 @@ function headOf(...words: string[]): ReturnType<typeof ended> {
 
 describe("a command", () => {
   test("delivers its output, its errors and its status", async () => {
-    const result = await nacre([...login, "echo out; echo err >&2; exit 3"]);
+    const result = await nacre([...at.words(), "echo out; echo err >&2; exit 3"]);
     expect(result.stdout.toString()).toBe("out\n");
     expect(result.stderr).toBe("err\n");
     expect(result.status).toBe(3);
   });
 
   test.each([0, 1, 254, 255])("passes on exit status %d", async (status) => {
-    expect(await nacre([...login, "exit", `${status}`])).toMatchObject({ status, stderr: "" });
+    expect(await nacre([...at.words(), "exit", `${status}`])).toMatchObject({ status, stderr: "" });
   });
 
   test("consists of all words after the host, even options, and has no terminal", async () => {
-    expect((await nacre([...login, "echo", "-p", "--trace;", "tty"])).stdout.toString()).toBe(
+    expect((await nacre([...at.words(), "echo", "-p", "--trace;", "tty"])).stdout.toString()).toBe(
       "-p --trace\nnot a tty\n",
     );
   });
 
   test("receives piped input byte for byte, and its EOF", async () => {
     const bytes = randomBytes(5 * 1024 * 1024 + 1);
-    const { stdout, status } = await nacre([...login, "cat"], bytes);
+    const { stdout, status } = await nacre([...at.words(), "cat"], bytes);
     expect(status).toBe(0);
     expect(digest(stdout)).toBe(digest(bytes));
-    expect((await nacre([...login, "sha256sum"], bytes)).stdout.toString()).toBe(`${digest(bytes)}  -\n`);
+    expect((await nacre([...at.words(), "sha256sum"], bytes)).stdout.toString()).toBe(`${digest(bytes)}  -\n`);
   });
 
   test("may end before it has read its input", async () => {
-    expect(await nacre([...login, "exit 4"], randomBytes(3 * 1024 * 1024))).toMatchObject({ status: 4, stderr: "" });
+    expect(await nacre([...at.words(), "exit 4"], randomBytes(3 * 1024 * 1024))).toMatchObject({
+      status: 4,
+      stderr: "",
+    });
   });
 
   test("ended by a signal gives status 255 and one line", async () => {
-    expect(await nacre([...login, "kill -KILL $$"])).toMatchObject({
+    expect(await nacre([...at.words(), "kill -KILL $$"])).toMatchObject({
       status: 255,
       stderr: "nacre: the command was ended by signal KILL [channel-closed]\n",
     });
@@ -107,22 +69,22 @@ describe("a command", () => {
 
   describe("whose reader goes away", () => {
     test("ends with its own status", async () => {
-      expect(await headOf(...login, "seq 1 1000000; exit 5")).toMatchObject({ status: 5, stderr: "" });
+      expect(await headOf(...at.words(), "seq 1 1000000; exit 5")).toMatchObject({ status: 5, stderr: "" });
     });
 
     test("ends with its own status if its output was already whole, as rsync's is", async () => {
-      expect(await headOf(...login, "echo; cat; exit 6")).toMatchObject({ status: 6, stderr: "" });
+      expect(await headOf(...at.words(), "echo; cat; exit 6")).toMatchObject({ status: 6, stderr: "" });
     });
 
     test("is ended by SIGPIPE if it writes without end; status 255", async () => {
-      expect(await headOf(...login, "yes")).toMatchObject({
+      expect(await headOf(...at.words(), "yes")).toMatchObject({
         status: 255,
         stderr: "nacre: the command was ended by signal PIPE [channel-closed]\n",
       });
     });
 
     test("on a terminal is hung up; status 255", async () => {
-      expect(await headOf(...withOptions("-tt"), "yes")).toMatchObject({
+      expect(await headOf(...at.words("-tt"), "yes")).toMatchObject({
         status: 255,
         stderr: "Connection to 127.0.0.1 closed.\nnacre: the reader of the output went away [closed]\n",
       });
@@ -130,7 +92,7 @@ describe("a command", () => {
   });
 
   test("defaults to a shell that reads standard input", async () => {
-    const { stdout, stderr, status } = await nacre(login, "tty; exit 5\n");
+    const { stdout, stderr, status } = await nacre(at.words(), "tty; exit 5\n");
     expect(stdout.toString()).toContain("not a tty\n");
     expect(stderr).toBe("Pseudo-terminal will not be allocated because stdin is not a terminal.\n");
     expect(status).toBe(5);
@@ -139,20 +101,20 @@ describe("a command", () => {
 
 describe("a terminal", () => {
   test("is requested with -tt, and with -t only if standard input is a terminal", async () => {
-    const { stdout, status } = await nacre([...withOptions("-tt"), "tty; exit 6"]);
+    const { stdout, status } = await nacre([...at.words("-tt"), "tty; exit 6"]);
     expect(stdout.toString()).toMatch(/^\/dev\/pts\/\d+\r\n$/);
     expect(status).toBe(6);
-    const once = await nacre([...withOptions("-t"), "tty"]);
+    const once = await nacre([...at.words("-t"), "tty"]);
     expect(once.stdout.toString()).toBe("not a tty\n");
     expect(once.stderr).toContain("Pseudo-terminal will not be allocated because stdin is not a terminal.");
   });
 
   test("asks about the host and, without echo, for the password; passes on its size; is restored at the end", async () => {
-    const known = join(folder, "known_at_the_terminal");
-    const words = ["-p", `${sshd.port}`, "--known-hosts", known, "alice@127.0.0.1"];
+    const known = join(at.folder, "known_at_the_terminal");
+    const words = ["-p", `${at.servers[0]!.port}`, "--known-hosts", known, "alice@127.0.0.1"];
     const command = quoted(commandLine(words));
     const terminal = new TestTerminal(
-      `export NACRE_TEST_HOME='${folder}'; stty rows 40 cols 100; tty; before=$(stty -g); ${command}; echo "status $?"; test "$before" = "$(stty -g)" && echo restored`,
+      `export NACRE_TEST_HOME='${at.folder}'; stty rows 40 cols 100; tty; before=$(stty -g); ${command}; echo "status $?"; test "$before" = "$(stty -g)" && echo restored`,
     );
     const device = (await terminal.until("\r\n")).trim();
 
@@ -179,11 +141,13 @@ describe("a terminal", () => {
     expect(await terminal.closed).toBe(0);
     expect(terminal.shown).not.toContain(password());
     expect(terminal.shown).not.toContain("wrong\r");
-    expect(readFileSync(known, "utf8")).toMatch(new RegExp(`^\\[127\\.0\\.0\\.1\\]:${sshd.port} ssh-ed25519 \\S+\\n$`));
+    expect(readFileSync(known, "utf8")).toMatch(
+      new RegExp(`^\\[127\\.0\\.0\\.1\\]:${at.servers[0]!.port} ssh-ed25519 \\S+\\n$`),
+    );
   });
 
   test("passes on a size that changed while the command was stopped", async () => {
-    const command = quoted(commandLine([...login, "-tt"]));
+    const command = quoted(commandLine([...at.words(), "-tt"]));
     const terminal = new TestTerminal(
       `set -m; stty rows 40 cols 100; ${command}; stty rows 50 cols 132; fg > /dev/null; echo "status $?"`,
     );
@@ -198,8 +162,15 @@ describe("a terminal", () => {
   });
 
   test("only on this side: a line typed during the login is the command's first input", async () => {
-    const words = ["-p", `${sshd.port}`, "--known-hosts", knownHosts, "alice@127.0.0.1", "head -n 1 | tr a-z A-Z"];
-    const terminal = new TestTerminal(`export NACRE_TEST_HOME='${folder}'; ${quoted(commandLine(words))}`);
+    const words = [
+      "-p",
+      `${at.servers[0]!.port}`,
+      "--known-hosts",
+      at.knownHosts,
+      "alice@127.0.0.1",
+      "head -n 1 | tr a-z A-Z",
+    ];
+    const terminal = new TestTerminal(`export NACRE_TEST_HOME='${at.folder}'; ${quoted(commandLine(words))}`);
     await terminal.until("alice@127.0.0.1's password: ");
     terminal.type(`${password()}\r`);
     await terminal.until("\r\n");
@@ -209,9 +180,9 @@ describe("a terminal", () => {
   });
 
   test("ends a loop of the shell by ^C at a question", async () => {
-    const words = ["-p", `${sshd.port}`, "--known-hosts", knownHosts, "alice@127.0.0.1", "true"];
+    const words = ["-p", `${at.servers[0]!.port}`, "--known-hosts", at.knownHosts, "alice@127.0.0.1", "true"];
     const terminal = new TestTerminal(
-      `export NACRE_TEST_HOME='${folder}'; for i in 1 2; do ${quoted(commandLine(words))}; echo "after $i"; done`,
+      `export NACRE_TEST_HOME='${at.folder}'; for i in 1 2; do ${quoted(commandLine(words))}; echo "after $i"; done`,
     );
     await terminal.until("alice@127.0.0.1's password: ");
     terminal.type("\x03");
@@ -220,9 +191,9 @@ describe("a terminal", () => {
   });
 
   test("ignores a yes pasted before the question about the host", async () => {
-    const known = join(folder, "known_pasted_yes");
-    const command = quoted(commandLine(["-p", `${sshd.port}`, "--known-hosts", known, "alice@127.0.0.1"]));
-    const terminal = new TestTerminal(`export HOME='${folder}'; read go; ${command}; echo "status $?"`);
+    const known = join(at.folder, "known_pasted_yes");
+    const command = quoted(commandLine(["-p", `${at.servers[0]!.port}`, "--known-hosts", known, "alice@127.0.0.1"]));
+    const terminal = new TestTerminal(`export HOME='${at.folder}'; read go; ${command}; echo "status $?"`);
     terminal.type("go\ryes\ryes");
     // The system echoes input that it buffers for the next reader.
     await terminal.until("yes\r\nyes");
@@ -235,9 +206,9 @@ describe("a terminal", () => {
   });
 
   test("accepts a host by its fingerprint; a line pasted with it does not answer the password question", async () => {
-    const known = join(folder, "known_fingerprint");
-    const words = ["-p", `${sshd.port}`, "--known-hosts", known, "alice@127.0.0.1", "echo logged in"];
-    const terminal = new TestTerminal(`export HOME='${folder}'; ${quoted(commandLine(words))}`);
+    const known = join(at.folder, "known_fingerprint");
+    const words = ["-p", `${at.servers[0]!.port}`, "--known-hosts", known, "alice@127.0.0.1", "echo logged in"];
+    const terminal = new TestTerminal(`export HOME='${at.folder}'; ${quoted(commandLine(words))}`);
     await terminal.until("(yes/no/[fingerprint])? ");
     terminal.type(`${await fingerprintOfServer()}\rnot the password\r`);
     await terminal.until("alice@127.0.0.1's password: ");
@@ -249,7 +220,7 @@ describe("a terminal", () => {
 
   test("opens and cancels a forward at the command line of ~C", async () => {
     const port = await freePort();
-    const words = ["-o", "EnableEscapeCommandline=yes", ...login];
+    const words = ["-o", "EnableEscapeCommandline=yes", ...at.words()];
     const terminal = new TestTerminal(`${quoted(commandLine(words))}; echo "status $?"`);
     terminal.type("echo $((40 + 2))\r");
     await terminal.until("42\r\n");
@@ -289,12 +260,12 @@ describe("a terminal", () => {
   test("asks whether new host keys of the server are added, and is the session's again", async () => {
     const several = await startSshd({ hostKeys: ["ed25519", "ecdsa-256"] });
     onTestFinished(() => several.stop());
-    const known = join(folder, "known_several");
+    const known = join(at.folder, "known_several");
     const [line] = several.hostPublicKeys.filter((key) => key.startsWith("ssh-ed25519"));
     writeFileSync(known, `[127.0.0.1]:${several.port} ${line}\n`);
-    const options = ["-i", keyFile, "--known-hosts", known, "-o", "UpdateHostKeys=ask"];
+    const options = ["-i", at.keyFile, "--known-hosts", known, "-o", "UpdateHostKeys=ask"];
     const command = quoted(commandLine(["-p", `${several.port}`, ...options, "alice@127.0.0.1"]));
-    const terminal = new TestTerminal(`export HOME='${folder}'; ${command}; echo "status $?"`);
+    const terminal = new TestTerminal(`export HOME='${at.folder}'; ${command}; echo "status $?"`);
     await terminal.until("Learned new hostkey: ECDSA SHA256:");
     await terminal.until("Accept updated hostkeys? (yes/no): ");
     terminal.type("yes\r");
@@ -308,7 +279,7 @@ describe("a terminal", () => {
   });
 
   test("is closed by ~. when the command hangs", async () => {
-    const terminal = new TestTerminal(`${quoted(commandLine(login))}; echo "status $?"`);
+    const terminal = new TestTerminal(`${quoted(commandLine(at.words()))}; echo "status $?"`);
     terminal.type("echo $((40 + 2)); sleep 1000\r");
     await terminal.until("42\r\n");
     terminal.type("\r~.");
@@ -319,14 +290,21 @@ describe("a terminal", () => {
 });
 
 test("accepts an ssh:// address like OpenSSH", async () => {
-  const words = ["-i", keyFile, "--known-hosts", knownHosts, `ssh://alice@127.0.0.1:${sshd.port}`, "echo in"];
+  const words = [
+    "-i",
+    at.keyFile,
+    "--known-hosts",
+    at.knownHosts,
+    `ssh://alice@127.0.0.1:${at.servers[0]!.port}`,
+    "echo in",
+  ];
   expect(await nacre(words)).toMatchObject({ status: 0, stderr: "", stdout: Buffer.from("in\n") });
 });
 
 describe("the host key", () => {
   test("of an unknown host is refused, or accepted and remembered with --accept-new", async () => {
-    const known = join(folder, "known_new_host");
-    const words = ["-p", `${sshd.port}`, "-i", keyFile, "--known-hosts", known];
+    const known = join(at.folder, "known_new_host");
+    const words = ["-p", `${at.servers[0]!.port}`, "-i", at.keyFile, "--known-hosts", known];
     const refused = await nacre([...words, "alice@127.0.0.1", "true"]);
     expect(refused.status).toBe(255);
     expect(refused.stderr).toMatch(
@@ -334,14 +312,14 @@ describe("the host key", () => {
     );
     expect(refused.stderr).toContain(await fingerprintOfServer());
     expect(refused.stderr).toContain(`connect once with --accept-new to add it to ${known} [`);
-    const added = `Warning: Permanently added '[127.0.0.1]:${sshd.port}' (ED25519) to the list of known hosts.\n`;
+    const added = `Warning: Permanently added '[127.0.0.1]:${at.servers[0]!.port}' (ED25519) to the list of known hosts.\n`;
     const accepted = await nacre([...words, "--accept-new", "alice@127.0.0.1", "true"]);
     expect(accepted).toMatchObject({ status: 0, stderr: added });
     expect(await nacre([...words, "alice@127.0.0.1", "true"])).toMatchObject({ status: 0, stderr: "" });
   });
 
   test("may be pinned", async () => {
-    const words = ["-p", `${sshd.port}`, "-i", keyFile, "--known-hosts", "/nowhere", "--host-key"];
+    const words = ["-p", `${at.servers[0]!.port}`, "-i", at.keyFile, "--known-hosts", "/nowhere", "--host-key"];
     const right = await fingerprintOfServer();
     expect(await nacre([...words, right, "alice@127.0.0.1", "true"])).toMatchObject({ status: 0, stderr: "" });
     const wrong = `SHA256:${"A".repeat(43)}`;
@@ -359,7 +337,7 @@ async function silentPort(): Promise<number> {
 }
 
 test("connects from the address of -b", async () => {
-  expect(await nacre([...withOptions("-b", "127.0.0.1"), "echo in"])).toMatchObject({ status: 0, stderr: "" });
+  expect(await nacre([...at.words("-b", "127.0.0.1"), "echo in"])).toMatchObject({ status: 0, stderr: "" });
 });
 
 describe("an error gives status 255, the line of ssh, and one line with its code", () => {
@@ -368,15 +346,15 @@ describe("an error gives status 255, the line of ssh, and one line with its code
       "a port without a listener",
       "connection-failed",
       "connect to host 127\\.0\\.0\\.1 port \\d+: Connection refused\n",
-      async () => ["-p", `${await freePort()}`, ...login.slice(2), "true"],
+      async () => ["-p", `${await freePort()}`, ...at.words().slice(2), "true"],
     ],
     [
       "a silent server",
       "connect-timeout",
       "Connection timed out during banner exchange\nnacre: Connection to 127\\.0\\.0\\.1 port \\d+ timed out\n",
-      async () => ["-o", "ConnectTimeout=1", "-p", `${await silentPort()}`, ...login.slice(2), "true"],
+      async () => ["-o", "ConnectTimeout=1", "-p", `${await silentPort()}`, ...at.words().slice(2), "true"],
     ],
-    ["an address of another machine", "connection-failed", "", () => [...withOptions("-b", "192.0.2.1"), "true"]],
+    ["an address of another machine", "connection-failed", "", () => [...at.words("-b", "192.0.2.1"), "true"]],
     [
       "a name without an address",
       "connection-failed",
@@ -387,11 +365,11 @@ describe("an error gives status 255, the line of ssh, and one line with its code
       "a password needed without a terminal",
       "auth-failed",
       "nobody-here@127\\.0\\.0\\.1: Permission denied \\(publickey,password\\)\\.\n",
-      () => [...withOptions("-l", "nobody-here"), "true"],
+      () => [...at.words("-l", "nobody-here"), "true"],
     ],
-    ["an unknown cipher", "usage", "Unknown cipher type 'rot13'\n", () => [...withOptions("-c", "rot13"), "true"]],
-    ["an unknown MAC", "usage", "Unknown mac type 'none'\n", () => [...withOptions("-m", "none"), "true"]],
-    ["an unknown option", "usage", "", () => ["--frobnicate", ...login]],
+    ["an unknown cipher", "usage", "Unknown cipher type 'rot13'\n", () => [...at.words("-c", "rot13"), "true"]],
+    ["an unknown MAC", "usage", "Unknown mac type 'none'\n", () => [...at.words("-m", "none"), "true"]],
+    ["an unknown option", "usage", "", () => ["--frobnicate", ...at.words()]],
     ["no host", "usage", "", () => ["-p", "22"]],
   ])("%s: %s", async (_, code, sshLines, words) => {
     const { status, stdout, stderr } = await nacre(await words());
@@ -401,10 +379,19 @@ describe("an error gives status 255, the line of ssh, and one line with its code
   });
 
   test("reports both a refused key and the missing terminal to ask for a password", async () => {
-    const wrong = join(folder, "wrong");
+    const wrong = join(at.folder, "wrong");
     const made = await nacre(["keygen", "-t", "ed25519", "-f", wrong, "-N", ""]);
     const fingerprint = /SHA256:\S+/.exec(made.stdout.toString())![0];
-    const words = ["-p", `${sshd.port}`, "-i", wrong, "--known-hosts", knownHosts, "alice@127.0.0.1", "true"];
+    const words = [
+      "-p",
+      `${at.servers[0]!.port}`,
+      "-i",
+      wrong,
+      "--known-hosts",
+      at.knownHosts,
+      "alice@127.0.0.1",
+      "true",
+    ];
     const { status, stderr } = await nacre(words);
     expect(status).toBe(255);
     expect(stderr).toMatch(/^nacre: alice@127\.0\.0\.1: Permission denied \(publickey,password\)\.\n/);
@@ -415,8 +402,8 @@ describe("an error gives status 255, the line of ssh, and one line with its code
   });
 
   test("reports a password that the server refused each time", async () => {
-    const words = ["-p", `${sshd.port}`, "--known-hosts", knownHosts, "alice@127.0.0.1", "true"];
-    const terminal = new TestTerminal(`export HOME='${folder}'; ${quoted(commandLine(words))}; echo "status $?"`);
+    const words = ["-p", `${at.servers[0]!.port}`, "--known-hosts", at.knownHosts, "alice@127.0.0.1", "true"];
+    const terminal = new TestTerminal(`export HOME='${at.folder}'; ${quoted(commandLine(words))}; echo "status $?"`);
     for (let attempt = 1; attempt <= 3; attempt++) {
       await terminal.until("alice@127.0.0.1's password: ");
       terminal.type("wrong\r");
@@ -428,10 +415,19 @@ describe("an error gives status 255, the line of ssh, and one line with its code
   });
 
   test("reports an encrypted key without a terminal to ask for the passphrase, and goes on without it", async () => {
-    const locked = join(folder, "locked");
+    const locked = join(at.folder, "locked");
     await nacre(["keygen", "-t", "ed25519", "-f", locked, "-N", "a passphrase"]);
     await authorizeKey("alice", readFileSync(`${locked}.pub`, "utf8"));
-    const words = ["-p", `${sshd.port}`, "-i", locked, "--known-hosts", knownHosts, "alice@127.0.0.1", "true"];
+    const words = [
+      "-p",
+      `${at.servers[0]!.port}`,
+      "-i",
+      locked,
+      "--known-hosts",
+      at.knownHosts,
+      "alice@127.0.0.1",
+      "true",
+    ];
     const { status, stderr } = await nacre(words);
     expect(status).toBe(255);
     // As with ssh, the login goes on without the key.
@@ -445,7 +441,7 @@ describe("an error gives status 255, the line of ssh, and one line with its code
     ["a last line", "echo done", ">"],
     ["error output", "head -c 3000000 /dev/zero >&2; sleep 1000", "2>"],
   ])("reports %s that does not fit on the disk", async (_, command, redirection) => {
-    const line = `${quoted(commandLine([...login, command]))} ${redirection} /dev/full`;
+    const line = `${quoted(commandLine([...at.words(), command]))} ${redirection} /dev/full`;
     const { status, stderr } = await ended(start(["sh", "-c", line]));
     expect(status).toBe(255);
     // The message goes to standard error, too, so it is lost.
@@ -456,8 +452,8 @@ describe("an error gives status 255, the line of ssh, and one line with its code
 
   test("reports a server that disappears during a command", async () => {
     const lonely = await startSshd({ hostKeys: ["ed25519"] });
-    const known = join(folder, "known_lonely");
-    const words = ["-p", `${lonely.port}`, "-i", keyFile, "--known-hosts", known, "--accept-new", "alice@127.0.0.1"];
+    const known = join(at.folder, "known_lonely");
+    const words = ["-p", `${lonely.port}`, "-i", at.keyFile, "--known-hosts", known, "--accept-new", "alice@127.0.0.1"];
     const child = start(commandLine([...words, "echo begun; sleep 1000"]));
     child.stdout.once("data", () => void lonely.stop());
     const { status, stdout, stderr } = await ended(child);
@@ -467,136 +463,6 @@ describe("an error gives status 255, the line of ssh, and one line with its code
     );
     expect(status).toBe(255);
   });
-});
-
-describe("in the place of ssh", () => {
-  test.each<[string, (host: string) => string[], string]>([
-    ["options after the host", (host) => [host, "-T", "-p", `${sshd.port}`, "echo", "hi"], "hi\n"],
-    [
-      "`--` before the command, and one in it",
-      (host) => [host, "-p", `${sshd.port}`, "--", "echo", "a", "--"],
-      "a --\n",
-    ],
-    [
-      "what docker passes",
-      (host) => ["-o ConnectTimeout=30", "-T", "-p", `${sshd.port}`, "--", host, "echo hi"],
-      "hi\n",
-    ],
-    [
-      "what ansible passes",
-      (host) =>
-        `-C -o ControlMaster=auto -o ControlPersist=60s -o ControlPath="cp" -o KbdInteractiveAuthentication=no -o PreferredAuthentications=gssapi-with-mic,publickey -o PasswordAuthentication=no -o User="alice" -o ConnectTimeout=10 -o Port=${sshd.port} ${host} echo hi`.split(
-          " ",
-        ),
-      "hi\n",
-    ],
-  ])("takes %s", async (_, words, expected) => {
-    const line = ["-i", keyFile, "--known-hosts", knownHosts, ...words("alice@127.0.0.1")];
-    expect(await nacre(line)).toMatchObject({ status: 0, stderr: "", stdout: Buffer.from(expected) });
-  });
-
-  test("starts a subsystem named after the host, as restic and rclone do", async () => {
-    const child = start(commandLine([...login, "-s", "sftp"]));
-    child.stdin.write(Uint8Array.of(0, 0, 0, 5, 1, 0, 0, 0, 3));
-    // sftp-server answers nothing once it has read the end of its input.
-    child.stdout.once("data", () => child.stdin.end());
-    const { status, stdout, stderr } = await ended(child);
-    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-    expect(stdout.subarray(4, 9)).toEqual(Buffer.of(2, 0, 0, 0, 3));
-  });
-
-  test("sends LANG and LC_*", async () => {
-    const child = start(["env", "LC_NACRE=grüße", ...commandLine([...withOptions("--trace"), "true"])]);
-    child.stdin.end();
-    expect((await ended(child)).stderr).toMatch(/CHANNEL_REQUEST 0 env LC_NACRE/);
-  });
-
-  test("leaves out a key file that is missing, with a warning", async () => {
-    const missing = join(folder, "none");
-    expect(await nacre([...withOptions("-i", missing), "true"])).toMatchObject({
-      status: 0,
-      stderr: `Warning: Identity file ${missing} not accessible: No such file or directory.\n`,
-    });
-  });
-
-  test("prints no message with -q, and those of ssh alone to the file of -E", async () => {
-    expect(await nacre(["-q", "nosuch.invalid"])).toMatchObject({ status: 255, stderr: "" });
-    const log = join(folder, "log");
-    expect(await nacre(["-E", log, "nosuch.invalid"])).toMatchObject({ status: 255, stderr: "" });
-    expect(readFileSync(log, "utf8")).toBe(
-      "nacre: Could not resolve hostname nosuch.invalid: Name or service not known\n",
-    );
-  });
-
-  test("prints with -v who was authenticated, and how", async () => {
-    const { stderr } = await nacre([...withOptions("-v"), "true"]);
-    expect(stderr).toContain(`Authenticated to 127.0.0.1 ([127.0.0.1]:${sshd.port}) using "publickey".\n`);
-    expect(stderr).toContain("debug1: Entering interactive session.\n");
-  });
-
-  test("names the version of OpenSSH that it stands for", async () => {
-    expect(await nacre(["-V"])).toMatchObject({
-      status: 0,
-      stderr: expect.stringContaining("OpenSSH_10.5 compatible"),
-    });
-  });
-
-  test("has no commands as a link named ssh", async () => {
-    const link = join(folder, "ssh");
-    symlinkSync(commandLine([])[1]!, link);
-    const { status, stderr } = await ended(start([process.execPath, link, "-o", "ConnectTimeout=1", "keygen.invalid"]));
-    expect(status).toBe(255);
-    expect(stderr).toContain("Could not resolve hostname keygen.invalid");
-    expect((await ended(start([process.execPath, link, "--version"]))).stderr).toContain("unknown option --version");
-  });
-});
-
-/** Returns a pattern for a line of the packet list. */
-function line(direction: string, rest: string): RegExp {
-  return new RegExp(`^ +\\d+\\.\\d{6} ${direction} +\\d+ +(#\\d+)? ${rest}`, "m");
-}
-
-describe("tracing", () => {
-  test("--trace prints packets, proposals and negotiated algorithms to standard error only", async () => {
-    const { stdout, stderr, status } = await nacre([...withOptions("--trace", "-c", "aes256-ctr"), "echo hello"]);
-    expect(status).toBe(0);
-    expect(stdout.toString()).toBe("hello\n");
-    const inOrder = [
-      line("→", "SSH-2\\.0-Nacre_"),
-      line("→", "KEXINIT$"),
-      /^ {35}cipher=aes256-ctr$/m,
-      line("←", "KEXINIT$"),
-      line("→", "KEX_ECDH_INIT"),
-      line("←", "KEX_ECDH_REPLY"),
-      line("→", "NEWKEYS"),
-      /chosen\n +kex=mlkem768x25519-sha256\n +hostkey=ssh-ed25519\n +cipher=aes256-ctr\n +mac=\S+\n +strict$/m,
-      line("→", "USERAUTH_REQUEST alice publickey ssh-ed25519 signed"),
-      line("←", "USERAUTH_SUCCESS"),
-      line("→", "CHANNEL_REQUEST 0 exec echo hello"),
-      line("←", "CHANNEL_REQUEST 0 exit-status 0"),
-      line("→", "DISCONNECT"),
-    ].map((pattern) => stderr.search(pattern));
-    expect(inOrder).not.toContain(-1);
-    expect(inOrder).toEqual(inOrder.toSorted((a, b) => a - b));
-  });
-
-  test("--keylog writes one line per key exchange to a file that only its owner can read", async () => {
-    const file = join(folder, "keylog");
-    for (let run = 1; run <= 2; run++)
-      expect(await nacre([...withOptions("--keylog", file), "true"])).toMatchObject({ status: 0, stderr: "" });
-    expect(readFileSync(file, "utf8")).toMatch(/^([0-9a-f]{32} SHARED_SECRET [0-9a-f]{2,66}\n){2}$/);
-    expect(statSync(file).mode & 0o777).toBe(0o600);
-  });
-});
-
-// It builds the packages first if their sources have changed.
-test("npm start resolves file names from the folder where it was typed", { timeout: 300_000 }, async () => {
-  const script = fileURLToPath(new URL("../../../../scripts/run.mjs", import.meta.url));
-  const typed = ["keygen", "-t", "ed25519", "-f", "relative", "-N", ""];
-  // npm changes to the root of the clone and passes the original folder in INIT_CWD.
-  const child = start(["env", `INIT_CWD=${folder}`, process.execPath, script, "start", ...typed]);
-  expect(await ended(child)).toMatchObject({ status: 0 });
-  expect(statSync(join(folder, "relative")).isFile()).toBe(true);
 });
 
 test("--version and --help print to standard output", async () => {

@@ -1,16 +1,13 @@
 import { type ChildProcess, spawnSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import { EventEmitter, once } from "node:events";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
-import { generateEd25519 } from "@nacre/keys";
-import { inSlices } from "nacre/extend";
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import { commandLine, type Ended, ended, installNacre, start } from "./nacre.ts";
+import { writeKeyPair } from "./sshd-login.ts";
 
 /** Event of the JSON log of `nacre serve`. */
 export interface Told {
@@ -56,8 +53,6 @@ const USER = userInfo().username;
 /** Timeout of the set-up in milliseconds. Bundling is slow on a busy machine. */
 const SET_UP = 120_000;
 
-const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
-
 /** Creates a folder with the `nacre` command and a key to log in with. `terminals` adds node-pty. */
 export function useServeFolder({ terminals }: { readonly terminals: boolean }): ServeFolder {
   let path = "";
@@ -72,11 +67,7 @@ export function useServeFolder({ terminals }: { readonly terminals: boolean }): 
       mkdirSync(join(path, "node_modules", "@lydell"), { recursive: true });
       symlinkSync(library, join(path, "node_modules", "@lydell", "node-pty"));
     }
-    const key = generateEd25519(random);
-    const file = await inSlices(formatPrivateKey(key, { format: "openssh", random }));
-    writeFileSync(join(path, "key"), file, { mode: 0o600 });
-    keyLine = formatPublicKeyLine(key.publicKey, "a key");
-    writeFileSync(join(path, "key.pub"), `${keyLine}\n`);
+    keyLine = await writeKeyPair(path);
   }, SET_UP);
   afterEach(async () => {
     for (const { child, served } of running.splice(0)) {
@@ -175,4 +166,12 @@ export async function run(words: readonly string[], input: string | Uint8Array =
   const timer = setTimeout(() => process.kill(-child.pid!, "SIGKILL"), limit);
   child.stdin.end(input);
   return ended(child).finally(() => clearTimeout(timer));
+}
+
+/** Runs a command that must succeed without output on standard error. Resolves with its standard output. */
+export async function quiet(words: readonly string[], input?: string | Uint8Array): Promise<string> {
+  const { status, stdout, stderr } = await run(words, input);
+  expect(stderr).toBe("");
+  expect(status).toBe(0);
+  return stdout.toString();
 }

@@ -2,6 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
@@ -20,7 +21,64 @@ interface Ending {
   readonly stderr: string;
 }
 
-/** An OpenSSH server that the command may log in to, and the built command. */
+/** Writes an Ed25519 key to `key` in this folder and its public key to `key.pub`. Resolves with the line of the public key. */
+export async function writeKeyPair(folder: string): Promise<string> {
+  const key = generateEd25519(random);
+  const file = await inSlices(formatPrivateKey(key, { format: "openssh", random }));
+  writeFileSync(join(folder, "key"), file, { mode: 0o600 });
+  const line = formatPublicKeyLine(key.publicKey, "a key");
+  writeFileSync(join(folder, "key.pub"), `${line}\n`);
+  return line;
+}
+
+/** The built command, OpenSSH's servers, and what alice needs to log in to them. */
+export interface Login {
+  /** Folder that is removed after the tests. */
+  readonly folder: string;
+  readonly keyFile: string;
+  /** File with the host keys of the servers. */
+  readonly knownHosts: string;
+  readonly servers: readonly Sshd[];
+  /** Returns words that log in to the first server, with these options before the host. */
+  words(...options: readonly string[]): string[];
+}
+
+/** Before the tests of a file, builds the command and starts a server for each list of configuration lines. */
+export function useLogin(...configs: readonly (readonly string[])[]): Login {
+  const servers: Sshd[] = [];
+  let folder = "";
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "nacre-cli-"));
+    installNacre(folder);
+    await authorizeKey("alice", await writeKeyPair(folder));
+    for (const config of configs) servers.push(await startSshd({ hostKeys: ["ed25519"], config }));
+    const lines = servers.map(({ port, hostPublicKeys: [hostKey] }) => `[127.0.0.1]:${port} ${hostKey}\n`);
+    writeFileSync(login.knownHosts, lines.join(""));
+  });
+  afterAll(async () => {
+    await Promise.all(servers.map((sshd) => sshd.stop()));
+    await rm(folder, { recursive: true, force: true });
+  });
+  const login: Login = {
+    get folder() {
+      return folder;
+    },
+    get keyFile() {
+      return join(folder, "key");
+    },
+    get knownHosts() {
+      return join(folder, "known_hosts");
+    },
+    servers,
+    words: (...options) => {
+      const known = ["-p", `${servers[0]!.port}`, "-i", login.keyFile, "--known-hosts", login.knownHosts];
+      return [...known, ...options, "alice@127.0.0.1"];
+    },
+  };
+  return login;
+}
+
+/** OpenSSH's servers, with a connection to the first one. */
 export interface SshdLogin {
   /** Folder that is removed after the tests. */
   readonly folder: string;
@@ -42,35 +100,19 @@ export interface SshdLogin {
 
 /** Starts two servers and builds the command before the tests of a file. */
 export function useSshd(): SshdLogin {
-  const servers: Sshd[] = [];
-  let folder = "";
+  const at = useLogin([], []);
+  const { servers } = at;
   let client: Client;
-
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "nacre-cli-"));
-    installNacre(folder);
-    const key = generateEd25519(random);
-    writeFileSync(join(folder, "key"), await inSlices(formatPrivateKey(key, { format: "openssh", random })), {
-      mode: 0o600,
-    });
-    await authorizeKey("alice", formatPublicKeyLine(key.publicKey));
-    servers.push(await startSshd({ hostKeys: ["ed25519"] }), await startSshd({ hostKeys: ["ed25519"] }));
-    const lines = servers.map(({ port, hostPublicKeys: [hostKey] }) => `[127.0.0.1]:${port} ${hostKey}\n`);
-    const knownHosts = join(folder, "known_hosts");
-    writeFileSync(knownHosts, lines.join(""));
+    const { keyFile, knownHosts } = at;
     const { port } = servers[0]!;
-    client = await connect({ host: "127.0.0.1", port, user: "alice", identities: [join(folder, "key")], knownHosts });
+    client = await connect({ host: "127.0.0.1", port, user: "alice", identities: [keyFile], knownHosts });
   });
-
-  afterAll(async () => {
-    await client?.close();
-    await Promise.all(servers.map((sshd) => sshd.stop()));
-    await rm(folder, { recursive: true, force: true });
-  });
+  afterAll(async () => client?.close());
 
   return {
     get folder() {
-      return folder;
+      return at.folder;
     },
     get port() {
       return servers[0]!.port;
@@ -79,7 +121,7 @@ export function useSshd(): SshdLogin {
       return servers[1]!.port;
     },
     get login() {
-      return ["-P", `${servers[0]!.port}`, "-i", join(folder, "key"), "--known-hosts", join(folder, "known_hosts")];
+      return ["-P", `${servers[0]!.port}`, "-i", at.keyFile, "--known-hosts", at.knownHosts];
     },
     command: commandLine,
     run: async (command) => {
@@ -103,7 +145,24 @@ export function useSshd(): SshdLogin {
   };
 }
 
+/** While the tests of a file run, a server of this machine waits for the end of its input and sends it back in capitals. */
+export function useCapitals(): { readonly port: number } {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on("error", () => {});
+    let received = "";
+    socket.on("data", (chunk) => (received += chunk.toString()));
+    socket.on("end", () => socket.end(received.toUpperCase()));
+  });
+  beforeAll(() => new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve)));
+  afterAll(() => void server.close());
+  return {
+    get port() {
+      return (server.address() as AddressInfo).port;
+    },
+  };
+}
+
 /** Quotes words for a shell. */
 export function quoted(words: readonly string[]): string {
-  return words.map((word) => `'${word}'`).join(" ");
+  return words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
 }

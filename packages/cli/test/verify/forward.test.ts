@@ -1,57 +1,27 @@
-import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { formatPrivateKey, formatPublicKeyLine, parsePublicKeyLine } from "@nacre/keyfiles";
+import { parsePublicKeyLine } from "@nacre/keyfiles";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
 import { listen } from "@nacre/node";
 import { freePort } from "@nacre/testing/free-port";
-import { authorizeKey, password, type Sshd, startSshd } from "@nacre/testing/openssh/sshd";
-import { inSlices } from "nacre/extend";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
-import { commandLine, ended, installNacre, nacre, start, TestTerminal } from "../interop/nacre.ts";
+import { password, type Sshd, startSshd } from "@nacre/testing/openssh/sshd";
+import { seededRandom } from "@nacre/testing/random";
+import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { commandLine, ended, nacre, start, TestTerminal } from "../interop/nacre.ts";
+import { useCapitals, useLogin } from "../interop/sshd-login.ts";
 
-const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
-
+const at = useLogin([], []);
+const target = useCapitals();
 let bastion: Sshd;
 let inner: Sshd;
-let folder: string;
 let common: string[];
-let target: Server;
-let targetPort: number;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "nacre-forward-"));
-  installNacre(folder);
-  const key = generateEd25519(random);
-  const keyFile = join(folder, "key");
-  writeFileSync(keyFile, await inSlices(formatPrivateKey(key, { format: "openssh", random })), { mode: 0o600 });
-  await authorizeKey("alice", formatPublicKeyLine(key.publicKey));
-  [bastion, inner] = await Promise.all([startSshd({ hostKeys: ["ed25519"] }), startSshd({ hostKeys: ["ed25519"] })]);
-  const knownHosts = join(folder, "known_hosts");
-  writeFileSync(
-    knownHosts,
-    [bastion, inner].map(({ port, hostPublicKeys }) => `[127.0.0.1]:${port} ${hostPublicKeys[0]}\n`).join(""),
-  );
-  common = ["-i", keyFile, "--known-hosts", knownHosts];
-  // Waits for EOF, then sends the input back in capitals.
-  target = createServer({ allowHalfOpen: true }, (socket) => {
-    socket.on("error", () => {});
-    let received = "";
-    socket.on("data", (chunk) => (received += chunk.toString()));
-    socket.on("end", () => socket.end(received.toUpperCase()));
-  });
-  targetPort = await listenAnywhere(target);
-});
-
-afterAll(async () => {
-  target?.close();
-  await Promise.all([bastion?.stop(), inner?.stop()]);
-  await rm(folder, { recursive: true, force: true });
+  [bastion, inner] = at.servers as [Sshd, Sshd];
+  common = ["-i", at.keyFile, "--known-hosts", at.knownHosts];
 });
 
 const pinOf = (line: string): string => fingerprint(parsePublicKeyLine(line).publicKey.blob, "sha256");
@@ -89,7 +59,7 @@ describe("--reconnect", () => {
     const [local, pins] = [await freePort(), bastion.hostPublicKeys.map(pinOf)];
     const words = [...common, ...pins.flatMap((pin) => ["--host-key", pin]), "--reconnect", "-N"];
     const child = start(
-      commandLine([...words, "-p", `${port}`, "-L", `${local}:127.0.0.1:${targetPort}`, "alice@127.0.0.1"]),
+      commandLine([...words, "-p", `${port}`, "-L", `${local}:127.0.0.1:${target.port}`, "alice@127.0.0.1"]),
     );
     const over = ended(child);
     const answer = (question: string): Promise<string> =>
@@ -186,7 +156,7 @@ describe("-J", () => {
   test("asks for the password at each host", async () => {
     const words = [...common.slice(2), "-J", `alice@127.0.0.1:${bastion.port}`, "-p", `${inner.port}`];
     const command = commandLine([...words, "alice@127.0.0.1", "echo in"]).map((word) => `'${word}'`);
-    const terminal = new TestTerminal(`export NACRE_TEST_HOME='${folder}'; ${command.join(" ")}; echo "status $?"`);
+    const terminal = new TestTerminal(`export NACRE_TEST_HOME='${at.folder}'; ${command.join(" ")}; echo "status $?"`);
     await terminal.until(`jump host, port ${bastion.port}: alice@127.0.0.1's password: `);
     terminal.type(`${password()}\r`);
     await terminal.until(`alice@127.0.0.1's password: `);
@@ -198,7 +168,7 @@ describe("-J", () => {
 
 describe("-W", () => {
   test("connects standard input and output to a target until EOF", async () => {
-    const words = atBastion("-W", `127.0.0.1:${targetPort}`);
+    const words = atBastion("-W", `127.0.0.1:${target.port}`);
     expect(await nacre(words, "through the tunnel")).toMatchObject({
       status: 0,
       stderr: "",
@@ -247,14 +217,14 @@ describe("-W", () => {
 describe("-L, -R and -D", () => {
   test("-L forwards a port to a target, each direction until EOF", async () => {
     const port = await freePort();
-    tunnel(...atBastion("-N", "-L", `${port}:127.0.0.1:${targetPort}`));
+    tunnel(...atBastion("-N", "-L", `${port}:127.0.0.1:${target.port}`));
     await untilOpen({ port });
     expect(await ask({ port }, "local")).toBe("LOCAL");
   });
 
   test("-L listens on a Unix socket and removes it at the end", async () => {
-    const path = join(folder, "local.sock");
-    const child = tunnel(...atBastion("-N", "-L", `${path}:127.0.0.1:${targetPort}`));
+    const path = join(at.folder, "local.sock");
+    const child = tunnel(...atBastion("-N", "-L", `${path}:127.0.0.1:${target.port}`));
     await untilOpen({ path });
     expect(await ask({ path }, "socket")).toBe("SOCKET");
     child.kill("SIGTERM");
@@ -264,16 +234,16 @@ describe("-L, -R and -D", () => {
   });
 
   test("-L removes its socket even if a signal arrives before every forward is set up", async () => {
-    const path = join(folder, "early.sock");
+    const path = join(at.folder, "early.sock");
     const server = await listen({
       port: 0,
-      hostKeys: [generateEd25519(random)],
+      hostKeys: [generateEd25519(seededRandom(1))],
       authenticate: () => ({ permissions: { portForwarding: true } }),
       forwarding: { listen: () => new Promise(() => {}) },
     });
     onTestFinished(() => server.close());
-    const known = ["--accept-new", "--known-hosts", join(folder, "early_known_hosts")];
-    const words = ["-N", "-L", `${path}:127.0.0.1:${targetPort}`, "-R", "0:127.0.0.1:1"];
+    const known = ["--accept-new", "--known-hosts", join(at.folder, "early_known_hosts")];
+    const words = ["-N", "-L", `${path}:127.0.0.1:${target.port}`, "-R", "0:127.0.0.1:1"];
     const child = tunnel(...common.slice(0, 2), ...known, "-p", `${server.address.port}`, ...words, "alice@127.0.0.1");
     await untilOpen({ path });
     child.kill("SIGTERM");
@@ -282,7 +252,7 @@ describe("-L, -R and -D", () => {
   });
 
   test("-R prints the port that the server chose, and connects from here", async () => {
-    const child = tunnel(...atBastion("-N", "-R", `0:127.0.0.1:${targetPort}`));
+    const child = tunnel(...atBastion("-N", "-R", `0:127.0.0.1:${target.port}`));
     const [, port] = await untilSaid(child, /^Allocated port (\d+) for remote forward to 127\.0\.0\.1:\d+$/m);
     expect(await ask({ port: Number(port) }, "remote")).toBe("REMOTE");
   });
@@ -292,12 +262,12 @@ describe("-L, -R and -D", () => {
     const child = tunnel(...atBastion("-N", "-D", `${local}`, "-R", "0"));
     const [, remote] = await untilSaid(child, /^Allocated port (\d+) for dynamic remote forward$/m);
     await untilOpen({ port: local });
-    for (const port of [local, Number(remote)]) expect(await throughSocks(port, targetPort, "socks")).toBe("SOCKS");
+    for (const port of [local, Number(remote)]) expect(await throughSocks(port, target.port, "socks")).toBe("SOCKS");
   });
 
   test("run beside a command; nacre waits for forwarded connections before it exits", async () => {
     const port = await freePort();
-    const child = tunnel(...atBastion("-L", `${port}:127.0.0.1:${targetPort}`), "echo up; cat");
+    const child = tunnel(...atBastion("-L", `${port}:127.0.0.1:${target.port}`), "echo up; cat");
     await once(child.stdout, "data");
     const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
     await once(socket, "connect");
@@ -320,7 +290,7 @@ describe("-L, -R and -D", () => {
 });
 
 /** Options for two forwards that fail: a port in use here, and a privileged port on the server. */
-const taken = (): string[] => ["-L", `${targetPort}:127.0.0.1:1`, "-R", "1:127.0.0.1:1"];
+const taken = (): string[] => ["-L", `${target.port}:127.0.0.1:1`, "-R", "1:127.0.0.1:1"];
 
 describe("a forward that cannot be set up", () => {
   test("is reported, and the command still runs", async () => {
@@ -345,7 +315,7 @@ describe("a forward that cannot be set up", () => {
 
 test("-N opens no session, and exits with 255 and one line when the server is gone", async () => {
   const lonely = await startSshd({ hostKeys: ["ed25519"], logLevel: "DEBUG1" });
-  const words = ["-N", ...common.slice(0, 2), "--known-hosts", join(folder, "lonely"), "--accept-new"];
+  const words = ["-N", ...common.slice(0, 2), "--known-hosts", join(at.folder, "lonely"), "--accept-new"];
   const child = start(commandLine([...words, "-p", `${lonely.port}`, "alice@127.0.0.1"]));
   while (!(await lonely.log()).includes("User child is on pid")) await delay(50, undefined);
   const result = ended(child);
@@ -361,7 +331,7 @@ test("-N opens no session, and exits with 255 and one line when the server is go
 describe("-f", () => {
   test("returns once the forwards are set up, and keeps them open", async () => {
     const port = await freePort();
-    const result = await nacre(atBastion("-f", "-N", "-L", `${port}:127.0.0.1:${targetPort}`, "-R", "0:127.0.0.1:1"));
+    const result = await nacre(atBastion("-f", "-N", "-L", `${port}:127.0.0.1:${target.port}`, "-R", "0:127.0.0.1:1"));
     killAtTheEnd(port);
     expect(result).toMatchObject({ status: 0, stdout: Buffer.of() });
     expect(result.stderr).toMatch(/^Allocated port \d+ for remote forward to 127\.0\.0\.1:1\n$/);
@@ -377,7 +347,7 @@ describe("-f", () => {
   });
 
   test("prints the error and exits with its status if the set-up fails", async () => {
-    const refused = ["-o", "ExitOnForwardFailure=yes", "-L", `${targetPort}:127.0.0.1:1`];
+    const refused = ["-o", "ExitOnForwardFailure=yes", "-L", `${target.port}:127.0.0.1:1`];
     for (const [words, code] of [
       [atBastion("-f", "-N", ...refused), "listen-failed"],
       [["-f", "-N", "-p", `${await freePort()}`, "127.0.0.1"], "connection-failed"],
@@ -390,12 +360,12 @@ describe("-f", () => {
 
   test("first asks for the password without echo, and outlives the terminal", async () => {
     const port = await freePort();
-    const words = ["-f", "-N", ...common.slice(2), "-p", `${bastion.port}`, "-L", `${port}:127.0.0.1:${targetPort}`];
+    const words = ["-f", "-N", ...common.slice(2), "-p", `${bastion.port}`, "-L", `${port}:127.0.0.1:${target.port}`];
     const command = commandLine([...words, "alice@127.0.0.1"])
       .map((word) => `'${word}'`)
       .join(" ");
     const terminal = new TestTerminal(
-      `export NACRE_TEST_HOME='${folder}'; before=$(stty -g); ${command}; echo "status $?"; test "$before" = "$(stty -g)" && echo restored`,
+      `export NACRE_TEST_HOME='${at.folder}'; before=$(stty -g); ${command}; echo "status $?"; test "$before" = "$(stty -g)" && echo restored`,
     );
     await terminal.until("alice@127.0.0.1's password: ");
     terminal.type("wrong\r");
@@ -412,11 +382,11 @@ describe("-f", () => {
   test("ends with the first process, even a killed one, while it asks for the password", async () => {
     const lonely = await startSshd({ hostKeys: ["ed25519"] });
     onTestFinished(() => lonely.stop());
-    const words = ["-f", "-N", "--known-hosts", join(folder, "lonely_f"), "--accept-new", "-p", `${lonely.port}`];
+    const words = ["-f", "-N", "--known-hosts", join(at.folder, "lonely_f"), "--accept-new", "-p", `${lonely.port}`];
     const command = commandLine([...words, "alice@127.0.0.1"])
       .map((word) => `'${word}'`)
       .join(" ");
-    const shell = `export NACRE_TEST_HOME='${folder}'; sh -c 'echo "pid $$"; exec "$0" "$@"' ${command}; echo "status $?"; cat`;
+    const shell = `export NACRE_TEST_HOME='${at.folder}'; sh -c 'echo "pid $$"; exec "$0" "$@"' ${command}; echo "status $?"; cat`;
 
     const cancelled = new TestTerminal(shell);
     await cancelled.until("alice@127.0.0.1's password: ");

@@ -1,63 +1,32 @@
-import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { connect, createServer, type Server } from "node:net";
-import { tmpdir } from "node:os";
+import { mkdtemp } from "node:fs/promises";
+import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
-import { generateEd25519 } from "@nacre/keys";
 import { freePort } from "@nacre/testing/free-port";
-import { authorizeKey, type Sshd, startSshd } from "@nacre/testing/openssh/sshd";
-import { inSlices } from "nacre/extend";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { commandLine, type Ended, ended, installNacre, nacre, start, TestTerminal } from "../interop/nacre.ts";
+import { type Sshd } from "@nacre/testing/openssh/sshd";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { commandLine, type Ended, ended, nacre, start, TestTerminal } from "../interop/nacre.ts";
+import { quoted, useCapitals, useLogin } from "../interop/sshd-login.ts";
 
 /*
  * Calls through masters of OpenSSH. nacre gets no key, so that none of them can log in by itself.
  */
 
-const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
-
+const at = useLogin(["MaxSessions 4"]);
+const target = useCapitals();
 let sshd: Sshd;
-let folder: string;
-let target: Server;
-let targetPort: number;
 /** Options of ssh(1) to log in. */
 let login: string[];
 /** Options of nacre, which cannot log in with them. */
 let unable: string[];
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "nacre-master-"));
-  installNacre(folder);
-  const key = generateEd25519(random);
-  const keyFile = join(folder, "key");
-  writeFileSync(keyFile, await inSlices(formatPrivateKey(key, { format: "openssh", random })), { mode: 0o600 });
-  await authorizeKey("alice", formatPublicKeyLine(key.publicKey));
-  sshd = await startSshd({ hostKeys: ["ed25519"], config: ["MaxSessions 4"] });
-  const knownHosts = join(folder, "known_hosts");
-  writeFileSync(knownHosts, `[127.0.0.1]:${sshd.port} ${sshd.hostPublicKeys[0]}\n`);
-  const common = ["-p", `${sshd.port}`, "-o", `UserKnownHostsFile=${knownHosts}`, "-o", "BatchMode=yes"];
-  login = ["-F", "/dev/null", "-i", keyFile, ...common];
+  [sshd] = at.servers as [Sshd];
+  const common = ["-p", `${sshd.port}`, "-o", `UserKnownHostsFile=${at.knownHosts}`, "-o", "BatchMode=yes"];
+  login = ["-F", "/dev/null", "-i", at.keyFile, ...common];
   unable = ["-o", "IdentityFile=none", "-o", "IdentitiesOnly=yes", ...common];
-  // Waits for EOF, then sends the input back in capitals.
-  target = createServer({ allowHalfOpen: true }, (socket) => {
-    socket.on("error", () => {});
-    let received = "";
-    socket.on("data", (chunk) => (received += chunk.toString()));
-    socket.on("end", () => socket.end(received.toUpperCase()));
-  });
-  target.listen(0, "127.0.0.1");
-  await once(target, "listening");
-  targetPort = (target.address() as { port: number }).port;
-});
-
-afterAll(async () => {
-  target?.close();
-  await sshd?.stop();
-  await rm(folder, { recursive: true, force: true });
 });
 
 interface OpenSshMaster {
@@ -74,7 +43,7 @@ interface OpenSshMaster {
 
 /** Starts a master of OpenSSH, and waits for its socket. */
 async function openSshMaster(...options: readonly string[]): Promise<OpenSshMaster> {
-  const path = join(await mkdtemp(join(folder, "m-")), "socket");
+  const path = join(await mkdtemp(join(at.folder, "m-")), "socket");
   const child = start(["ssh", ...login, ...options, "-M", "-S", path, "-N", "alice@127.0.0.1"]);
   onTestFinished(() => void child.kill("SIGKILL"));
   const exited = ended(child);
@@ -150,11 +119,7 @@ describe("a master of OpenSSH", () => {
 
   test("carries a terminal", async () => {
     const master = await openSshMaster();
-    const terminal = new TestTerminal(
-      commandLine(master.words(["-tt"], "tty; read x; echo got $x"))
-        .map(quote)
-        .join(" "),
-    );
+    const terminal = new TestTerminal(quoted(commandLine(master.words(["-tt"], "tty; read x; echo got $x"))));
     await terminal.until("/dev/pts/");
     terminal.type("typed\r");
     await terminal.until("got typed");
@@ -163,14 +128,10 @@ describe("a master of OpenSSH", () => {
 
   test("carries SFTP of a program", async () => {
     const master = await openSshMaster();
-    const program = join(folder, "nacre-as-ssh");
-    writeFileSync(
-      program,
-      `#!/bin/sh\nexec ${commandLine([]).map(quote).join(" ")} ${unable.map(quote).join(" ")} "$@"\n`,
-      {
-        mode: 0o700,
-      },
-    );
+    const program = join(at.folder, "nacre-as-ssh");
+    writeFileSync(program, `#!/bin/sh\nexec ${quoted(commandLine([]))} ${quoted(unable)} "$@"\n`, {
+      mode: 0o700,
+    });
     const child = start(["sftp", "-S", program, "-o", `ControlPath=${master.path}`, "-b", "-", "alice@127.0.0.1"]);
     child.stdin.end("pwd\n");
     expect(output(await ended(child))).toMatchObject({ status: 0, stdout: expect.stringContaining("/home/alice") });
@@ -187,7 +148,7 @@ describe("a master of OpenSSH", () => {
       ...unable.filter((_, at) => at < 4 || at > 5),
     ];
     const sent = new Uint8Array(300_000).fill(7);
-    const [from, back] = [join(folder, "sent"), join(folder, "back")];
+    const [from, back] = [join(at.folder, "sent"), join(at.folder, "back")];
     writeFileSync(from, sent);
     expect(output(await nacre(["cp", ...options, from, "alice@127.0.0.1:by-master"]))).toMatchObject({ status: 0 });
     expect(output(await nacre(["cp", ...options, "alice@127.0.0.1:by-master", back]))).toMatchObject({ status: 0 });
@@ -217,9 +178,9 @@ describe("a master of OpenSSH", () => {
     const [local, remote, socks] = [await freePort(), await freePort(), await freePort()];
     const forwards = [
       "-L",
-      `${local}:127.0.0.1:${targetPort}`,
+      `${local}:127.0.0.1:${target.port}`,
       "-R",
-      `${remote}:127.0.0.1:${targetPort}`,
+      `${remote}:127.0.0.1:${target.port}`,
       "-D",
       `${socks}`,
     ];
@@ -227,7 +188,7 @@ describe("a master of OpenSSH", () => {
     expect(await ask(local, "local")).toBe("LOCAL");
     expect(await ask(remote, "remote")).toBe("REMOTE");
     // A request of SOCKS 4 for 127.0.0.1, and its grant.
-    const request = Buffer.from([4, 1, targetPort >> 8, targetPort & 255, 127, 0, 0, 1, 0]).toString("latin1");
+    const request = Buffer.from([4, 1, target.port >> 8, target.port & 255, 127, 0, 0, 1, 0]).toString("latin1");
     expect(await ask(socks, `${request}socks`)).toMatch(/^\0Z.{6}SOCKS$/s);
     // ssh(1) finds each of them, and nacre those of ssh(1).
     const cancelled = await master.ssh("-O", "cancel", ...forwards, "x");
@@ -240,10 +201,10 @@ describe("a master of OpenSSH", () => {
 
   test("says which port the server chose", async () => {
     const master = await openSshMaster();
-    const called = await master.nacre(["-R", `0:127.0.0.1:${targetPort}`], "echo ok");
+    const called = await master.nacre(["-R", `0:127.0.0.1:${target.port}`], "echo ok");
     const [, port] = /^Allocated port (\d+) for remote forward to 127\.0\.0\.1:\d+\n/.exec(called.stderr) ?? [];
     expect(await ask(Number(port), "remote")).toBe("REMOTE");
-    const again = await master.nacre(["-O", "forward", "-R", `0:127.0.0.1:${targetPort}`]);
+    const again = await master.nacre(["-O", "forward", "-R", `0:127.0.0.1:${target.port}`]);
     expect(output(again)).toEqual({ status: 0, stdout: `${port}\n`, stderr: "" });
   });
 
@@ -269,13 +230,13 @@ describe("a master of OpenSSH", () => {
 
   test("connects standard input and output", async () => {
     const master = await openSshMaster();
-    const temporary = await mkdtemp(join(folder, "t-"));
+    const temporary = await mkdtemp(join(at.folder, "t-"));
     const forward = (place: string, input: string): Promise<Ended> => {
       const child = start(["env", `TMPDIR=${temporary}`, ...commandLine(master.words(["-W", place]))]);
       child.stdin.end(input);
       return ended(child);
     };
-    const reached = await forward(`127.0.0.1:${targetPort}`, "stdio");
+    const reached = await forward(`127.0.0.1:${target.port}`, "stdio");
     expect(output(reached)).toEqual({ status: 0, stdout: "STDIO", stderr: "" });
     const refused = await forward("127.0.0.1:1", "");
     expect(refused.status).toBe(255);
@@ -358,7 +319,7 @@ describe("a master of OpenSSH", () => {
 
   test("is not used to forward an agent", async () => {
     const master = await openSshMaster();
-    const agent = join(folder, "agent");
+    const agent = join(at.folder, "agent");
     const words = ["-S", master.path, ...login.slice(2), "-A", "alice@127.0.0.1", "echo $SSH_AUTH_SOCK"];
     const server = createServer((socket) => socket.destroy()).listen(agent);
     onTestFinished(() => void server.close());
@@ -369,8 +330,3 @@ describe("a master of OpenSSH", () => {
     expect((await logins()) - before).toBe(1);
   });
 });
-
-/** Quotes a word for a shell. */
-function quote(word: string): string {
-  return `'${word}'`;
-}
