@@ -109,11 +109,10 @@ describe.each(KEYS)("%s", (name, make) => {
       `${name}-changed`,
       finish(formatPrivateKey(key, { random, format: "openssh", comment: "mine" })),
     );
-    const rounds = isDefault ? [] : ["-a", "1"];
     const changes = [
-      ["-N", "first", "-P", "", ...rounds],
+      ["-N", "first", "-P", "", ...(isDefault ? [] : ["-a", "1"])],
       ["-N", "second", "-P", "first", "-Z", "aes256-gcm@openssh.com", "-a", "5"],
-      ["-N", "third", "-P", "second", "-Z", "chacha20-poly1305@openssh.com", ...rounds],
+      ["-N", "third", "-P", "second", "-Z", "chacha20-poly1305@openssh.com", "-a", "1"],
       ["-N", "", "-P", "third"],
       ["-N", "fifth", "-P", "", "-m", "PEM"],
       ["-N", "sixth", "-P", "fifth", "-m", "PKCS8"],
