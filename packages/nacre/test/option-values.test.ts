@@ -1,7 +1,7 @@
 import { sftp } from "@nacre/files";
 import { memoryFileSystem, sftpServer } from "@nacre/files/server";
 import { open, served, visitor, wire } from "@nacre/testing/nacre/wire";
-import { type Accepted, BOOLEAN, FUNCTION, STRING, wrongOutcomes } from "@nacre/testing/option-values";
+import { type Accepted, BOOLEAN, CONNECT, SERVE, STRING, wrongOutcomes } from "@nacre/testing/option-values";
 import { algorithms } from "@nacre/testing/protocol/pair";
 import { type ByteStreams, connect, serve } from "nacre";
 import { connect as connectWith, serve as serveWith, webDuplex } from "nacre/core";
@@ -9,69 +9,6 @@ import { describe, expect, it } from "vitest";
 import { CONNECT_OPTIONS } from "../src/login/client/options.ts";
 import { SERVE_OPTIONS } from "../src/login/server/options.ts";
 import { EXEC_OPTIONS, SPAWN_OPTIONS } from "../src/users/session/options.ts";
-
-const CONNECT: Accepted = {
-  user: ["string"],
-  hostKey: FUNCTION,
-  identities: ["array"],
-  password: [...STRING, "function"],
-  changePassword: FUNCTION,
-  prompts: FUNCTION,
-  methods: ["array"],
-  channels: ["object"],
-  banner: FUNCTION,
-  events: FUNCTION,
-  algorithms: ["object"],
-  wasm: [...BOOLEAN, "object", "object of null"],
-  limits: ["object"],
-  nextLogin: FUNCTION,
-  minRsaBits: [],
-  softwareVersion: ["string"],
-  requireStrictKex: BOOLEAN,
-  signal: [],
-  earlyChannel: BOOLEAN,
-  trace: FUNCTION,
-  keyLog: FUNCTION,
-  random: [],
-};
-
-const SERVE: Accepted = {
-  hostKeys: [],
-  authenticate: FUNCTION,
-  methods: ["array"],
-  banner: STRING,
-  session: FUNCTION,
-  subsystems: ["object"],
-  forcedCommands: ["object"],
-  channels: ["object"],
-  globalRequests: ["object"],
-  sessionRequests: ["object"],
-  forwarding: [],
-  acceptPty: [...BOOLEAN, "function"],
-  acceptEnv: FUNCTION,
-  acceptAgent: BOOLEAN,
-  rawSessions: FUNCTION,
-  noMoreSessions: FUNCTION,
-  unrestricted: ["boolean"],
-  loginGraceTime: ["number"],
-  announceHostKeys: BOOLEAN,
-  algorithms: ["object"],
-  wasm: [...BOOLEAN, "object", "object of null"],
-  userKeys: ["array"],
-  authorityAlgorithms: ["array"],
-  limits: ["object"],
-  greeting: STRING,
-  minRsaBits: [],
-  softwareVersion: ["string"],
-  requireStrictKex: BOOLEAN,
-  remoteAddress: STRING,
-  signal: [],
-  log: FUNCTION,
-  events: FUNCTION,
-  trace: FUNCTION,
-  keyLog: FUNCTION,
-  random: FUNCTION,
-};
 
 /** Returns streams whose other end has closed, so that a connection over them ends at once. */
 function endedStreams(): ByteStreams {

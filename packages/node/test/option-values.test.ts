@@ -2,7 +2,15 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { memoryFileSystem, sftpServer } from "@nacre/files/server";
 import { generateEd25519 } from "@nacre/keys";
-import { type Accepted, BOOLEAN, FUNCTION, STRING, wrongOutcomes } from "@nacre/testing/option-values";
+import {
+  type Accepted,
+  BOOLEAN,
+  FUNCTION,
+  CONNECT as OF_CONNECT,
+  SERVE,
+  STRING,
+  wrongOutcomes,
+} from "@nacre/testing/option-values";
 import { expect, onTestFinished, test } from "vitest";
 import { CONNECT_OPTIONS } from "../src/connect/options.ts";
 import { connect, type ListenOptions, listen, privateKey, tcpForwarding } from "../src/index.ts";
@@ -13,30 +21,11 @@ import { counting, serve, temporaryFolder } from "./support.ts";
 const key = generateEd25519(counting);
 
 const CONNECT: Accepted = {
+  ...OF_CONNECT,
   host: ["string"],
   port: ["number"],
-  user: ["string"],
-  hostKey: FUNCTION,
   identities: ["array", "array of strings"],
-  password: [...STRING, "function"],
-  changePassword: FUNCTION,
-  prompts: FUNCTION,
-  methods: ["array"],
-  channels: ["object"],
-  banner: FUNCTION,
-  events: FUNCTION,
-  algorithms: ["object"],
-  wasm: [...BOOLEAN, "object", "object of null"],
-  limits: ["object"],
-  nextLogin: FUNCTION,
-  minRsaBits: [],
-  softwareVersion: ["string"],
-  requireStrictKex: BOOLEAN,
-  signal: [],
-  earlyChannel: BOOLEAN,
   forwardAgent: [...(process.env["SSH_AUTH_SOCK"] ? BOOLEAN : ["false boolean"]), "string", ...FUNCTION],
-  trace: FUNCTION,
-  keyLog: FUNCTION,
   random: FUNCTION,
   duplex: [],
   via: ["array", "string", "array of strings"],
@@ -101,43 +90,11 @@ test("a wrong value of an option of `connect` is `usage`", async () => {
   ).toEqual([]);
 });
 
+const { remoteAddress: _, ...OF_LISTEN } = SERVE;
 const LISTEN: Accepted = {
+  ...OF_LISTEN,
   port: ["number"],
   host: STRING,
-  hostKeys: [],
-  authenticate: FUNCTION,
-  methods: ["array"],
-  banner: STRING,
-  session: FUNCTION,
-  subsystems: ["object"],
-  forcedCommands: ["object"],
-  channels: ["object"],
-  globalRequests: ["object"],
-  sessionRequests: ["object"],
-  forwarding: [],
-  acceptPty: [...BOOLEAN, "function"],
-  acceptEnv: FUNCTION,
-  acceptAgent: BOOLEAN,
-  rawSessions: FUNCTION,
-  noMoreSessions: FUNCTION,
-  unrestricted: ["boolean"],
-  loginGraceTime: ["number"],
-  announceHostKeys: BOOLEAN,
-  algorithms: ["object"],
-  wasm: [...BOOLEAN, "object", "object of null"],
-  userKeys: ["array"],
-  authorityAlgorithms: ["array"],
-  limits: ["object"],
-  greeting: STRING,
-  minRsaBits: [],
-  softwareVersion: ["string"],
-  requireStrictKex: BOOLEAN,
-  signal: [],
-  log: FUNCTION,
-  events: FUNCTION,
-  trace: FUNCTION,
-  keyLog: FUNCTION,
-  random: FUNCTION,
   crypto: [],
   maxConnections: ["number"],
   maxUnauthenticated: [],

@@ -30,6 +30,71 @@ export const BOOLEAN: readonly string[] = ["boolean", "false boolean"];
 export const FUNCTION: readonly string[] = ["function"];
 export const STRING: readonly string[] = ["string", "empty string"];
 
+/** Accepted values of the options of `connect`. */
+export const CONNECT: Accepted = {
+  user: ["string"],
+  hostKey: FUNCTION,
+  identities: ["array"],
+  password: [...STRING, "function"],
+  changePassword: FUNCTION,
+  prompts: FUNCTION,
+  methods: ["array"],
+  channels: ["object"],
+  banner: FUNCTION,
+  events: FUNCTION,
+  algorithms: ["object"],
+  wasm: [...BOOLEAN, "object", "object of null"],
+  limits: ["object"],
+  nextLogin: FUNCTION,
+  minRsaBits: [],
+  softwareVersion: ["string"],
+  requireStrictKex: BOOLEAN,
+  signal: [],
+  earlyChannel: BOOLEAN,
+  trace: FUNCTION,
+  keyLog: FUNCTION,
+  random: [],
+};
+
+/** Accepted values of the options of `serve`. */
+export const SERVE: Accepted = {
+  hostKeys: [],
+  authenticate: FUNCTION,
+  methods: ["array"],
+  banner: STRING,
+  session: FUNCTION,
+  subsystems: ["object"],
+  forcedCommands: ["object"],
+  channels: ["object"],
+  globalRequests: ["object"],
+  sessionRequests: ["object"],
+  forwarding: [],
+  acceptPty: [...BOOLEAN, "function"],
+  acceptEnv: FUNCTION,
+  acceptAgent: BOOLEAN,
+  rawSessions: FUNCTION,
+  noMoreSessions: FUNCTION,
+  unrestricted: ["boolean"],
+  loginGraceTime: ["number"],
+  announceHostKeys: BOOLEAN,
+  algorithms: ["object"],
+  wasm: [...BOOLEAN, "object", "object of null"],
+  userKeys: ["array"],
+  authorityAlgorithms: ["array"],
+  limits: ["object"],
+  greeting: STRING,
+  minRsaBits: [],
+  softwareVersion: ["string"],
+  requireStrictKex: BOOLEAN,
+  remoteAddress: STRING,
+  signal: [],
+  log: FUNCTION,
+  events: FUNCTION,
+  trace: FUNCTION,
+  keyLog: FUNCTION,
+  random: FUNCTION,
+};
+
 /**
  * Calls `use` with each value for each option, and returns the outcomes that are wrong: an error other than an `SshError`, the code
  * `internal`, no `usage` for a value that is not accepted, or `usage` for one that is.
