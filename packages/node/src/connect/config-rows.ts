@@ -21,6 +21,8 @@ import type { HopOptions } from "./options.ts";
 /** What a row may use beside its value. */
 export interface About {
   readonly values: ConfigValues;
+  /** The options in code, which precede those of the rows. */
+  readonly code: Partial<HopOptions>;
   readonly tokens: ResolvedConfig["tokens"];
   /** Environment of this process. */
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -154,7 +156,8 @@ async function identities(_: unknown, about: About): Promise<Partial<HopOptions>
 
 async function identityAgent(about: About): Promise<Partial<HopOptions>> {
   const { identityAgent: name } = about.values;
-  if (name === undefined) return {};
+  // An agent that is not used is neither opened nor warned about.
+  if (name === undefined || about.code.agent !== undefined) return {};
   const path = agentPath(name, about.environment);
   if (path === undefined) return { agent: false };
   try {

@@ -147,6 +147,7 @@ class RouteBuilder {
     applyEffects(resolved, code, warn);
     const about = {
       values,
+      code,
       tokens,
       warn,
       local: this.#machine.local,

@@ -184,6 +184,9 @@ test("an identity file of a configuration that is missing or wrong is left out",
     expect.stringContaining(`${folder}/bad: `),
     expect.stringContaining(`cannot read ${folder}/: `),
   ]);
+  await using other = await connect("alice@db", { config, agent: false, warn: (text) => warnings.push(text) });
+  expect(await output(other)).toBe("alice hi {}");
+  expect(warnings.filter((text) => text.includes("no-agent"))).toHaveLength(1);
 });
 
 test("a certificate of a configuration is tried before its key, which logs in where it is refused", async () => {
