@@ -135,6 +135,8 @@ describe("a command line", () => {
     ["-q -v host", { loudness: "verbose" }],
     ["-v -q host", { loudness: "quiet" }],
     ["-E log -S /tmp/x -O check host", { logFile: "log", controlCommand: "check" }],
+    ["-N host ls -l", { notes: ['nacre: "ls -l" does not run, because of -N'] }],
+    ["-W web:80 host ls", { notes: ['nacre: "ls" does not run, because of -W'] }],
     ["-X -Y host", { notes: ["nacre: X11 forwarding is not supported; continuing without it"] }],
   ])("%s is parsed", (line, expected) => {
     expect(parseSshArguments(line.split(" "))).toMatchObject(expected);
@@ -220,8 +222,6 @@ describe("a command line", () => {
     ["--reconnect host", "--reconnect is for forwards alone"],
     ["--reconnect host true", "--reconnect is for forwards alone"],
     ["--reconnect -W a:1 host", "--reconnect is for forwards alone"],
-    ["-N host ls -l", '-N runs no command; remove "ls -l"'],
-    ["-W web:80 host ls", '-W runs no command; remove "ls"'],
     ["-fW web:80 host", "-f and -W cannot be combined"],
     ["-o SessionType=subsystem host", "needs the name of the subsystem"],
   ])("%s is refused: %s", async (line, message) => {

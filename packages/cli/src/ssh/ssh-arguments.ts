@@ -1,3 +1,4 @@
+import { escapeText } from "@nacre/wire";
 import type { ForwardTarget } from "nacre";
 import { type OptionKind, type ParsedOptions, parseOptions, sshUsage, usage } from "../options.ts";
 import { type ConnectionArguments, connectionOf } from "./connection-arguments.ts";
@@ -77,6 +78,9 @@ export function readSshWords({ before, host: word, after, command }: SshWords): 
   const { stdioTarget, sessionOption, logLevel = INFO } = values;
   if (command.length === 0 && sessionOption === "-s")
     throw sshUsage("You must specify a subsystem to invoke.", "give its name after the host");
+  const without = stdioTarget !== undefined ? "-W" : sessionOption === "-N" ? "-N" : undefined;
+  if (without !== undefined && command.length > 0)
+    values.notes.push(`nacre: "${escapeText(command.join(" "))}" does not run, because of ${without}`);
   return {
     ...connectionOf(values),
     host: destination.host,

@@ -63,9 +63,6 @@ async function ssh(line: readonly string[], version: () => string, background?: 
 /** Throws `usage` for a session that would not do what the words ask for. */
 export function checkSession({ words: { command, stdioTarget, reconnect }, config }: Reading): void {
   const { sessionType, stdinNull, forkAfterAuthentication, remoteCommand } = config.values;
-  const isTyped = config.origins.sessionType?.some(({ file }) => file === "command-line") === true;
-  if (command !== undefined && sessionType === "none" && isTyped)
-    throw usage(`${stdioTarget === undefined ? "-N" : "-W"} runs no command; remove "${command}"`);
   if (reconnect && (sessionType !== "none" || stdioTarget !== undefined))
     throw usage("--reconnect is for forwards alone, because a command or shell ends with its connection; add -N");
   if (sessionType === "subsystem" && command === undefined && remoteCommand === undefined)

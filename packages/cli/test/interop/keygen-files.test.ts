@@ -84,12 +84,10 @@ describe.each(TYPES)("%s %s", (type, bits) => {
     const steps = [
       { words: ["-p", "-P", "", "-N", "first", ...rounds], passphrase: "first" },
       { words: ["-c", "-P", "first", "-C", "new comment", "-a", "1"], passphrase: "first" },
-      ...formats
-        .slice(1)
-        .map((format) => ({
-          words: ["-p", "-P", "first", "-N", "first", "-m", format, "-a", "1"],
-          passphrase: "first",
-        })),
+      ...formats.slice(1).map((format) => ({
+        words: ["-p", "-P", "first", "-N", "first", "-m", format, "-a", "1"],
+        passphrase: "first",
+      })),
       { words: ["-p", "-P", "first", "-N", "other", "-a", "2", "-Z", "aes128-gcm@openssh.com"], passphrase: "other" },
       { words: ["-p", "-P", "other", "-N", ""], passphrase: "" },
       { words: ["-c", "-C", "last"], passphrase: "" },
