@@ -34,8 +34,9 @@ export type UploadSource = LocalPath | LocalPattern | AsyncIterable<Uint8Array>;
  * Copies a file, or with `recursive` a directory, to the server. `remote` is the path of the copy. Its parent must exist, unless `parents`
  * makes it. An existing directory is merged with the new one. A file is written under a temporary name `.NAME.nacre-RANDOM` and renamed
  * when it is complete, so that readers see the old or the new contents; without posix-rename@openssh.com on the server, an existing file
- * is missing for a moment. The temporary file is removed after a failure, unless `resume` keeps it. The permission bits of new files and
- * directories are those of their sources, less the server's umask; without `preserve`, the owner gets all rights to new directories.
+ * is missing for a moment, and has a name `.NAME.nacre-RANDOM` if the connection is lost then. The temporary file is removed after a
+ * failure, unless `resume` keeps it. The permission bits of new files and directories are those of their sources, less the server's umask;
+ * without `preserve`, the owner gets all rights to new directories.
  *
  * With a pattern, `remote` is a directory, which is made if it is missing. Matches keep their paths after the names that precede the first
  * wildcard: `dist/**` copies `dist/a/b.js` to `a/b.js`. With an async iterable of bytes, `remote` is a file with these contents;

@@ -5,7 +5,7 @@ import { MemorySftp, type MemorySftpOptions } from "@nacre/testing/nacre/memory-
 import { failure } from "@nacre/testing/nacre/outcomes";
 import { SshError } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
-import { openMemorySftp, pattern } from "./support.ts";
+import { make, openMemorySftp, pattern, tree } from "./support.ts";
 
 /** Flags of an open that writes and creates. */
 const CREATE = 0x0a;
@@ -124,23 +124,112 @@ describe.each([
   });
 });
 
-it.each([
-  ["sftp-no-such-file", SSH_FX.NO_SUCH_FILE],
-  ["sftp-permission-denied", SSH_FX.PERMISSION_DENIED],
-  ["sftp-unsupported", SSH_FX.OP_UNSUPPORTED],
-])("a server that renames nothing (%s) keeps the file that an upload would replace", async (code, status) => {
-  const { sftp, server } = await openMemorySftp({
+/**
+ * Uploads over a file of a server that renames to new names only. `onRename` may answer the rename that comes after `count` others;
+ * `refusals` are the statuses of other requests.
+ */
+async function replace(
+  onRename: (count: number, server: MemorySftp) => number | "unanswered" | undefined,
+  refusals: Readonly<Record<string, number>> = {},
+) {
+  let count = 0;
+  const opened: Awaited<ReturnType<typeof openMemorySftp>> = await openMemorySftp({
     extensions: [],
-    answer({ token, request }, machine) {
-      if (request.type === "rename") machine.status(token, status);
-      return request.type === "rename";
+    answer({ token, request: { type } }, machine) {
+      const status = type === "rename" ? onRename(count++, opened.server) : refusals[type];
+      if (typeof status === "number") machine.status(token, status);
+      return status !== undefined;
     },
   });
-  await sftp.writeFile("f", "old");
-  const work = upload(sftp, { files: localFile(10), path: "/home/source" }, "f");
-  expect(await failure(work)).toMatchObject({ code });
-  expect([...server.files.find("/home").entries.keys()]).toEqual(["f"]);
-  expect(await sftp.readFile("f", "utf8")).toBe("old");
+  const { sftp, server } = opened;
+  const local = new MemoryLocalFiles();
+  make(server.files, { "/home/f": "old" });
+  make(local.files, { "/home/f": "new" });
+  const abort = new AbortController();
+  return { server, abort, work: upload(sftp, { files: local, path: "/home/f" }, "f", { signal: abort.signal }) };
+}
+
+/** Rejects unless `work` fails with a code. Resolves with the name of the old file in the message. */
+async function asideAfter(work: Promise<unknown>, code: string): Promise<string> {
+  const error = await failure(work);
+  const message = expect.stringMatching(/"\.f\.nacre-[0-9a-f]{24}"/);
+  expect(error).toMatchObject({ code, message });
+  return /"(\.f\.nacre-\w+)"/.exec((error as SshError).message)![1]!;
+}
+
+describe("a server that renames to new names only", () => {
+  it("gets an upload to a new name with no further request", async () => {
+    const { sftp, server } = await openMemorySftp({ extensions: [] });
+    await upload(sftp, { files: localFile(3), path: "/home/source" }, "f");
+    expect(server.requests).toEqual(["open", "write", "close", "rename"]);
+  });
+
+  it("has the old file under another name until the new one is in place", async () => {
+    const seen: string[][] = [];
+    const { server, work } = await replace((_, { files }) => {
+      const lines = tree(files, "/home").map((line) => line.replace(/[0-9a-f]{24}/, "N"));
+      seen.push(lines.toSorted());
+      return undefined;
+    });
+    await work;
+    expect(seen).toEqual([
+      [".f.nacre-N: new", "f: old"],
+      [".f.nacre-N: new", "f: old"],
+      [".f.nacre-N: new", ".f.nacre-N: old"],
+    ]);
+    expect(tree(server.files, "/home")).toEqual(["f: new"]);
+  });
+
+  it.each([
+    ["sftp-no-such-file", SSH_FX.NO_SUCH_FILE],
+    ["sftp-permission-denied", SSH_FX.PERMISSION_DENIED],
+    ["sftp-failure", SSH_FX.FAILURE],
+    ["sftp-unsupported", SSH_FX.OP_UNSUPPORTED],
+  ])("keeps the old file if it renames nothing (%s)", async (code, status) => {
+    const { server, work } = await replace(() => status);
+    const message = expect.stringContaining("write the file in place, with `writeFile` or scp");
+    expect(await failure(work)).toMatchObject({ code, message });
+    expect(tree(server.files, "/home")).toEqual(["f: old"]);
+  });
+
+  it("gets the old file back if it then refuses the new one", async () => {
+    const { server, work } = await replace((count) => (count === 2 ? SSH_FX.FAILURE : undefined));
+    expect(await failure(work)).toMatchObject({ code: "sftp-failure" });
+    expect(tree(server.files, "/home")).toEqual(["f: old"]);
+  });
+
+  it("keeps the old file under the name in the error if it takes neither", async () => {
+    const { server, work } = await replace((count) => (count > 1 ? SSH_FX.PERMISSION_DENIED : undefined));
+    const aside = await asideAfter(work, "sftp-permission-denied");
+    expect(tree(server.files, "/home")).toEqual([`${aside}: old`]);
+  });
+
+  it("keeps both files if it removes none, and the error has the name of the old one", async () => {
+    const { server, work } = await replace(() => undefined, { remove: SSH_FX.PERMISSION_DENIED });
+    const aside = await asideAfter(work, "sftp-permission-denied");
+    expect(tree(server.files, "/home")).toEqual([`${aside}: old`, "f: new"]);
+  });
+
+  it.each([1, 2])("keeps both files if the connection is lost before rename %i, and says so", async (last) => {
+    const { server, work } = await replace((count, memory) => {
+      if (count < last) return undefined;
+      memory.lose(new SshError("connection-lost", "the cable is cut"));
+      return "unanswered";
+    });
+    const aside = await asideAfter(work, "connection-lost");
+    const lines = tree(server.files, "/home");
+    expect(lines).toContain(last === 1 ? "f: old" : `${aside}: old`);
+    expect(lines).toHaveLength(2);
+  });
+
+  it.each([1, 2])("has one of the two files if the caller aborts at rename %i", async (last) => {
+    const { server, abort, work } = await replace((count) => {
+      if (count === last) abort.abort();
+      return undefined;
+    });
+    expect(await failure(work)).toMatchObject({ code: "aborted" });
+    expect(tree(server.files, "/home")).toEqual([expect.stringMatching(/^f: (?:old|new)$/)]);
+  });
 });
 
 it.each([10, LONG])(

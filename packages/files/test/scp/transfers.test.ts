@@ -1,6 +1,6 @@
 import type { TransferProgress, TransferResult, TransferredFile } from "@nacre/files";
 import { downloadScp, type ScpOptions, uploadScp } from "@nacre/files/scp";
-import { type FileSystem, memoryFileSystem } from "@nacre/files/server";
+import { type FileSystem, FileSystemError, memoryFileSystem } from "@nacre/files/server";
 import { MemoryLocalFiles } from "@nacre/testing/nacre/memory-local-files";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { describe, expect, it } from "vitest";
@@ -88,6 +88,23 @@ describe("an upload with scp", () => {
     // The entries of a directory go into an existing one, if the path has no name.
     await uploadScp(ssh, { files: local, path: "/home/t/sub" }, ".", options);
     expect(await get(files, "/b b")).toHaveLength(1);
+  });
+
+  it("keeps the old file of a file system that renames to new names only and refuses the new file", async () => {
+    for (const refuses of [true, false]) {
+      const files = memoryFileSystem();
+      let renames = 0;
+      const rename: FileSystem["rename"] = async (from, to) => {
+        if (refuses && ++renames === 3) throw new FileSystemError("EIO");
+        await files.rename(from, to);
+      };
+      const { ssh } = await openScp(withMethods(files, { posixRename: undefined, rename }));
+      await put(files, "/f", "old");
+      const work = uploadScp(ssh, { files: localTree(), path: "/home/t/a" }, "f");
+      if (refuses) expect(await failure(work)).toEqual(code("scp-failure"));
+      else await work;
+      expect(await tree(files, "/")).toEqual([refuses ? "f: old" : "f: A"]);
+    }
   });
 
   it("keeps times and modes with `preserve`, without set-user-ID", async () => {

@@ -83,10 +83,17 @@ export class NewFile {
     try {
       await fs.rename?.(this.#temporary, this.#path);
     } catch (error) {
-      if (!hasCode(error, "EEXIST")) throw error;
-      // Such a file system renames only to a new name.
-      await (fs.remove?.(this.#path) ?? unsupported());
-      await fs.rename?.(this.#temporary, this.#path);
+      if (!hasCode(error, "EEXIST") || fs.remove === undefined) throw error;
+      // Such a file system renames only to a new name. The old file stays until the new one is in place.
+      const aside = join(dirname(this.#path), temporaryName(basename(this.#path)));
+      await fs.rename?.(this.#path, aside);
+      try {
+        await fs.rename?.(this.#temporary, this.#path);
+      } catch (refusal) {
+        await fs.rename?.(aside, this.#path);
+        throw refusal;
+      }
+      await fs.remove(aside);
     }
   }
 }

@@ -1,13 +1,14 @@
 import { decodePath, SFTP_EXTENSIONS, type SftpClientRequest, SftpError, SSH_FX } from "@nacre/sftp";
 import { escapeText, SshError } from "@nacre/wire";
+import { unlessAborted } from "nacre/extend";
 import { readShort } from "../../blocks/read.ts";
 import { writeOpened } from "../../blocks/write-file.ts";
-import { type CallContext, call } from "../../channel/call.ts";
+import { abortError, type CallContext, call } from "../../channel/call.ts";
 import { renameFile } from "../../channel/open-file.ts";
 import { basename, dirname, join, toBytes } from "../../channel/remote-path.ts";
 import type { SftpChannel } from "../../channel/sftp-channel.ts";
 import { type Chunk, joined } from "../../local/chunk.ts";
-import type { LocalStats } from "../../local/local-files.ts";
+import type { LocalFileType, LocalStats } from "../../local/local-files.ts";
 import { nameProblem, temporaryName } from "../../local/names.ts";
 import { openDirectory } from "../../remote/directory.ts";
 import { glob, type ListDirectory } from "../../remote/glob.ts";
@@ -78,11 +79,8 @@ export class RemoteSource implements SourceTree {
   }
 }
 
-/** Statuses of a rename that do not mean that the new path exists. */
-const NOT_EXISTING: readonly number[] = [SSH_FX.NO_SUCH_FILE, SSH_FX.PERMISSION_DENIED, SSH_FX.OP_UNSUPPORTED];
-
-/** Maximum time in milliseconds to wait for the removal of a temporary file. */
-const REMOVAL_TIME = 2000;
+/** Maximum time in milliseconds to wait, even after an abort, until no file is left under another name. */
+const CLEANING_TIME = 2000;
 
 /** Writes files of the server for an upload. */
 export class RemoteTarget implements TargetTree {
@@ -198,42 +196,101 @@ export class RemoteTarget implements TargetTree {
       await renameFile(this.#channel, from, to, context);
     } catch (error) {
       if (!(error instanceof SftpError) || this.#channel.machine.supports(SFTP_EXTENSIONS.posixRename)) throw error;
-      // If the second rename failed as well, both files would be lost.
-      if (NOT_EXISTING.includes(error.status)) throw error;
-      // Such a server does not rename over an existing file. "remove" never removes a directory.
-      await this.#send({ type: "remove", path: toBytes(to) }, context);
-      await renameFile(this.#channel, from, to, context);
+      const type = await this.#typeOf(to, context);
+      if (type === undefined) throw renameRefused(error, to);
+      // The caller explains it. A rename would set it aside, too.
+      if (type === "directory") throw error;
+      // An abort must not leave the path without a file.
+      const replaced = this.#replaceAside(from, to, { ...context, signal: undefined });
+      try {
+        await unlessAborted(replaced, context.signal, () => abortError(context));
+      } finally {
+        await settled(replaced);
+      }
     }
+  }
+
+  /** Replaces a file on a server that renames to new names only. The old file has another name until the new one is in place. */
+  async #replaceAside(from: string, to: string, context: CallContext): Promise<void> {
+    const aside = join(dirname(to), temporaryName(basename(to)));
+    const fail = (error: unknown): never => {
+      throw error instanceof SshError ? leftAside(error, to, aside) : error;
+    };
+    const rename = (oldPath: string, newPath: string): Promise<void> =>
+      renameFile(this.#channel, oldPath, newPath, context);
+    await rename(to, aside).catch((error: unknown) => {
+      if (error instanceof SftpError) throw renameRefused(error, to);
+      fail(error);
+    });
+    try {
+      await rename(from, to);
+    } catch (error) {
+      await rename(aside, to).catch(fail);
+      throw error;
+    }
+    await this.remove(aside, "file", context).catch(fail);
   }
 
   /** Resolves with the error to report for a path. Servers do not say that a directory is there, so this looks. */
   async #explained(error: unknown, path: string, context: CallContext): Promise<unknown> {
     if (!(error instanceof SftpError)) return error;
-    const found = await this.lstat(path, context).catch(() => undefined);
-    if (found?.type !== "directory") return error;
+    if ((await this.#typeOf(path, context)) !== "directory") return error;
     const message = `"${escapeText(path)}" on the server is a directory, and a file cannot replace it; name a file in it`;
     return new SshError("sftp-failure", message, { cause: error });
+  }
+
+  /** Resolves with the type of a file; `undefined` if the server refuses to tell. */
+  async #typeOf(path: string, context: CallContext): Promise<LocalFileType | undefined> {
+    try {
+      return (await this.lstat(path, context)).type;
+    } catch (error) {
+      if (!(error instanceof SftpError)) throw error;
+      return undefined;
+    }
   }
 
   async remove(path: string, type: "file" | "directory", context: CallContext): Promise<void> {
     await this.#send({ type: type === "file" ? "remove" : "rmdir", path: toBytes(path) }, context);
   }
 
-  /** Removes a file, and waits up to `REMOVAL_TIME`, even after the transfer was aborted. */
+  /** Removes a file, also after the transfer was aborted. The first error is the one to report. */
   async discard(path: string): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const tooLate = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, REMOVAL_TIME);
-    });
-    const removed = this.remove(path, "file", { call: "remove", path });
-    // The first error is the one to report.
-    await Promise.race([removed.catch(() => {}), tooLate]);
-    clearTimeout(timer);
+    await settled(this.remove(path, "file", { call: "remove", path }));
   }
 
   async #send(request: SftpClientRequest, context: CallContext): Promise<void> {
     await call(this.#channel, request, "status", context);
   }
+}
+
+/** Resolves when the work has ended, or after `CLEANING_TIME`. Never rejects. */
+async function settled(work: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const tooLate = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, CLEANING_TIME);
+  });
+  await Promise.race([work.catch(() => {}), tooLate]);
+  clearTimeout(timer);
+}
+
+/** Returns the error of a rename that the server refuses although nothing is in its way. */
+function renameRefused(cause: SftpError, path: string): SshError {
+  const remedy = "allow them there, or write the file in place, with `writeFile` or scp";
+  const message = `"${escapeText(path)}" was not written: the server refuses renames in its directory; ${remedy} (${cause.message})`;
+  return new SshError(cause.code, message, { cause });
+}
+
+/** Returns the error of a replacement that ended when the old file may have had another name. */
+function leftAside(cause: SshError, path: string, aside: string): SshError {
+  const [name, other] = [escapeText(path), escapeText(aside)];
+  const remedy = `rename it back if "${name}" is missing, otherwise remove it`;
+  return new SshError(
+    cause.code,
+    `the old "${name}" on the server may now be "${other}"; ${remedy} (${cause.message})`,
+    {
+      cause,
+    },
+  );
 }
 
 async function stat(
