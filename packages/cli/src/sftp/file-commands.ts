@@ -16,12 +16,14 @@ async function toEach(
   });
 }
 
-async function changeMode(session: Session, { words: [mode, file] }: CommandCall): Promise<void> {
+/** Changes the permission bits. With `-h`, changes those of a link itself. */
+async function changeMode(session: Session, { flags, words: [mode, file] }: CommandCall): Promise<void> {
   if (!/^[0-7]{1,4}$/.test(mode!.text))
     throw new SshError("usage", `invalid mode "${mode!.text}"; expected up to four octal digits, such as 644`);
   const { sftp, signal } = session;
+  const bits = Number.parseInt(mode!.text, 8);
   await toEach(session, file!, "Changing mode on", (path) =>
-    sftp.chmod(path, Number.parseInt(mode!.text, 8), { signal }),
+    flags.has("h") ? sftp.lchmod(path, bits, { signal }) : sftp.chmod(path, bits, { signal }),
   );
 }
 
@@ -117,9 +119,9 @@ export const FILE_COMMANDS: readonly Command[] = [
   },
   {
     names: ["chmod"],
-    usage: "mode path",
-    summary: "Change the permission bits, in octal",
-    flags: "",
+    usage: "[-h] mode path",
+    summary: "Change the permission bits, in octal; -h those of a link itself",
+    flags: "h",
     kinds: ["other", "remote"],
     count: [2, 2],
     run: changeMode,

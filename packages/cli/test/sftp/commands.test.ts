@@ -171,7 +171,9 @@ describe("files", () => {
     await sftp.symlink("a", "/home/l");
     expect(await run("chown -h 9 l")).toBe("Changing owner on /home/l\n");
     expect(await sftp.stat("/home/a")).toMatchObject({ uid: 7, gid: 8, mode: 0o100_600 });
-    expect((await sftp.lstat("/home/l")).uid).toBe(9);
+    expect(await run("chmod -h 500 l")).toBe("Changing mode on /home/l\n");
+    expect(await sftp.stat("/home/a")).toMatchObject({ uid: 7, gid: 8, mode: 0o100_600 });
+    expect(await sftp.lstat("/home/l")).toMatchObject({ uid: 9, mode: 0o120_500 });
   });
 
   test.each([

@@ -58,7 +58,7 @@ describe("parseCommand", () => {
     ["get -x a", "get has no flag -x"],
     ["rename a", "expected rename old new"],
     ["pwd x", "expected pwd;"],
-    ["chmod 644", "expected chmod mode path"],
+    ["chmod 644", "expected chmod [-h] mode path"],
     ["ls 'x", "missing closing '"],
   ])("refuses %j", (line, message) => {
     expect(() => parsed(line)).toThrow(

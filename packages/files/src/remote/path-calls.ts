@@ -133,6 +133,11 @@ export class PathCalls {
     return this.#setAttributes("chmod", path, modeAttributes(mode), options);
   }
 
+  /** Changes the permission bits of a file, or of a symbolic link itself, which not every system has. Needs lsetstat@openssh.com. */
+  async lchmod(path: RemotePath, mode: number, options: CallOptions = {}): Promise<void> {
+    return this.#setAttributes("lchmod", path, modeAttributes(mode), options);
+  }
+
   /** Changes the owner and group of a file. Follows symbolic links. */
   async chown(path: RemotePath, uid: number, gid: number, options: CallOptions = {}): Promise<void> {
     return this.#setAttributes("chown", path, ownerAttributes(uid, gid), options);

@@ -234,14 +234,15 @@ describe("attributes", () => {
     expect(await sftp.stat("a", { bigint: true })).toMatchObject({ size: 5n, mode: 0o100_640n, uid: 7n });
   });
 
-  it("changes those of a link itself with lchown and lutimes", async () => {
+  it("changes those of a link itself with lchmod, lchown and lutimes", async () => {
     const { sftp } = await openMemorySftp();
     await sftp.writeFile("a", "");
     await sftp.symlink("a", "link");
+    await sftp.lchmod("link", 0o500);
     await sftp.lchown("link", 3, 4);
     await sftp.lutimes("link", 5, 6);
-    expect(await sftp.lstat("link")).toMatchObject({ uid: 3, gid: 4, atimeMs: 5000, mtimeMs: 6000 });
-    expect(await sftp.stat("link")).toMatchObject({ uid: 1000, gid: 1000 });
+    expect(await sftp.lstat("link")).toMatchObject({ mode: 0o120_500, uid: 3, gid: 4, atimeMs: 5000, mtimeMs: 6000 });
+    expect(await sftp.stat("link")).toMatchObject({ mode: 0o100_644, uid: 1000, gid: 1000 });
   });
 
   it("leaves out what the server does not state", async () => {
