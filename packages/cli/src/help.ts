@@ -190,6 +190,7 @@ a batch failed or PATH does not exist; with 255 if the connection fails. Default
                       fail; one that begins with @ is not printed. Nothing is asked at the terminal
   -r                  let get and put take directories
   -p                  let them keep times and permission bits
+  -f                  let them store files durably, on a server with fsync@openssh.com
   -a                  let them keep what a failed transfer leaves, and continue it
   --limit RATE        move at most RATE bytes a second, such as 500K or 1.5M
   -q                  announce no transfer, and show no progress

@@ -80,7 +80,9 @@ it("writes a new file with mode and times", async () => {
   await file.write([Buffer.from("world")], 6);
   await file.write([Buffer.from("hello "), new Uint8Array(0)], 0);
   await file.setAttributes({ mode: 0o640, times: { atimeMs: 1_000_000, mtimeMs: 2_000_000 } });
+  await file.sync!();
   await file.close();
+  expect(await codeOf(file.sync!())).toBe("file-unwritable");
   const { mode, atimeMs, mtimeMs } = await stat(path);
   expect([mode & 0o7777, atimeMs, mtimeMs]).toEqual([0o640, 1_000_000, 2_000_000]);
   expect(await readFile(path, "utf8")).toBe("hello world");

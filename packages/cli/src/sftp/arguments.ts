@@ -22,6 +22,8 @@ export interface SftpArguments extends ConnectionArguments {
   readonly recursive: boolean;
   /** Whether they preserve times and permission bits without `-p`. */
   readonly preserve: boolean;
+  /** Whether they store files durably without `-f`. */
+  readonly flush: boolean;
   /** Whether they resume without `-a`. */
   readonly resume: boolean;
   /** Maximum rate in bytes per second; `undefined` for no maximum. */
@@ -31,7 +33,7 @@ export interface SftpArguments extends ConnectionArguments {
 }
 
 /** Names of the options of `nacre sftp`. */
-type SftpOption = ConnectionOption | "-P" | "-b" | "-r" | "-p" | "-a" | "-q" | "--limit";
+type SftpOption = ConnectionOption | "-P" | "-b" | "-r" | "-p" | "-f" | "-a" | "-q" | "--limit";
 
 /** Options of `nacre sftp`, and whether each takes a value. */
 export const SFTP_COMMAND_OPTIONS: Readonly<Record<SftpOption, OptionKind>> = {
@@ -40,6 +42,7 @@ export const SFTP_COMMAND_OPTIONS: Readonly<Record<SftpOption, OptionKind>> = {
   "-b": "value",
   "-r": "flag",
   "-p": "flag",
+  "-f": "flag",
   "-a": "flag",
   "-q": "flag",
   "--limit": "value",
@@ -62,6 +65,7 @@ export function parseSftpArguments(words: readonly string[]): SftpArguments {
     batchFile: last("-b"),
     recursive: has("-r"),
     preserve: has("-p"),
+    flush: has("-f"),
     resume: has("-a"),
     limit: limit === undefined ? undefined : readRate(limit),
     quiet: has("-q"),

@@ -28,6 +28,8 @@ export interface SessionSettings {
   readonly recursive: boolean;
   /** Whether they preserve times and modes without `-p`. */
   readonly preserve: boolean;
+  /** Whether they store files durably without `-f`. */
+  readonly flush: boolean;
   /** Whether they resume without `-a`. */
   readonly resume: boolean;
   /** Maximum rate in bytes per second; `undefined` for no maximum. */

@@ -70,7 +70,7 @@ async function useConnection(
   batch: Readable | undefined,
   typedAhead: string,
 ): Promise<number> {
-  const { place, recursive, preserve, resume, limit, localPath } = words;
+  const { place, recursive, preserve, flush, resume, limit, localPath } = words;
   const isBatch = batch !== undefined;
   const isInteractive = !isBatch && process.stdin.isTTY;
   const quiet = words.quiet || isBatch;
@@ -81,7 +81,7 @@ async function useConnection(
     home: await channel.realpath("."),
     localDirectory: process.cwd(),
     output: outputOf(isInteractive, quiet),
-    settings: { recursive, preserve, resume, limit, quiet },
+    settings: { recursive, preserve, flush, resume, limit, quiet },
   });
   const lines: string[] = [];
   if (place.path !== "") {

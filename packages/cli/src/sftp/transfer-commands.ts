@@ -36,6 +36,8 @@ interface Direction {
   readonly show: readonly [from: (path: string) => string, to: (path: string) => string];
   /** Returns the path of a name in a target directory. */
   join(session: Session, directory: string, name: string): string;
+  /** Returns whether the target side can store files durably. sftp(1) moves them all the same if it cannot. */
+  canFlush(session: Session): boolean;
   /** Moves a file or directory. */
   move(session: Session, move: Move, options: TransferOptions): Promise<TransferResult>;
   /** Writes the contents of a file into a device, pipe or socket; `undefined` if this direction does not support it. */
@@ -72,6 +74,7 @@ const DOWN: Direction = {
           () => undefined,
         ),
   join: ({ files }, directory, name) => files.join(directory, name),
+  canFlush: () => true,
   move: (session, { from, to }, options) => download(session.sftp, from, localPath(session, to), options),
   moveIntoSpecial: ({ sftp }, { from, to }, options) => download(sftp, from, intoSpecial(to), options),
 };
@@ -92,6 +95,7 @@ const UP: Direction = {
       () => undefined,
     ),
   join: (_, directory, name) => joinRemote(directory, name),
+  canFlush: ({ sftp }) => sftp.extensions.has("fsync@openssh.com"),
   move: (session, { from, to }, options) => upload(session.sftp, localPath(session, from), to, options),
 };
 
@@ -111,6 +115,7 @@ async function transfer(
   const resume = alwaysResumes || settings.resume || flags.has("a");
   const recursive = settings.recursive || flags.has("r") || flags.has("R");
   const preserve = settings.preserve || flags.has("p") || flags.has("P");
+  const flush = (settings.flush || flags.has("f")) && direction.canFlush(session);
   const paths = await direction.expand(session, source!);
   const to = direction.target(session, target?.text ?? "");
   const type = target === undefined ? "directory" : await direction.targetType(session, to);
@@ -144,6 +149,7 @@ async function transfer(
               ...common,
               recursive,
               preserve,
+              flush,
               resume,
               symlinks: "skip",
               // rule: sftp-typed-target
@@ -172,15 +178,15 @@ function report(
   for (const { error } of failed) session.complain(error);
 }
 
-/** Flags of sftp(1) without `-f`, which stores files durably. */
-const FLAGS = "apPrR";
+/** Flags of sftp(1). */
+const FLAGS = "afpPrR";
 
 /** `get`, `put`, `reget` and `reput`. */
 export const TRANSFER_COMMANDS: readonly Command[] = [
   {
     names: ["get", "mget"],
-    usage: "[-apr] remote [local]",
-    summary: "Fetch a file, or with -r a directory; -p keeps times and modes, -a resumes",
+    usage: "[-afpr] remote [local]",
+    summary: "Fetch a file; -r a directory, -p keeps times and modes, -a resumes, -f syncs",
     flags: FLAGS,
     kinds: ["remote", "local"],
     count: [1, 2],
@@ -188,7 +194,7 @@ export const TRANSFER_COMMANDS: readonly Command[] = [
   },
   {
     names: ["reget"],
-    usage: "[-pr] remote [local]",
+    usage: "[-fpr] remote [local]",
     summary: "Resume to fetch a file",
     flags: FLAGS,
     kinds: ["remote", "local"],
@@ -197,8 +203,8 @@ export const TRANSFER_COMMANDS: readonly Command[] = [
   },
   {
     names: ["put", "mput"],
-    usage: "[-apr] local [remote]",
-    summary: "Upload a file, or with -r a directory; -p keeps times and modes, -a resumes",
+    usage: "[-afpr] local [remote]",
+    summary: "Send a file; -r a directory, -p keeps times and modes, -a resumes, -f syncs",
     flags: FLAGS,
     kinds: ["local", "remote"],
     count: [1, 2],
@@ -206,7 +212,7 @@ export const TRANSFER_COMMANDS: readonly Command[] = [
   },
   {
     names: ["reput"],
-    usage: "[-pr] local [remote]",
+    usage: "[-fpr] local [remote]",
     summary: "Resume to upload a file",
     flags: FLAGS,
     kinds: ["local", "remote"],

@@ -3,8 +3,9 @@ import { statSync } from "node:fs";
 import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import type { LocalFiles } from "@nacre/files";
 import { expectMode } from "@nacre/testing/windows";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { type OpenSession, openSession } from "./support.ts";
 
 /** Opens a session in a directory with four files and a directory. */
@@ -240,6 +241,31 @@ describe("get and put", () => {
     expect(await sftp.readFile("/home/here/deep/file", "utf8")).toBe("x");
   });
 
+  test("-f, or the setting, stores files durably, on a server that can", async () => {
+    for (const [flag, flush] of [
+      ["-f", false],
+      ["", true],
+    ] as const) {
+      const { run, session, fileSystem } = await openSession({ flush });
+      const there = vi.spyOn(fileSystem, "fsync");
+      const here = vi.fn(async () => {});
+      const create = session.files.create.bind(session.files);
+      const files: LocalFiles = {
+        ...session.files,
+        create: async (...file) => ({ ...(await create(...file)), sync: here }),
+      };
+      Object.assign(session, { files });
+      await session.sftp.writeFile("/home/a", "contents");
+      await run(`get ${flag} a`);
+      expect(here).toHaveBeenCalledTimes(1);
+      await run(`put ${flag} a`);
+      expect(there).toHaveBeenCalledTimes(1);
+      vi.spyOn(session.sftp, "extensions", "get").mockReturnValue(new Map());
+      expect(await run(`put ${flag} a b`)).toMatch(/^Uploading [^\n]*\n$/);
+      expect(there).toHaveBeenCalledTimes(1);
+    }
+  });
+
   test("reget and reput announce that they resume, and move the whole file without a part", async () => {
     const { run, session, folder } = await openSession();
     await session.sftp.writeFile("/home/a", "contents");
@@ -331,7 +357,7 @@ describe("the session", () => {
   test("help lists every command in one line", async () => {
     const { run } = await openSession();
     const lines = (await run("help")).trimEnd().split("\n");
-    expect(lines).toContainEqual(expect.stringMatching(/^get, mget \[-apr\] remote \[local\] {2,}Fetch a file/));
+    expect(lines).toContainEqual(expect.stringMatching(/^get, mget \[-afpr\] remote \[local\] {2,}Fetch a file/));
     expect(lines.length).toBeGreaterThan(25);
     expect(await run("?")).toBe(`${lines.join("\n")}\n`);
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(110);

@@ -53,8 +53,8 @@ describe("parseCommand", () => {
   test.each([
     ["nope", 'unknown command "nope"'],
     ["''", 'unknown command ""'],
-    ["get", "expected get [-apr] remote [local]"],
-    ["get a b c", "expected get [-apr] remote [local]"],
+    ["get", "expected get [-afpr] remote [local]"],
+    ["get a b c", "expected get [-afpr] remote [local]"],
     ["get -x a", "get has no flag -x"],
     ["rename a", "expected rename old new"],
     ["pwd x", "expected pwd;"],

@@ -43,6 +43,8 @@ export async function connectTo(handlers: Pick<ListenOptions, "session" | "subsy
 export interface OpenSession {
   readonly session: Session;
   readonly client: Client;
+  /** Files of the server. */
+  readonly fileSystem: MemoryFileSystem;
   /** Directory on this machine in which the session begins. */
   readonly folder: string;
   /** Standard output so far. */
@@ -59,7 +61,7 @@ export interface OpenSession {
 
 /** Opens a session with a new directory on each side. */
 export async function openSession(settings: Partial<SessionSettings> = {}, status = 0): Promise<OpenSession> {
-  const { client } = await connectToMemory();
+  const { client, fileSystem } = await connectToMemory();
   const sftp = await client.sftp();
   const folder = await temporaryFolder();
   await sftp.mkdir("/home");
@@ -90,7 +92,15 @@ export async function openSession(settings: Partial<SessionSettings> = {}, statu
         return status;
       },
     },
-    settings: { recursive: false, preserve: false, resume: false, limit: undefined, quiet: false, ...settings },
+    settings: {
+      recursive: false,
+      preserve: false,
+      flush: false,
+      resume: false,
+      limit: undefined,
+      quiet: false,
+      ...settings,
+    },
   });
   const run = async (line: string): Promise<string> => {
     both = "";
@@ -100,7 +110,7 @@ export async function openSession(settings: Partial<SessionSettings> = {}, statu
   const onProgram = (work: () => void): void => {
     atProgram = work;
   };
-  return { onProgram, session, client, folder, printed: () => out, complaints: () => err, programs, run };
+  return { onProgram, session, client, fileSystem, folder, printed: () => out, complaints: () => err, programs, run };
 }
 
 /** A terminal whose keys a test types. */

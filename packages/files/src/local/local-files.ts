@@ -43,6 +43,8 @@ export interface LocalWriter {
   write(pieces: readonly Uint8Array[], position: number): Promise<void>;
   /** Sets attributes of this file. */
   setAttributes(attributes: LocalAttributes): Promise<void>;
+  /** Stores the file durably, for `flush`. Without this method, `flush` has no effect here. */
+  sync?(): Promise<void>;
   /** Closes the file. */
   close(): Promise<void>;
 }

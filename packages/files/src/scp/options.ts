@@ -47,7 +47,7 @@ const OPTIONS: OptionRows<ScpOptions> = {
 };
 
 /** Options of transfers that need SFTP. `concurrency` may be 1: scp moves one file after another. */
-const SFTP_ONLY = ["resume", "verify", "update", "delete", "limit", "concurrency", "maxGrowth", "parents"];
+const SFTP_ONLY = ["resume", "verify", "update", "delete", "flush", "limit", "concurrency", "maxGrowth", "parents"];
 
 /** Throws `usage` for options that are invalid, or that scp does not support. `callee` is the name of the function, in backquotes. */
 export function checkScpOptions(options: ScpOptions, callee: string, links: readonly string[]): void {

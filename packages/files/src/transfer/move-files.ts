@@ -196,6 +196,7 @@ export class FileMover {
     const attributes = {
       mode: permissions(stats),
       exact,
+      flush: run.options.flush === true,
       onUnsupported: (error: SshError) => {
         moved.unset = exact && { exact, error };
       },

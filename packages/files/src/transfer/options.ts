@@ -85,6 +85,11 @@ export interface TransferOptions extends CallOptions {
    * `output-limit`. Streams state no size and have no maximum.
    */
   readonly maxGrowth?: number | undefined;
+  /**
+   * Whether each file is stored durably before it gets its name; default false. An upload or `copy` then rejects with `sftp-unsupported`
+   * if the server lacks fsync@openssh.com. Without effect if a function takes the contents.
+   */
+  readonly flush?: boolean | undefined;
   /** Maximum number of bytes moved per second, for all files together, at least 1024; default unlimited. */
   readonly limit?: number | undefined;
   /**
@@ -209,6 +214,7 @@ export const TRANSFER_OPTIONS: OptionRows<TransferOptions> = {
   recursive: "boolean",
   concurrency: true,
   preserve: "boolean",
+  flush: "boolean",
   filter: true,
   symlinks: true,
   followTarget: "boolean",

@@ -124,7 +124,7 @@ describe.each(calls)("%s", (_, run) => {
 
 /** Writes a file with a mode to set. */
 function write(sftp: Sftp): Promise<void> {
-  const attributes = { mode: 0o640, exact: { mode: 0o600 }, onUnsupported: () => {} };
+  const attributes = { mode: 0o640, exact: { mode: 0o600 }, flush: false, onUnsupported: () => {} };
   return new RemoteTarget(partsOf(sftp).channel).write("f", DATA, attributes, { call: "test", path: "f" });
 }
 

@@ -107,6 +107,38 @@ it("a directory that the server refuses to list is listed once", async () => {
   expect(server.files.find("/home/t/f").data.length).toBe(10);
 });
 
+describe.each([10, 100_000])("`flush` stores a file of %i bytes", (length) => {
+  it.each([false, true])("on the server before it gets its name, with `resume` %s", async (resume) => {
+    const { server, local, sftp } = await open(length);
+    local.files.open("/home/f", CREATE).data = pattern(length);
+    await upload(sftp, { files: local, path: "/home/f" }, "f", { flush: true, resume });
+    const stored = server.requests.filter((type) => ["write", "fsync", "close", "posix-rename"].includes(type));
+    expect(stored.slice(stored.lastIndexOf("write"))).toEqual(["write", "fsync", "close", "posix-rename"]);
+  });
+
+  it.each([false, true])("of this side before it gets its name, with `resume` %s", async (resume) => {
+    const { local, run } = await open(length);
+    const steps: string[] = [];
+    const create = local.create.bind(local);
+    local.create = async (path, mode) => ({
+      ...(await create(path, mode)),
+      sync: async () => void steps.push(local.tree("/home/copy").join()),
+    });
+    await run({ resume });
+    expect(steps).toEqual([]);
+    await run({ resume, flush: true });
+    expect(steps).toEqual([expect.stringMatching(/^\.f\.nacre-[^,]*,f: [^,]*$/)]);
+  });
+});
+
+it("`flush` fails an upload to a server that cannot, and leaves nothing", async () => {
+  const { server, local, sftp } = await open(10, { extensions: ["posixRename"] });
+  local.files.open("/home/f", CREATE).data = pattern(10);
+  const work = upload(sftp, { files: local, path: "/home/f" }, "f", { flush: true });
+  expect(await failure(work)).toMatchObject({ code: "sftp-unsupported" });
+  expect([...server.files.find("/home").entries.keys()]).toEqual(["t"]);
+});
+
 it("a copy between servers that digest their files computes no digest here", async () => {
   const { sftp, server } = await open(10, { exec: sha256sum });
   const other = await openMemorySftp({ exec: sha256sum });

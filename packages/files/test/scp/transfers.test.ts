@@ -419,6 +419,7 @@ describe("a transfer with scp", () => {
       verify: "size",
       update: "size-mtime",
       delete: true,
+      flush: true,
       limit: 1,
       concurrency: 2,
       maxGrowth: 1,

@@ -93,6 +93,12 @@ export class LocalFile {
       );
   }
 
+  /** Stores the file durably. That waits for the disk, so always in the thread pool. */
+  async sync(): Promise<void> {
+    const fd = this.#open;
+    await pooled<void>((done) => fs.fsync(fd, done));
+  }
+
   /** Closes the file, once. */
   close(): void | Promise<void> {
     const fd = this.#descriptor;

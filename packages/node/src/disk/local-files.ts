@@ -167,6 +167,7 @@ function writerOf(file: LocalFile, path: string): LocalWriter {
   return {
     write: (pieces, position) => writing(path, () => file.write(pieces, position)),
     setAttributes: (attributes) => writing(path, () => file.setAttributes(attributes)),
+    sync: () => writing(path, () => file.sync()),
     close: () => writing(path, () => file.close()),
   };
 }

@@ -286,7 +286,7 @@ async function writeAndClose(
   file: LocalWriter,
   start: number,
   data: Uint8Array | AsyncIterable<Chunk>,
-  { exact }: NewAttributes,
+  { exact, flush }: NewAttributes,
   context: CallContext,
 ): Promise<void> {
   try {
@@ -302,6 +302,7 @@ async function writeAndClose(
     }
     throwIfAborted(context);
     if (exact !== undefined) await file.setAttributes(exact);
+    if (flush) await file.sync?.();
   } finally {
     await file.close();
   }

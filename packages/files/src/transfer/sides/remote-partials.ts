@@ -109,10 +109,10 @@ class RemotePartial implements PartialFile {
   write(
     path: string,
     chunks: AsyncIterable<Chunk>,
-    { exact, onUnsupported }: NewAttributes,
+    { exact, flush, onUnsupported }: NewAttributes,
     context: CallContext,
   ): Promise<void> {
-    const end = { position: this.size, final: exact && attributesOf(exact), onUnsupported, flush: false };
+    const end = { position: this.size, final: exact && attributesOf(exact), onUnsupported, flush };
     return writeAndClose(this.#channel, { ...this.#file, path }, joined(chunks), end, context);
   }
 

@@ -141,11 +141,11 @@ export class RemoteTarget implements TargetTree {
   async write(
     path: string,
     data: Uint8Array | AsyncIterable<Chunk>,
-    { mode, exact, onUnsupported }: NewAttributes,
+    { mode, exact, flush, onUnsupported }: NewAttributes,
     context: CallContext,
   ): Promise<void> {
     const created = mode === undefined ? {} : { permissions: mode };
-    const write = { flags: "wx", created, final: exact && attributesOf(exact), onUnsupported, flush: false } as const;
+    const write = { flags: "wx", created, final: exact && attributesOf(exact), onUnsupported, flush } as const;
     const bytes = data instanceof Uint8Array ? data : joined(data);
     await this.#replace(path, context, (temporary) => writeOpened(this.#channel, temporary, bytes, write, context));
   }
@@ -158,7 +158,7 @@ export class RemoteTarget implements TargetTree {
 
   async setAttributes(
     path: string,
-    { exact, onUnsupported }: Omit<NewAttributes, "mode">,
+    { exact, onUnsupported }: Pick<NewAttributes, "exact" | "onUnsupported">,
     context: CallContext,
   ): Promise<void> {
     if (exact === undefined) return;

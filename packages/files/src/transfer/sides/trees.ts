@@ -79,6 +79,8 @@ export interface NewAttributes {
   readonly mode: number | undefined;
   /** Attributes to set exactly, if they are preserved. */
   readonly exact: LocalAttributes | undefined;
+  /** Whether to store the file durably. */
+  readonly flush: boolean;
   /** Called if this side does not support them. The file or directory is kept without them. */
   readonly onUnsupported: (error: SshError) => void;
 }
@@ -158,7 +160,11 @@ export interface TargetTree extends TargetFiles {
   /** Makes a symbolic link, in place of an existing file or link. */
   symlink(target: string, path: string, context: CallContext): Promise<void>;
   /** Sets the exact attributes of a directory. */
-  setAttributes(path: string, attributes: Omit<NewAttributes, "mode">, context: CallContext): Promise<void>;
+  setAttributes(
+    path: string,
+    attributes: Pick<NewAttributes, "exact" | "onUnsupported">,
+    context: CallContext,
+  ): Promise<void>;
   /** Renames a file in its directory. Replaces an existing file or link. */
   rename(from: string, to: string, context: CallContext): Promise<void>;
   /** Removes a file or link, or an empty directory. Never follows a link. */
