@@ -4,15 +4,16 @@ import { type CallContext, call } from "../channel/call.ts";
 import { join, toBytes } from "../channel/remote-path.ts";
 import type { SftpChannel } from "../channel/sftp-channel.ts";
 import { readAllEntries } from "./directory.ts";
+import type { Stats } from "./stats.ts";
 import { checkDepth } from "./tree.ts";
 
 /** Maximum number of patterns that braces may stand for. */
 const MAX_ALTERNATIVES = 1024;
 
 /** Files that a pattern is matched with. Paths have "/" between names. */
-export interface GlobFiles {
+export interface GlobFiles<E extends GlobEntry> {
   /** Resolves with the entries of a directory, "" for the one that patterns are relative to; none if it cannot be listed. */
-  list(path: string): Promise<readonly GlobEntry[]>;
+  list(path: string): Promise<readonly E[]>;
   /** Resolves with whether a path exists. */
   has(path: string): Promise<boolean>;
 }
@@ -26,17 +27,39 @@ export interface GlobEntry {
   readonly type: string;
 }
 
-/**
- * Yields the paths of the server that match a pattern, each once, in no particular order. Lists one directory at a time. A directory that
- * cannot be listed is left out. See `Sftp.glob`.
- */
-export function glob(
+/** A path that matches a pattern. */
+export interface GlobMatch<E extends GlobEntry> {
+  readonly path: string;
+  /** Its entry; `undefined` if its directory was not listed, because the pattern names it. */
+  readonly entry: E | undefined;
+}
+
+/** An entry of a directory of the server. */
+export interface RemoteGlobEntry extends GlobEntry {
+  readonly stats: Stats;
+}
+
+/** Yields the paths of `globRemote`. See `Sftp.glob`. */
+export async function* glob(
   channel: SftpChannel,
   pattern: string,
   cwd: string,
   context: CallContext,
-  list: ListDirectory = (work) => work(),
 ): AsyncGenerator<string, void> {
+  for await (const { path } of globRemote(channel, pattern, cwd, context, (work) => work())) yield path;
+}
+
+/**
+ * Yields what matches a pattern on the server, each path once, in no particular order. Lists one directory at a time. A directory that
+ * cannot be listed is left out.
+ */
+export function globRemote(
+  channel: SftpChannel,
+  pattern: string,
+  cwd: string,
+  context: CallContext,
+  list: ListDirectory,
+): AsyncGenerator<GlobMatch<RemoteGlobEntry>, void> {
   const pathOf = (path: string): string => (path.startsWith("/") ? path : join(cwd, path));
   return globBelow(pattern, {
     list: (path) => list(() => entriesOf(channel, pathOf(path) || ".", context)),
@@ -44,18 +67,21 @@ export function glob(
   });
 }
 
-/** Yields the paths that match a pattern, each once. An absolute pattern yields absolute paths. */
-export async function* globBelow(pattern: string, files: GlobFiles): AsyncGenerator<string, void> {
+/** Yields what matches a pattern, each path once. An absolute pattern yields absolute paths. */
+export async function* globBelow<E extends GlobEntry>(
+  pattern: string,
+  files: GlobFiles<E>,
+): AsyncGenerator<GlobMatch<E>, void> {
   const found = new Set<string>();
   for (const alternative of expandBraces(pattern)) {
     const names = alternative.split(/\/+/);
     const isAbsolute = names[0] === "" && names.length > 1;
     // Several "**" in a row match what one does.
     const parts = names.filter((name, i) => name !== "" && !(name === "**" && names[i - 1] === "**"));
-    for await (const path of matches(files, isAbsolute ? "/" : "", parts))
-      if (!found.has(path)) {
-        found.add(path);
-        yield path;
+    for await (const match of matches(files, isAbsolute ? "/" : "", parts))
+      if (!found.has(match.path)) {
+        found.add(match.path);
+        yield match;
       }
   }
 }
@@ -65,17 +91,17 @@ export function isPattern(part: string): boolean {
   return /[*?[{\\]/.test(part);
 }
 
-/** Yields the paths below `directory` that match the remaining parts of a pattern. */
-async function* matches(
-  files: GlobFiles,
+/** Yields what matches the remaining parts of a pattern below `directory`. */
+async function* matches<E extends GlobEntry>(
+  files: GlobFiles<E>,
   directory: string,
   [part, ...rest]: readonly string[],
   depth = 0,
-): AsyncGenerator<string, void> {
+): AsyncGenerator<GlobMatch<E>, void> {
   // A hostile server may nest directories without an end.
   checkDepth(depth, "glob", directory);
   if (part === undefined) {
-    if (directory !== "" && (await files.has(directory))) yield directory;
+    if (directory !== "" && (await files.has(directory))) yield { path: directory, entry: undefined };
     return;
   }
   if (!/[*?[\\]/.test(part)) {
@@ -83,14 +109,15 @@ async function* matches(
     return;
   }
   if (part === "**") yield* matches(files, directory, rest, depth);
-  for (const { name, type } of await files.list(directory)) {
+  for (const entry of await files.list(directory)) {
+    const { name, type } = entry;
     const path = join(directory, name);
     if (part === "**") {
       // Links are not followed, so that the walk ends.
       if (type === "directory" && !name.startsWith(".")) yield* matches(files, path, ["**", ...rest], depth + 1);
-      else if (rest.length === 0 && !name.startsWith(".")) yield path;
+      else if (rest.length === 0 && !name.startsWith(".")) yield { path, entry };
     } else if (matchesName(part, name)) {
-      if (rest.length === 0) yield path;
+      if (rest.length === 0) yield { path, entry };
       else if (type === "directory" || type === "link") yield* matches(files, path, rest);
     }
   }
@@ -223,11 +250,12 @@ async function exists(channel: SftpChannel, path: string, context: CallContext):
   }
 }
 
-async function entriesOf(channel: SftpChannel, path: string, context: CallContext): Promise<GlobEntry[]> {
+async function entriesOf(channel: SftpChannel, path: string, context: CallContext): Promise<RemoteGlobEntry[]> {
   try {
     const entries = await readAllEntries(channel, path, context);
     return entries.map((entry) => ({
       name: entry.name,
+      stats: entry.stats,
       type: entry.isDirectory() ? "directory" : entry.isSymbolicLink() ? "link" : "file",
     }));
   } catch (error) {

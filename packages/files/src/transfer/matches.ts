@@ -2,7 +2,7 @@ import { escapeText, SshError } from "@nacre/wire";
 import { isPattern, type ListDirectory } from "../remote/glob.ts";
 import type { FileMover } from "./move-files.ts";
 import type { TransferRun } from "./run.ts";
-import type { SourceTree, TargetTree } from "./sides/trees.ts";
+import type { SourceMatch, SourceTree, TargetTree } from "./sides/trees.ts";
 import type { TargetListing } from "./target-listing.ts";
 import type { Directory, Walk } from "./walk.ts";
 
@@ -51,11 +51,11 @@ export class Matches {
     const run = this.#run;
     let isAny = false;
     const list: ListDirectory = (work) => this.#mover.list(work);
-    const paths = this.#source.glob(root.from, pattern, run.context(root.from), list);
-    for await (const path of run.options.recursive === true ? parentsFirst(paths) : paths) {
+    const matches = this.#source.glob(root.from, pattern, run.context(root.from), list);
+    for await (const match of run.options.recursive === true ? parentsFirst(matches) : matches) {
       if (run.hasFailed) return;
       isAny = true;
-      await run.attempt(path, () => this.#add(root, path));
+      await run.attempt(match.path, () => this.#add(root, match));
     }
     if (!isAny)
       throw new SshError(
@@ -65,7 +65,7 @@ export class Matches {
     await this.#walk.finish();
   }
 
-  async #add(root: Directory, path: string): Promise<void> {
+  async #add(root: Directory, { path, stats: listed }: SourceMatch): Promise<void> {
     const names = namesOf(path);
     if (names.some((_, index) => this.#whole.has(names.slice(0, index).join("/")))) return;
     const name = names.pop()!;
@@ -76,7 +76,7 @@ export class Matches {
       );
     const { directory, listing } = made;
     const from = this.#source.join(directory.from, name);
-    const stats = await this.#source.lstat(from, this.#run.context(from));
+    const stats = listed ?? (await this.#source.lstat(from, this.#run.context(from)));
     if (await this.#walk.add(directory, { ...stats, name }, path, listing)) this.#whole.add([...names, name].join("/"));
   }
 
@@ -105,11 +105,11 @@ export class Matches {
   }
 }
 
-/** Yields paths with fewer names first, so that a directory comes before its contents. */
-async function* parentsFirst(paths: AsyncIterable<string>): AsyncGenerator<string, void> {
-  const all: (readonly [length: number, path: string])[] = [];
-  for await (const path of paths) all.push([namesOf(path).length, path]);
-  for (const [, path] of all.sort(([a], [b]) => a - b)) yield path;
+/** Yields matches with fewer names first, so that a directory comes before its contents. */
+async function* parentsFirst(matches: AsyncIterable<SourceMatch>): AsyncGenerator<SourceMatch, void> {
+  const all: (readonly [length: number, match: SourceMatch])[] = [];
+  for await (const match of matches) all.push([namesOf(match.path).length, match]);
+  for (const [, match] of all.sort(([a], [b]) => a - b)) yield match;
 }
 
 function namesOf(path: string): string[] {

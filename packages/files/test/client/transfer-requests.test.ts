@@ -35,6 +35,13 @@ describe("a download asks", () => {
     expect([count("fstat"), count("stat"), count("lstat"), count("realpath")]).toEqual([0, 1, 0, 0]);
   });
 
+  it("no attributes of matches of a pattern whose directory it lists", async () => {
+    const { sftp, server, local, count } = await open(10);
+    for (let i = 0; i < 20; i++) server.files.open(`/home/t/${i}`, CREATE);
+    expect(await download(sftp, { glob: "t/*" }, { files: local, path: "/home/copy" })).toMatchObject({ files: 21 });
+    expect(count("lstat")).toBe(0);
+  });
+
   it("the attributes of links that it follows, and of no other entry", async () => {
     const { server, run, count } = await open(10);
     server.files.symlink("f", "/home/t/l");

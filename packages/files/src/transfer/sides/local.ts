@@ -19,6 +19,7 @@ import type {
   PartialFile,
   PartialFiles,
   ReadOptions,
+  SourceMatch,
   SourceTree,
   TargetTree,
 } from "./trees.ts";
@@ -70,7 +71,7 @@ export class LocalSource implements SourceTree {
     return this.#files.list(path);
   }
 
-  glob(directory: string, pattern: string): AsyncIterable<string> {
+  async *glob(directory: string, pattern: string): AsyncGenerator<SourceMatch, void> {
     const files = this.#files;
     const pathOf = (path: string): string =>
       path === "" ? directory : path.split("/").reduce((parent, name) => files.join(parent, name), directory);
@@ -79,7 +80,7 @@ export class LocalSource implements SourceTree {
       for await (const entry of files.list(pathOf(path))) entries.push(entry);
       return entries;
     };
-    return globBelow(pattern, {
+    const found = globBelow(pattern, {
       list: (path) => list(path).catch(noneIfUnreadable),
       has: (path) =>
         files.lstat(pathOf(path)).then(
@@ -87,6 +88,7 @@ export class LocalSource implements SourceTree {
           (error: unknown) => noneIfUnreadable(error).length > 0,
         ),
     });
+    for await (const { path, entry } of found) yield { path, stats: entry };
   }
 
   async *read(

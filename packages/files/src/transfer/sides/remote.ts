@@ -11,7 +11,7 @@ import { type Chunk, joined } from "../../local/chunk.ts";
 import type { LocalFileType, LocalStats } from "../../local/local-files.ts";
 import { nameProblem, temporaryName } from "../../local/names.ts";
 import { openDirectory } from "../../remote/directory.ts";
-import { glob, type ListDirectory } from "../../remote/glob.ts";
+import { globRemote, type ListDirectory } from "../../remote/glob.ts";
 import type { ChannelOpener } from "../../remote/open-sftp.ts";
 import { Stats } from "../../remote/stats.ts";
 import { attributesOf, statsOf } from "./remote-attributes.ts";
@@ -19,7 +19,15 @@ import { RemoteDigests } from "./remote-digests.ts";
 import { RemotePartials } from "./remote-partials.ts";
 import { readRemote } from "./remote-read.ts";
 import { filesFor } from "./slots.ts";
-import type { NewAttributes, NewDirectory, ReadOptions, SourceTree, TargetEntry, TargetTree } from "./trees.ts";
+import type {
+  NewAttributes,
+  NewDirectory,
+  ReadOptions,
+  SourceMatch,
+  SourceTree,
+  TargetEntry,
+  TargetTree,
+} from "./trees.ts";
 
 /** Reads files of the server for a download. */
 export class RemoteSource implements SourceTree {
@@ -61,8 +69,14 @@ export class RemoteSource implements SourceTree {
     return list(this.#channel, path, context);
   }
 
-  glob(directory: string, pattern: string, context: CallContext, list: ListDirectory): AsyncGenerator<string, void> {
-    return glob(this.#channel, pattern, directory, context, list);
+  async *glob(
+    directory: string,
+    pattern: string,
+    context: CallContext,
+    list: ListDirectory,
+  ): AsyncGenerator<SourceMatch, void> {
+    for await (const { path, entry } of globRemote(this.#channel, pattern, directory, context, list))
+      yield { path, stats: entry && listedStats(entry.stats) };
   }
 
   read(path: string, options: ReadOptions, context: CallContext): AsyncGenerator<Chunk, void> {
@@ -305,8 +319,12 @@ async function stat(
 
 async function* list(channel: SftpChannel, path: string, context: CallContext): AsyncGenerator<TargetEntry, void> {
   for await (const { name, stats, links } of await openDirectory(channel, path, context)) {
-    // Some servers list names without attributes.
-    const found = stats.mode === 0 ? await stat(channel, "lstat", join(path, name), context) : statsOf(stats);
+    const found = listedStats(stats) ?? (await stat(channel, "lstat", join(path, name), context));
     yield { ...found, name, links };
   }
+}
+
+/** Returns the attributes of a listed entry; `undefined` without a type: some servers list names only. */
+function listedStats(stats: Stats): LocalStats | undefined {
+  return stats.mode === 0 ? undefined : statsOf(stats);
 }

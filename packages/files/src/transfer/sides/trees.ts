@@ -49,6 +49,14 @@ export interface SourceFiles {
   readShort?(path: string, size: number, follow: boolean, context: CallContext): Promise<Uint8Array | undefined>;
 }
 
+/** A path that matches a pattern. */
+export interface SourceMatch {
+  /** Path below the directory of the pattern, with "/" between names. */
+  readonly path: string;
+  /** Attributes of the file or link itself; `undefined` if they were not listed. */
+  readonly stats: LocalStats | undefined;
+}
+
 /** A side from which a transfer reads a tree. */
 export interface SourceTree extends SourceFiles {
   /** Returns the path of an entry. */
@@ -59,8 +67,8 @@ export interface SourceTree extends SourceFiles {
   realpath(path: string, context: CallContext): Promise<string>;
   /** Lists a directory. */
   list(path: string, context: CallContext): AsyncIterable<LocalEntry>;
-  /** Yields the paths below a directory that match a pattern, with "/" between names. Each directory is listed through `list`. */
-  glob(directory: string, pattern: string, context: CallContext, list: ListDirectory): AsyncIterable<string>;
+  /** Yields what matches a pattern below a directory. Each directory is listed through `list`. */
+  glob(directory: string, pattern: string, context: CallContext, list: ListDirectory): AsyncIterable<SourceMatch>;
   /** Resolves with the target of a symbolic link. */
   readlink(path: string, context: CallContext): Promise<string>;
 }
