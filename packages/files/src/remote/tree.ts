@@ -28,7 +28,10 @@ export function readTree(channel: SftpChannel, path: string, context: CallContex
 /** Number of files that a call works on at the same time. */
 const MOST_AT_ONCE = 64;
 
-/** Runs tasks, a bounded number at the same time. After the first failure, tasks that have not started are not run. */
+/**
+ * Runs tasks, a bounded number at the same time, and of those that wait the last one first. A tree is then worked on depth first: few of its
+ * directories are held at once. After the first failure, tasks that have not started are not run.
+ */
 export class Parallel {
   #running = 0;
   #failure: { readonly error: unknown } | undefined;
@@ -51,8 +54,8 @@ export class Parallel {
       this.#failure ??= { error };
       throw error;
     } finally {
-      // The place passes to the next task.
-      const next = this.#waiting.shift();
+      // The place passes to the next task. Taking the first of very many would copy the others each time.
+      const next = this.#waiting.pop();
       if (next === undefined) this.#running--;
       else next();
     }

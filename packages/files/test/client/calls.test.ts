@@ -3,7 +3,7 @@ import { code, failure, text } from "@nacre/testing/nacre/outcomes";
 import { describe, expect, it } from "vitest";
 import { readAllEntries } from "../../src/remote/directory.ts";
 import { partsOf } from "../../src/remote/sftp.ts";
-import { isSame, openMemorySftp, pattern } from "./support.ts";
+import { isSame, make, openMemorySftp, pattern } from "./support.ts";
 
 const denied = (call: string, path: string, name: string, status: number): unknown =>
   expect.objectContaining({ name: "SftpError", code: name, call, path, status });
@@ -402,6 +402,18 @@ describe("directories", () => {
     expect(await sftp.readdir("keep")).toEqual(["precious"]);
     expect(await failure(sftp.rm("tree"))).toMatchObject({ code: "sftp-no-such-file" });
     await sftp.rm("tree", { force: true });
+  });
+
+  it("copies and removes the files of a directory before it has listed all others", async () => {
+    const { sftp, server } = await openMemorySftp();
+    server.files.makeDirectory("/home/tree");
+    for (let i = 0; i < 200; i++) make(server.files, { [`/home/tree/${i}/`]: "", [`/home/tree/${i}/f`]: "" });
+    await sftp.cp("tree", "copy", { recursive: true });
+    expect(server.requests.indexOf("copy-data")).toBeLessThan(server.requests.lastIndexOf("opendir"));
+    server.requests.length = 0;
+    await sftp.rm("tree", { recursive: true });
+    expect(server.requests.indexOf("remove")).toBeLessThan(server.requests.lastIndexOf("opendir"));
+    expect(await sftp.readdir(".")).toEqual(["copy"]);
   });
 
   it("reports the first error of a tree, after everything under way has ended", async () => {
