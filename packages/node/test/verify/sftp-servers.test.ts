@@ -179,6 +179,10 @@ describe.each(PEERS)("SFTP on $name", { timeout: SLOW }, (peer) => {
     expect(await sftp.stat(`${dir}/a/g`)).toMatchObject({ size: ignoresSize ? 3 : 2, mode: 0o100_640 });
     expect(await failure(sftp.stat(`${dir}/f`))).toMatchObject({ code: "sftp-no-such-file" });
     expect(await failure(sftp.rmdir(`${dir}/a`))).toMatchObject({ code: "sftp-failure" });
+    writeFileSync(`${folder.path}/local/new`, "new");
+    await ssh.upload(`${folder.path}/local/new`, `${dir}/a/g`);
+    expect(readFileSync(`${dir}/a/g`, "utf8")).toBe("new");
+    expect(readdirSync(`${dir}/a`)).toEqual(["b", "g"]);
     await sftp.rm(dir, { recursive: true });
     expect(readdirSync(`${folder.path}/remote`)).not.toContain("calls");
     await sftp.close();
