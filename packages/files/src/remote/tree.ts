@@ -29,8 +29,8 @@ export function readTree(channel: SftpChannel, path: string, context: CallContex
 const MOST_AT_ONCE = 64;
 
 /**
- * Runs tasks, a bounded number at the same time, and of those that wait the last one first. A tree is then worked on depth first: few of its
- * directories are held at once. After the first failure, tasks that have not started are not run.
+ * Runs tasks, a bounded number at the same time. The task that has waited least comes first, so that a tree is worked on depth first, and
+ * few of its directories are held at once. After the first failure, tasks that have not started are not run.
  */
 export class Parallel {
   #running = 0;
