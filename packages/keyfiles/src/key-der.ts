@@ -1,5 +1,5 @@
 import type { EcdsaFields, Ed25519Fields, PrivateKey, PrivateKeyFields, RsaFields } from "@nacre/keys/internal";
-import { bigIntToBytes, bytesToBigInt } from "@nacre/wire";
+import { bigIntToBytes, bytesToBigInt, concatBytes, equalBytes } from "@nacre/wire";
 import { DerReader, der } from "./der.ts";
 import type { MakeKey } from "./private-key-file.ts";
 import { unsupportedKey } from "./unsupported.ts";
@@ -42,7 +42,10 @@ export function readPkcs1(bytes: Uint8Array, makeKey: MakeKey): PrivateKey {
   return key;
 }
 
-/** Reads an ECPrivateKey (RFC 5915 §3). `outerFormat`: from PKCS#8. Throws `file-malformed`, `key-unsupported`, and like `makeKey`. */
+/**
+ * Reads an ECPrivateKey (RFC 5915 §3), also with a compressed point. `outerFormat`: from PKCS#8. Throws `file-malformed`,
+ * `key-unsupported`, and like `makeKey`.
+ */
 export function readSec1(bytes: Uint8Array, makeKey: MakeKey, outerFormat?: EcdsaFormat): PrivateKey {
   const outer = new DerReader(bytes, "SEC1");
   const reader = outer.sequence("ECPrivateKey");
@@ -64,7 +67,16 @@ export function readSec1(bytes: Uint8Array, makeKey: MakeKey, outerFormat?: Ecds
   wrapped?.end();
   reader.end();
   const d = bytesToBigInt(secret);
-  return makeKey({ format, d, publicPoint });
+  if (publicPoint?.length !== 1 + size) return makeKey({ format, d, publicPoint });
+  const key = makeKey({ format, d });
+  if (!equalBytes(publicPoint, compressed(key.fields as EcdsaFields)))
+    reader.fail("publicKey", "does not match privateKey");
+  return key;
+}
+
+/** Returns the compressed public point: the parity of y, then x (SEC 1 §2.3.3). OpenSSL writes it with `-conv_form compressed`. */
+function compressed({ format, publicPoint }: EcdsaFields): Uint8Array {
+  return concatBytes(Uint8Array.of(2 | (publicPoint.at(-1)! & 1)), publicPoint.subarray(1, 1 + CURVES[format].size));
 }
 
 /** A family of key formats in DER. */

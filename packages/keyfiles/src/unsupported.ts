@@ -11,6 +11,7 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
   ["PPK", "pass `ppkFiles` in `forms`, or convert the file with `puttygen FILE -O private-openssh -o NEW`"],
   ["SSH.COM", "convert the file with `ssh-keygen -i -f FILE`"],
   ["SSH-1 RSA", "SSH version 1 is obsolete, so make a new key with `ssh-keygen -t ed25519`"],
+  ["EC with explicit curve parameters", "name the curve with `openssl ec -in FILE -param_enc named_curve -out NEW`"],
   ["RSASSA-PSS", "SSH does not define these signatures, so make a key of another type with `ssh-keygen -t ed25519`"],
 ]);
 

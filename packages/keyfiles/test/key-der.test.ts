@@ -7,7 +7,7 @@ import {
 } from "@nacre/keys";
 import { expectError } from "@nacre/testing/errors";
 import { keyOf } from "@nacre/testing/keyfiles";
-import { bytesToBigInt } from "@nacre/wire";
+import { bigIntToBytes, bytesToBigInt } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { der } from "../src/der.ts";
 import * as keyDer from "../src/key-der.ts";
@@ -20,6 +20,7 @@ const readPkcs8 = (bytes: Uint8Array): PrivateKey => keyDer.readPkcs8(bytes, pri
 
 const P256 = der.oid("1.2.840.10045.3.1.7");
 const P384 = der.oid("1.3.132.0.34");
+const P521 = der.oid("1.3.132.0.35");
 const ec = keyOf("ecdsa-256-plain").fields as EcdsaFields;
 const rsa = keyOf("rsa-2048-plain").fields as RsaFields;
 const ed = keyOf("ed25519-plain").fields as Ed25519Fields;
@@ -73,7 +74,33 @@ describe("SEC1", () => {
     expectError("file-malformed", () => readSec1(sec1(named), "ecdsa-sha2-nistp384"));
     expectError("file-malformed", () => readSec1(sec1(der.explicit(0, P384)), "ecdsa-sha2-nistp256"));
     expectError("key-unsupported", () => readSec1(sec1(der.explicit(0, der.oid("1.2.3")))));
+    const explicit = expectError("key-unsupported", () => readSec1(sec1(der.explicit(0, der.sequence()))));
+    expect(explicit).toContain("openssl ec -in FILE -param_enc named_curve");
   });
+
+  test.each(["ecdsa-256-plain", "ecdsa-384-plain", "ecdsa-521-plain"])(
+    "accepts the compressed point of %s only, also in PKCS#8",
+    (name) => {
+      const { format, d, publicPoint } = keyOf(name).fields as EcdsaFields;
+      const size = (publicPoint.length - 1) / 2;
+      const oid = { 32: P256, 48: P384, 66: P521 }[size]!;
+      const read = (...point: number[]): PrivateKey[] => {
+        const bits = der.explicit(1, der.bits(Uint8Array.of(...point)));
+        const start = [der.integer(1), der.octets(bigIntToBytes(d, size))];
+        const algorithm = der.sequence(der.oid("1.2.840.10045.2.1"), oid);
+        return [
+          readSec1(der.sequence(...start, der.explicit(0, oid), bits)),
+          readPkcs8(der.sequence(der.integer(0), algorithm, der.octets(der.sequence(...start, bits)))),
+        ];
+      };
+      const x = publicPoint.subarray(1, 1 + size);
+      const parity = publicPoint.at(-1)! % 2;
+      for (const { fields } of read(2 + parity, ...x)) expect(fields).toEqual({ format, d, publicPoint });
+      expectError("file-malformed", () => read(3 - parity, ...x));
+      expectError("file-malformed", () => read(2 + parity, ...x.toReversed()));
+      expectError("key-malformed", () => read(2 + parity, ...x.subarray(1)));
+    },
+  );
 
   test("rejects another version and the point of another key", () => {
     expectError("file-malformed", () => readSec1(der.sequence(der.integer(0), scalar(32), named)));
