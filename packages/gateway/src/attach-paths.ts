@@ -1,45 +1,81 @@
-import type { Server as HttpServer, IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 import type { Duplex } from "node:stream";
+import { refuseUpgrade } from "./refuse-upgrade.ts";
 
-type OnRequest = (request: IncomingMessage, response: ServerResponse) => void;
-type OnUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+type Server = HttpServer | HttpsServer;
 
-/** Handlers of requests and upgrades, by path. */
-interface Paths {
-  readonly requests: Readonly<Record<string, OnRequest>>;
-  readonly upgrades: Readonly<Record<string, OnUpgrade>>;
+/** Arguments of a server's events. */
+interface Events {
+  readonly request: [request: IncomingMessage, response: ServerResponse];
+  readonly upgrade: [request: IncomingMessage, socket: Duplex, head: Buffer];
 }
+
+type Handler<E extends keyof Events> = (...args: Events[E]) => void;
+
+/** Handlers of a gateway, by event and path. */
+type Paths = { readonly [E in keyof Events]: Readonly<Record<string, Handler<E>>> };
+
+/** The gateways of a server. They share one listener of each event, so that only one of them answers for an unknown path. */
+interface Attached {
+  /** Last attached first. */
+  readonly gateways: Paths[];
+  /** Restores the server's own listeners. */
+  restore(): void;
+}
+
+const ATTACHED = new WeakMap<Server, Attached>();
 
 /**
- * Installs handlers for some paths of a server. Other requests go to the listeners that the server already has, or get status 404 if it has
- * none. Returns a function that removes the handlers and restores the listeners.
+ * Installs handlers for some paths of a server. Requests and upgrades of other paths go to the listeners that the server already has, or
+ * get status 404 if it has none. Returns a function that removes the handlers. When all are removed, the server has its listeners again.
  */
-export function attachPaths(server: HttpServer | HttpsServer, { requests, upgrades }: Paths): () => void {
-  const others = server.listeners("request") as RequestListener[];
-  server.removeAllListeners("request");
-  const onRequest: RequestListener = (request, response) => {
-    const handler = own(requests, request);
-    if (handler !== undefined) return handler(request, response);
-    if (others.length === 0) response.writeHead(404).end();
-    for (const other of others) other.call(server, request, response);
-  };
-  const onUpgrade: OnUpgrade = (request, socket, head) => {
-    const handler = own(upgrades, request);
-    if (handler !== undefined) return handler(request, socket, head);
-    // If the server has another upgrade listener, that one may handle this path.
-    if (server.listenerCount("upgrade") === 1) socket.destroy();
-  };
-  server.on("request", onRequest);
-  server.on("upgrade", onUpgrade);
+export function attachPaths(server: Server, paths: Paths): () => void {
+  const attached = ATTACHED.get(server) ?? takeOver(server);
+  const { gateways } = attached;
+  ATTACHED.set(server, attached);
+  gateways.unshift(paths);
   return () => {
-    server.off("request", onRequest);
-    server.off("upgrade", onUpgrade);
-    for (const other of others) server.on("request", other);
+    gateways.splice(gateways.indexOf(paths), 1);
+    if (gateways.length > 0) return;
+    ATTACHED.delete(server);
+    attached.restore();
   };
 }
 
-function own<T>(handlers: Readonly<Record<string, T>>, { url = "" }: IncomingMessage): T | undefined {
-  const path = url.split("?", 1)[0]!;
-  return Object.hasOwn(handlers, path) ? handlers[path] : undefined;
+function takeOver(server: Server): Attached {
+  const gateways: Paths[] = [];
+  const restoreRequest = intercept(server, "request", gateways, (_, response) => void response.writeHead(404).end());
+  const restoreUpgrade = intercept(server, "upgrade", gateways, (_, socket) => refuseUpgrade(socket, 404, "Not Found"));
+  return {
+    gateways,
+    restore() {
+      restoreRequest();
+      restoreUpgrade();
+    },
+  };
+}
+
+/** Replaces the listeners of an event by one that calls them for paths without a gateway. `refuse` answers if there are none. */
+function intercept<E extends keyof Events>(
+  server: Server,
+  event: E,
+  gateways: readonly Paths[],
+  refuse: Handler<E>,
+): () => void {
+  const others = server.listeners(event) as Handler<E>[];
+  server.removeAllListeners(event);
+  const listener: Handler<E> = (...args) => {
+    const path = (args[0].url ?? "").split("?", 1)[0]!;
+    const handlers = gateways.map((gateway) => gateway[event]).find((paths) => Object.hasOwn(paths, path));
+    if (handlers !== undefined) return handlers[path]!(...args);
+    // A listener added since gets every event itself, and may answer this one.
+    if (others.length === 0 && server.listenerCount(event) === 1) return refuse(...args);
+    for (const other of others) other.call(server, ...args);
+  };
+  server.on(event, listener);
+  return () => {
+    server.off(event, listener);
+    for (const other of others) server.on(event, other);
+  };
 }

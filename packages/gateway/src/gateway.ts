@@ -19,6 +19,7 @@ import { Metrics } from "./metrics.ts";
 import { checkGatewayOptions } from "./option-names.ts";
 import type { Gateway, GatewayOptions, Ticket, TicketGrant } from "./options.ts";
 import { Pending } from "./pending.ts";
+import { refuseUpgrade } from "./refuse-upgrade.ts";
 import { type Refusal, RequestCheck, type Requester } from "./request-check.ts";
 import { cookieSession } from "./session-cookie.ts";
 import { TicketRoute } from "./ticket-route.ts";
@@ -137,14 +138,14 @@ class WebSocketGateway implements Gateway {
     const { path = "/ssh", ticketPath = "/ssh/ticket", metricsPath } = this.#options;
     this.#detach.push(
       attachPaths(server, {
-        requests: {
+        request: {
           [path]: (_, response) => void response.writeHead(426, { upgrade: "websocket" }).end(),
           [ticketPath]: (request, response) => void this.#route.handle(request, response),
           ...(metricsPath !== undefined && {
             [metricsPath]: (request, response) => this.#sendMetrics(request, response),
           }),
         },
-        upgrades: { [path]: (request, socket, head) => this.#upgrade(request, socket, head) },
+        upgrade: { [path]: (request, socket, head) => this.#upgrade(request, socket, head) },
       }),
     );
     this.#timer ??= setInterval(() => this.#tick(), tickOf(this.#context.limits)).unref();
@@ -234,9 +235,7 @@ class WebSocketGateway implements Gateway {
     const { remoteAddress, origin } = requester;
     const { reason, detail, status } = refused;
     this.#log({ type: "refused", remoteAddress, origin, route: "websocket", reason, detail });
-    socket.on("error", () => {});
-    socket.once("finish", () => socket.destroy());
-    socket.end(`HTTP/1.1 ${status} ${reason}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    refuseUpgrade(socket, status, reason);
   }
 
   #refusal(request: IncomingMessage, requester: Requester): Refusal | undefined {

@@ -100,7 +100,11 @@ export interface Ticket {
 
 /** A gateway from WebSockets to SSH servers. */
 export interface Gateway {
-  /** Handles the gateway's paths on a server. Other requests go to the server's existing listeners. Throws `closed` after `close`. */
+  /**
+   * Handles the gateway's paths on a server. Other requests and upgrades go to the server's existing listeners, or get status 404 if it has
+   * none. Listeners added later get those of all paths. Of several gateways with the same path, the last attached has it. Throws `closed`
+   * after `close`.
+   */
   attach(server: HttpServer | HttpsServer): void;
   /** Issues a ticket without calling `authorize`: the application decides. Rejects with `usage` if `origins` or `allow` does not match. */
   issueTicket(grant: TicketGrant): Promise<Ticket>;

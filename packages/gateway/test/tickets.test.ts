@@ -317,23 +317,6 @@ describe("the ticket route", () => {
     expect(await ask(started, "DELETE", { host: "app.localhost" })).toMatchObject({ status: 405 });
     expect(await post()).toMatchObject({ status: 503, body: { error: "store" } });
   });
-
-  test("leaves other requests to the server's own listeners", async () => {
-    const { server, port } = await startGateway();
-    expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(404);
-    server.on("request", (_, response) => response.headersSent || response.end());
-    const answer = await fetch(`http://127.0.0.1:${port}/ssh`);
-    expect([answer.status, answer.headers.get("upgrade")]).toEqual([426, "websocket"]);
-  });
-
-  test("leaves upgrades of other paths to the server's other listeners, and disconnects them if there are none", async () => {
-    const { server, port } = await startGateway();
-    const url = `ws://127.0.0.1:${port}/other`;
-    const failed = pageSocket(url);
-    expect(await new Promise((resolve) => failed.on("close", resolve))).toBe(1006);
-    server.on("upgrade", (_, socket) => socket.end("HTTP/1.1 418 other\r\nConnection: close\r\n\r\n"));
-    expect(await refusedWith(pageSocket(url))).toBe(418);
-  });
 });
 
 /** Headers of requests that a page of another site can make its visitor's browser send (Fetch Metadata, Fetch §3.2). */
