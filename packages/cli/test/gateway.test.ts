@@ -31,6 +31,14 @@ test("accepts the TCP connections of all connections that --limit maxConnections
   expect(most).toEqual([20_000, 10_100, 60_000]);
 });
 
+test("refuses a --limit that the gateway does not have, before it connects to the ticket store", async () => {
+  const words = ["--origin", "https://a.example", "--allow", "b.example:22", "--tickets", "redis://127.0.0.1:1"];
+  await expect(gateway([...words, "--limit", "maxConections=5"])).rejects.toMatchObject({
+    code: "usage",
+    message: expect.stringMatching(/^`limits` has no limit `maxConections`; it has maxConnections, /) as string,
+  });
+});
+
 test("refuses an --issue-token of less than 32 characters", async () => {
   const folder = await temporaryFolder();
   const token = join(folder, "token");

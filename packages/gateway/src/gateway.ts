@@ -4,7 +4,7 @@ import type { Server as HttpsServer } from "node:https";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { TUNNEL_SUBPROTOCOL } from "@nacre/tunnel";
-import { completeLimits, MAX_MILLISECONDS, SshError } from "@nacre/wire";
+import { MAX_MILLISECONDS, SshError } from "@nacre/wire";
 import { WebSocketServer } from "ws";
 import { Arrival } from "./arrival.ts";
 import { attachPaths } from "./attach-paths.ts";
@@ -14,7 +14,7 @@ import type { GatewayContext, Peer } from "./context.ts";
 import { Destinations, parseTarget, type Target } from "./destinations.ts";
 import type { GatewayEvent } from "./events.ts";
 import { GatewayWebSocket } from "./gateway-web-socket.ts";
-import { GATEWAY_LIMITS, type GatewayLimits } from "./limits.ts";
+import { type GatewayLimits, gatewayLimits } from "./limits.ts";
 import { Metrics } from "./metrics.ts";
 import { checkGatewayOptions } from "./option-names.ts";
 import type { Gateway, GatewayOptions, Ticket, TicketGrant } from "./options.ts";
@@ -68,7 +68,7 @@ class WebSocketGateway implements Gateway {
 
   constructor(options: GatewayOptions) {
     const { address = "", sessionOf = cookieSession } = options;
-    const limits = completeLimits(GATEWAY_LIMITS, options.limits);
+    const limits = gatewayLimits(options.limits);
     const metrics = new Metrics();
     const sockets = new Set<Socket>();
     const webSockets = new Set<GatewayWebSocket>();

@@ -2,7 +2,7 @@ export { SshError } from "@nacre/wire";
 export type { GatewayEvent, RefusalReason } from "./events.ts";
 export { formatEvent } from "./format-event.ts";
 export { createGateway } from "./gateway.ts";
-export type { GatewayLimits } from "./limits.ts";
+export { type GatewayLimits, gatewayLimits } from "./limits.ts";
 export type { Lookup } from "./lookups.ts";
 export type {
   Authorize,

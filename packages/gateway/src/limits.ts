@@ -1,4 +1,5 @@
-import { type LimitTable, limitTable, MAX_MILLISECONDS } from "@nacre/wire";
+import { completeLimits, limitTable, MAX_MILLISECONDS, type Overrides } from "@nacre/wire";
+import { checkNames } from "./option-names.ts";
 
 /** Limits of a gateway. Times are in milliseconds. A client is an IPv4 address or an IPv6 /64 network. */
 export interface GatewayLimits {
@@ -46,7 +47,7 @@ const time = (value: number, least = 1) => ({ default: value, least, most: MAX_M
 const count = (value: number, unit: string) => ({ default: value, least: 1, most: 10_000_000, unit });
 
 /** Ranges and defaults of the limits. */
-export const GATEWAY_LIMITS: LimitTable<GatewayLimits> = limitTable<GatewayLimits>({
+const GATEWAY_LIMITS = /* @__PURE__ */ limitTable<GatewayLimits>({
   maxConnections: count(10_000, "connections"),
   maxConnectionsPerClient: count(64, "connections"),
   maxPending: count(2048, "connections"),
@@ -66,3 +67,9 @@ export const GATEWAY_LIMITS: LimitTable<GatewayLimits> = limitTable<GatewayLimit
   maxParkedBytesPerClient: bytes(16 * MIB),
   maxBufferedBytes: bytes(512 * MIB),
 });
+
+/** Returns all limits, with defaults for those that are missing. Throws `usage` for an unknown name or a value out of range. */
+export function gatewayLimits(changes: Overrides<GatewayLimits> = {}): GatewayLimits {
+  checkNames("`limits` has no limit", changes, GATEWAY_LIMITS.ranges);
+  return completeLimits(GATEWAY_LIMITS, changes);
+}

@@ -1,4 +1,4 @@
-import { SshError } from "@nacre/wire";
+import { escapeText, SshError } from "@nacre/wire";
 import type { GatewayOptions } from "./options.ts";
 
 /** All options of `createGateway`. The type makes a missing name a compile error. */
@@ -24,10 +24,15 @@ const NAMES: Readonly<Record<keyof GatewayOptions, "needed" | "optional">> = {
 
 /** Throws `usage` for an unknown option, or if `origins` or `allow` is not an array of strings. */
 export function checkGatewayOptions(options: GatewayOptions): void {
-  for (const name of Object.keys(options))
-    if (!Object.hasOwn(NAMES, name))
-      throw new SshError("usage", `createGateway has no option \`${name}\`; it has ${Object.keys(NAMES).join(", ")}`);
+  checkNames("createGateway has no option", options, NAMES);
   for (const name of ["origins", "allow"] as const)
     if (!Array.isArray(options[name]) || options[name].some((one: unknown) => typeof one !== "string"))
       throw new SshError("usage", `createGateway needs \`${name}\`, an array of strings`);
+}
+
+/** Throws `usage` if `given` has a name that is not in `known`. `hasNo` begins the message. */
+export function checkNames(hasNo: string, given: object, known: object): void {
+  for (const name of Object.keys(given))
+    if (!Object.hasOwn(known, name))
+      throw new SshError("usage", `${hasNo} \`${escapeText(name)}\`; it has ${Object.keys(known).join(", ")}`);
 }

@@ -22,6 +22,7 @@ test.each<[string, unknown]>([
   ["an origin that is not a string", { origins: [1], allow: [] }],
   ["an unknown option", { origins: [], allow: [], origin: ORIGIN }],
   ["a limit out of its range", { origins: [], allow: [], limits: { maxConnections: 0 } }],
+  ["an unknown limit", { origins: [], allow: [], limits: { maxConections: 5 } }],
   ["a plain destination that is not allowed", { origins: [], allow: [], plain: "ssh.example.org:22" }],
   ["an invalid proxy address", { origins: [], allow: [], trustedProxies: ["proxy.example.org"] }],
 ])("createGateway refuses %s", (_, options) => {

@@ -21,7 +21,7 @@ export interface GatewayArguments {
   readonly issueToken: string | undefined;
   /** URL of a Valkey or Redis server. */
   readonly tickets: string | undefined;
-  /** Limits by name; `createGateway` checks them. */
+  /** Limits by name; `gatewayLimits` checks them. */
   readonly limits: Partial<Record<keyof GatewayLimits, number>>;
   readonly log: "text" | "json";
 }

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { createGateway, type Gateway, type GatewayEvent, type TicketStore } from "@nacre/gateway";
+import { createGateway, type Gateway, type GatewayEvent, gatewayLimits, type TicketStore } from "@nacre/gateway";
 import { expandHome, readSecretFile } from "@nacre/node";
 import { listenError, showPath } from "@nacre/node/extend";
 import { SshError, utf8DecodeLossy } from "@nacre/wire";
@@ -37,12 +37,6 @@ const MAX_SILENT = 10_000;
  */
 const SPARE_SOCKETS = 64;
 
-/** Default of `maxConnections`. */
-const CONNECTIONS = 10_000;
-
-/** Default of `maxConnectionsPerClient`. */
-const CONNECTIONS_PER_CLIENT = 64;
-
 /** Runs `nacre gateway`, which relays WebSockets to TCP, until a signal. Resolves to the exit status. */
 export async function gateway(words: readonly string[]): Promise<number> {
   if (asksForHelp(words, GATEWAY_OPTIONS)) {
@@ -50,6 +44,7 @@ export async function gateway(words: readonly string[]): Promise<number> {
     return 0;
   }
   const parsed = parseGatewayArguments(words);
+  const { maxConnections, maxConnectionsPerClient } = gatewayLimits(parsed.limits);
   const log = gatewayLog(parsed.log, (line) => process.stderr.write(`${line}\n`));
 
   const token = parsed.issueToken === undefined ? undefined : await readToken(parsed.issueToken);
@@ -63,9 +58,9 @@ export async function gateway(words: readonly string[]): Promise<number> {
         "request",
         issueRoute(`${parsed.path}/issue`, token, () => made!),
       );
-    const { trustedProxies, limits } = parsed;
-    const maxPerClient = (limits.maxConnectionsPerClient ?? CONNECTIONS_PER_CLIENT) + SPARE_SOCKETS;
-    limitSockets(server, { maxPerClient, trustedProxies });
+    server.maxConnections = maxConnections + MAX_SILENT;
+    const { trustedProxies } = parsed;
+    limitSockets(server, { maxPerClient: maxConnectionsPerClient + SPARE_SOCKETS, trustedProxies });
     const { port } = await listen(server, parsed);
     made = makeGateway(parsed, port, tickets, token === undefined, log.event);
     made.attach(server);
@@ -130,8 +125,7 @@ function defaultHosts({ origins, listen }: GatewayArguments, port: number): stri
   return isLoopback ? [...hosts, `localhost:${port}`, `${bracketed(listen)}:${port}`] : hosts;
 }
 
-async function listen(server: Server, { listen: host, port, limits }: GatewayArguments): Promise<AddressInfo> {
-  server.maxConnections = (limits.maxConnections ?? CONNECTIONS) + MAX_SILENT;
+async function listen(server: Server, { listen: host, port }: GatewayArguments): Promise<AddressInfo> {
   server.listen(port, host);
   try {
     await once(server, "listening");
