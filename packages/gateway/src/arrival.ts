@@ -12,6 +12,7 @@ import type { GatewayContext, Peer } from "./context.ts";
 import type { Target } from "./destinations.ts";
 import { dial } from "./dial.ts";
 import type { GatewayWebSocket, WebSocketUser } from "./gateway-web-socket.ts";
+import { messageOf } from "./message-of.ts";
 import type { Pending, Waiting } from "./pending.ts";
 import { PlainRelay } from "./plain-relay.ts";
 import type { RelaySettings } from "./relay.ts";
@@ -112,8 +113,8 @@ export class Arrival implements Waiting, WebSocketUser {
     const { destinations, tickets } = this.#context;
     const { origin = "", session } = this.#peer;
     const target = destinations.target(host, port);
-    const grant = await tickets.redeem(ticket, { ...target, origin, session }).catch(() => undefined);
-    if (grant === undefined) return this.refuse("gateway-failed", "the ticket store failed");
+    const grant = await tickets.redeem(ticket, { ...target, origin, session }).catch((error: Error) => error);
+    if (grant instanceof Error) return this.refuse("gateway-failed", messageOf(grant));
     // rule: ticket-before-dial
     if (typeof grant === "string") return this.refuse("ticket-refused", grant);
     await this.#connect(target, grant.user, (settings) => new TunnelRelay(settings, this.ws));
@@ -151,7 +152,7 @@ export class Arrival implements Waiting, WebSocketUser {
     try {
       await opening;
     } catch (error) {
-      this.refuse(reasonOf(error), error instanceof SshError ? error.message : "an unexpected error");
+      this.refuse(reasonOf(error), messageOf(error));
     }
   }
 

@@ -106,9 +106,12 @@ export interface Gateway {
    * after `close`.
    */
   attach(server: HttpServer | HttpsServer): void;
-  /** Issues a ticket without calling `authorize`: the application decides. Rejects with `usage` if `origins` or `allow` does not match. */
+  /**
+   * Issues a ticket without calling `authorize`: the application decides. Rejects with `usage` if `origins` or `allow` does not match, with
+   * `gateway-refused` if the ticket store fails or is full, and with `connect-timeout` if it does not answer.
+   */
   issueTicket(grant: TicketGrant): Promise<Ticket>;
-  /** Revokes a ticket. */
+  /** Revokes a ticket. Rejects as `issueTicket` does if the ticket store fails. */
   revokeTicket(ticket: string): Promise<void>;
   /** Number of open connections, including parked ones. */
   readonly connections: number;

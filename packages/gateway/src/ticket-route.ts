@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { GatewayContext } from "./context.ts";
 import type { Target } from "./destinations.ts";
+import { messageOf } from "./message-of.ts";
 import type { Authorize } from "./options.ts";
 import type { Refusal, RequestCheck } from "./request-check.ts";
 import { cookieSecret, csrfToken, hasCsrfToken, newCookieSecret, setCookie } from "./session-cookie.ts";
@@ -33,7 +34,7 @@ export class TicketRoute {
     const requester = check.requester(request);
     const { remoteAddress, origin } = requester;
     const answer = await this.#answer(request, response).catch(
-      (): Refusal => ({ reason: "store", status: 503, detail: "the ticket store failed" }),
+      (error: unknown): Refusal => refusal("store", 503, messageOf(error)),
     );
     if (!("status" in answer)) return send(response, 200, answer);
     context.log({

@@ -16,8 +16,8 @@ interface Entry {
 }
 
 /**
- * Creates a store in this process's memory, for at most `maxTickets` unused tickets (default 100,000). `now` returns the time of a
- * monotonic clock in milliseconds.
+ * Creates a store in this process's memory, for at most `maxTickets` unused tickets (default 100,000). When it is full, `put` throws
+ * `gateway-refused`. `now` returns the time of a monotonic clock in milliseconds.
  */
 export function memoryTicketStore(
   options: { readonly maxTickets?: number | undefined; readonly now?: (() => number) | undefined } = {},
@@ -33,7 +33,10 @@ export function memoryTicketStore(
       }
       // rule: ticket-store-room
       if (entries.size >= maxTickets)
-        throw new SshError("usage", `${maxTickets} tickets are waiting; raise maxTickets`);
+        throw new SshError(
+          "gateway-refused",
+          `the ticket store is full: ${maxTickets} unused tickets; raise \`maxTickets\``,
+        );
       entries.set(key, { value, expires: now() + ttl });
     },
     take(key) {

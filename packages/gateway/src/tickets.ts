@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
+import { SshError } from "@nacre/wire";
 import type { Ticket, TicketGrant } from "./options.ts";
 import type { TicketStore } from "./ticket-store.ts";
 import { withTimeout } from "./with-timeout.ts";
@@ -6,7 +7,10 @@ import { withTimeout } from "./with-timeout.ts";
 /** Origin, destination and HTTP session of a WebSocket that uses a ticket. */
 type TicketUse = Omit<TicketGrant, "user">;
 
-/** Issues, revokes and redeems the tickets in a store. */
+/**
+ * Issues, revokes and redeems the tickets in a store. If the store fails, methods reject with its `SshError`, or with `gateway-refused` if
+ * it has another error; with `connect-timeout` if it does not answer.
+ */
 export class Tickets {
   readonly #store: TicketStore;
   readonly #time: number;
@@ -18,7 +22,6 @@ export class Tickets {
     this.#storeTimeout = limits.storeTimeout;
   }
 
-  /** Issues a ticket. Rejects with the store's error, or with `connect-timeout` if the store does not answer. */
   async issue({ origin, host, port, session, user }: TicketGrant): Promise<Ticket> {
     const ticket = randomBytes(32).toString("base64url");
     const value = JSON.stringify({ origin, host, port, session, user });
@@ -34,9 +37,8 @@ export class Tickets {
   async redeem(ticket: string, use: TicketUse): Promise<TicketGrant | string> {
     // rule: ticket-needed
     if (!/^[\w-]{43}$/.test(ticket)) return "no ticket";
-    const value = await this.#bounded(async () => this.#store.take(keyOf(ticket)));
-    if (value === undefined) return "unknown, used or expired";
-    const grant = JSON.parse(value) as TicketGrant;
+    const grant = await this.#bounded(async () => parseGrant(await this.#store.take(keyOf(ticket))));
+    if (grant === undefined) return "unknown, used or expired";
     // rule: ticket-origin
     if (grant.origin !== use.origin) return "issued for another origin";
     // rule: ticket-destination
@@ -46,9 +48,20 @@ export class Tickets {
     return grant;
   }
 
-  #bounded<T>(run: () => Promise<T>): Promise<T> {
-    return withTimeout(run(), this.#storeTimeout, "the ticket store");
+  async #bounded<T>(run: () => Promise<T>): Promise<T> {
+    try {
+      return await withTimeout(run(), this.#storeTimeout, "the ticket store");
+    } catch (cause) {
+      if (cause instanceof SshError) throw cause;
+      // The message may contain a secret, such as a ticket's grant or the password in the store's URL.
+      const code = (cause as NodeJS.ErrnoException | undefined)?.code;
+      throw new SshError("gateway-refused", `the ticket store failed${code ? `: ${code}` : ""}`, { cause });
+    }
   }
+}
+
+function parseGrant(value: string | undefined): TicketGrant | undefined {
+  return value === undefined ? undefined : (JSON.parse(value) as TicketGrant);
 }
 
 /** Returns the key of a ticket in the store. */

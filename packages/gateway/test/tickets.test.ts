@@ -187,14 +187,19 @@ describe("a ticket", () => {
 
   test("is refused if the store fails or does not answer", async () => {
     const { port } = await tcpServer(echo);
-    for (const take of [() => Promise.reject(new Error("secret")), () => new Promise<never>(() => {})]) {
+    const failures: [() => string | Promise<never>, string][] = [
+      [() => Promise.reject(new Error("secret")), "the ticket store failed"],
+      [() => "secret", "the ticket store failed"],
+      [() => new Promise<never>(() => {}), "the ticket store did not answer within 20 ms"],
+    ];
+    for (const [take, detail] of failures) {
       const { gateway, url, event } = await startGateway({
         allow: [`127.0.0.1:${port}`],
         limits: { storeTimeout: 20 },
         tickets: { put: () => {}, take, delete: () => {} },
       });
       expect(await new Page(url, { ticket: await ticketFor(gateway, port), port }).closeName()).toBe("gateway-failed");
-      expect(await event("rejected")).toMatchObject({ detail: "the ticket store failed" });
+      expect(await event("rejected")).toMatchObject({ detail });
     }
   });
 
@@ -205,7 +210,7 @@ describe("a ticket", () => {
     await store.put("b", "1", 20);
     now = 10;
     await store.put("c", "1", 10);
-    expect(() => store.put("d", "1", 10)).toThrow(expect.objectContaining({ code: "usage" }));
+    expect(() => store.put("d", "1", 10)).toThrow(expect.objectContaining({ code: "gateway-refused" }));
     now = 20;
     await store.put("d", "1", 10);
     await store.put("e", "1", 10);
@@ -215,7 +220,7 @@ describe("a ticket", () => {
     const store = memoryTicketStore({ maxTickets: 2, now: () => 0 });
     await store.put("a", "1", 10);
     await store.put("b", "1", 10);
-    expect(() => store.put("c", "1", 10)).toThrow(expect.objectContaining({ code: "usage" }));
+    expect(() => store.put("c", "1", 10)).toThrow(expect.objectContaining({ code: "gateway-refused" }));
   });
 });
 

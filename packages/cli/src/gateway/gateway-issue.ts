@@ -1,19 +1,38 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import type { Gateway, TicketGrant } from "@nacre/gateway";
+import type { Gateway, GatewayEvent, RefusalReason, TicketGrant } from "@nacre/gateway";
+import { plainAddress } from "@nacre/keyfiles/internal";
+import { SshError } from "@nacre/wire";
 
 /** Longest request body in bytes. */
 const MAX_BODY = 4096;
 
 /**
  * Returns the listener for the route at which an application's server requests tickets: POST of `{ "origin", "host", "port", "user"? }`
- * with the token in `Authorization: Bearer`. Requests for other paths get status 404.
+ * with the token in `Authorization: Bearer`. Requests for other paths get status 404. `log` gets requests without the token, and failures
+ * of the ticket store.
  */
-export function issueRoute(path: string, token: string, gateway: () => Gateway): RequestListener {
+export function issueRoute(
+  path: string,
+  token: string,
+  gateway: () => Gateway,
+  log: (event: GatewayEvent) => void,
+): RequestListener {
   return (request, response) => {
+    const refused = (reason: RefusalReason, detail: string): void => {
+      const remoteAddress = plainAddress(request.socket.remoteAddress ?? "");
+      log({ type: "refused", remoteAddress, origin: undefined, route: "ticket", reason, detail });
+    };
     void issue(request, path, token, gateway()).then(
-      ([status, body]) => send(response, status, body),
-      () => send(response, 503, { error: "store" }),
+      ([status, body]) => {
+        if (status === 401) refused("unauthorized", `${path} was requested without the token of --issue-token`);
+        send(response, status, body);
+      },
+      (error: unknown) => {
+        // Other errors mean that the client has left.
+        if (error instanceof SshError) refused("store", error.message);
+        send(response, 503, { error: "store" });
+      },
     );
   };
 }

@@ -56,7 +56,7 @@ export async function gateway(words: readonly string[]): Promise<number> {
     if (token !== undefined)
       server.on(
         "request",
-        issueRoute(`${parsed.path}/issue`, token, () => made!),
+        issueRoute(`${parsed.path}/issue`, token, () => made!, log.event),
       );
     server.maxConnections = maxConnections + MAX_SILENT;
     const { trustedProxies } = parsed;
