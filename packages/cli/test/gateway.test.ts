@@ -39,6 +39,20 @@ test("refuses a --limit that the gateway does not have, before it connects to th
   });
 });
 
+test("says with which code the ticket store refuses its password, and not the password", async () => {
+  const store = createServer((socket) => void socket.once("data", () => socket.end("-WRONGPASS secret\r\n")));
+  store.listen(0, "127.0.0.1");
+  onTestFinished(() => void store.close());
+  await once(store, "listening");
+  const url = `redis://:secret@127.0.0.1:${(store.address() as AddressInfo).port}`;
+  await expect(
+    gateway(["--origin", "https://a.example", "--allow", "b.example:22", "--tickets", url]),
+  ).rejects.toMatchObject({
+    code: "connection-failed",
+    message: "--tickets: cannot connect to the ticket store: the ticket store answered WRONGPASS",
+  });
+});
+
 test("refuses an --issue-token of less than 32 characters", async () => {
   const folder = await temporaryFolder();
   const token = join(folder, "token");

@@ -1,5 +1,5 @@
-import { SshError } from "@nacre/wire";
-import { createClient } from "redis";
+import { escapeText, SshError } from "@nacre/wire";
+import { createClient, ErrorReply } from "redis";
 import type { TicketStore } from "./ticket-store.ts";
 import { withTimeout } from "./with-timeout.ts";
 
@@ -117,13 +117,19 @@ function connectClient(url: string) {
   return { client, connected: bounded(client, client.connect(), CONNECT_TIMEOUT) };
 }
 
-/** Settles as `answer` does. After a timeout it closes the connection: a server that is gone may never do so. */
+/**
+ * Settles as `answer` does, or rejects with `gateway-refused` for an error reply. Closes the connection after a timeout, since a server
+ * that is gone may never do so, and when the server has become a replica, since another one is then the primary at its address.
+ */
 async function bounded<T>(client: Destroyable, answer: Promise<T>, milliseconds: number): Promise<T> {
   try {
     return await withTimeout(answer, milliseconds, "the ticket store");
   } catch (error) {
-    if (error instanceof SshError) discard(client);
-    throw error;
+    // The text after the code may contain a key.
+    const code = error instanceof ErrorReply ? escapeText(error.message.split(" ", 1)[0]!) : undefined;
+    if (error instanceof SshError || code === "READONLY") discard(client);
+    if (code === undefined) throw error;
+    throw new SshError("gateway-refused", `the ticket store answered ${code}`, { cause: error });
   }
 }
 

@@ -10,15 +10,18 @@ function stopTimers(): void {
   onTestFinished(() => void vi.useRealTimers());
 }
 
-/** A server that answers the commands with which clients connect. `onTake` gets the socket of each GETDEL. */
-async function valkey(onTake: (socket: Socket) => void): Promise<{ url: string; sockets: Set<Socket> }> {
+/** A server that sends `greeting` for each command with which clients connect. `onTake` gets the socket of each GETDEL. */
+async function valkey(
+  onTake: (socket: Socket) => void,
+  greeting = "+OK",
+): Promise<{ url: string; sockets: Set<Socket> }> {
   const { port, sockets } = await tcpServer((socket) => {
     socket.on("end", () => socket.end());
     socket.on("data", (data: Buffer) => {
       // Each command begins with the number of its words.
       for (const command of data.toString().split(/^(?=\*)/m))
         if (command.includes("GETDEL")) onTake(socket);
-        else socket.write("+OK\r\n");
+        else socket.write(`${greeting}\r\n`);
     });
   });
   return { url: `redis://127.0.0.1:${port}`, sockets };
@@ -79,6 +82,30 @@ test("the next command connects again after a loss of the connection", async () 
   store.close();
   await expect(store.take("d")).rejects.toMatchObject({ code: "closed" });
   await closed;
+});
+
+test("connectTicketStore rejects with the code of an error reply, without its text", async () => {
+  const { url } = await valkey(() => {}, "-WRONGPASS secret");
+  await expect(connectTicketStore(url)).rejects.toMatchObject({
+    code: "gateway-refused",
+    message: "the ticket store answered WRONGPASS",
+  });
+});
+
+test("a server that has become a replica is left, and other error replies keep the connection", async () => {
+  const replies = ["-OOM command not allowed", "-READONLY You can't write against a read only replica.", "$5\r\nvalue"];
+  const askedBy: Socket[] = [];
+  const { url } = await valkey((socket) => {
+    askedBy.push(socket);
+    socket.write(`${replies.shift()}\r\n`);
+  });
+  const store = await storeAt(url);
+  for (const answer of ["OOM", "READONLY"])
+    await expect(store.take("a")).rejects.toMatchObject({ message: `the ticket store answered ${answer}` });
+  expect(await store.take("a")).toBe("value");
+  const [first, second, third] = askedBy;
+  expect(second).toBe(first);
+  expect(third).not.toBe(first);
 });
 
 test("a ticket store over Redis takes with GETDEL, keeps milliseconds, and prefixes its keys", async () => {

@@ -163,7 +163,8 @@ async function openTickets(url: string): Promise<TicketStore & { close(): void }
     return await redis.connectTicketStore(url);
   } catch (cause) {
     // The error may contain the URL, and the URL a password.
-    const why = (cause as NodeJS.ErrnoException).code ?? "it does not answer as Valkey or Redis does";
+    const { code = "it does not answer as Valkey or Redis does" } = cause as NodeJS.ErrnoException;
+    const why = cause instanceof SshError ? cause.message : code;
     throw new SshError("connection-failed", `--tickets: cannot connect to the ticket store: ${why}`, { cause });
   }
 }
