@@ -22,12 +22,17 @@ const NAMES: Readonly<Record<keyof GatewayOptions, "needed" | "optional">> = {
   log: "optional",
 };
 
-/** Throws `usage` for an unknown option, or if `origins` or `allow` is not an array of strings. */
+/** Throws `usage` for an unknown option, an invalid path, or if `origins` or `allow` is not an array of strings. */
 export function checkGatewayOptions(options: GatewayOptions): void {
   checkNames("createGateway has no option", options, NAMES);
   for (const name of ["origins", "allow"] as const)
     if (!Array.isArray(options[name]) || options[name].some((one: unknown) => typeof one !== "string"))
       throw new SshError("usage", `createGateway needs \`${name}\`, an array of strings`);
+  for (const name of ["path", "ticketPath", "metricsPath"] as const) {
+    const { [name]: path = "/" } = options;
+    if (!/^\/[^?#]*$/.test(path))
+      throw new SshError("usage", `\`${name}\` must begin with / and have no ? or #, unlike "${escapeText(path)}"`);
+  }
 }
 
 /** Throws `usage` if `given` has a name that is not in `known`. `hasNo` begins the message. */

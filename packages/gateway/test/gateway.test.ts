@@ -23,6 +23,9 @@ test.each<[string, unknown]>([
   ["an unknown option", { origins: [], allow: [], origin: ORIGIN }],
   ["a limit out of its range", { origins: [], allow: [], limits: { maxConnections: 0 } }],
   ["an unknown limit", { origins: [], allow: [], limits: { maxConections: 5 } }],
+  ["a path without a slash", { origins: [], allow: [], path: "ssh" }],
+  ["a path with a query", { origins: [], allow: [], ticketPath: "/ssh?ticket" }],
+  ["an origin as a path", { origins: [], allow: [], metricsPath: "https://a.example/metrics" }],
   ["a plain destination that is not allowed", { origins: [], allow: [], plain: "ssh.example.org:22" }],
   ["an invalid proxy address", { origins: [], allow: [], trustedProxies: ["proxy.example.org"] }],
 ])("createGateway refuses %s", (_, options) => {
