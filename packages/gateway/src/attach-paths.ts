@@ -1,7 +1,6 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 import type { Duplex } from "node:stream";
-import { refuseUpgrade } from "./refuse-upgrade.ts";
 
 type Server = HttpServer | HttpsServer;
 
@@ -78,4 +77,11 @@ function intercept<E extends keyof Events>(
     server.off(event, listener);
     for (const other of others) server.on(event, other);
   };
+}
+
+/** Answers a request for an upgrade with an error, and closes its connection. */
+export function refuseUpgrade(socket: Duplex, status: number, reason: string): void {
+  socket.on("error", () => {});
+  socket.once("finish", () => socket.destroy());
+  socket.end(`HTTP/1.1 ${status} ${reason}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
