@@ -47,8 +47,8 @@ export class AuthContext extends EventEmitter {
    * `isPartial` this factor is accepted, and one of `methodsLeft` must follow.
    */
   reject(methodsLeft?: readonly string[] | boolean, isPartial?: boolean): void {
-    const [names, accepted] = typeof methodsLeft === "boolean" ? [[], methodsLeft] : [methodsLeft ?? [], isPartial];
-    const methods = listable(names);
+    const accepted = typeof methodsLeft === "boolean" ? methodsLeft : isPartial;
+    const methods = listable(methodsLeft);
     this.#decision.give(accepted === true && methods.length > 0 ? { next: methods } : { refuse: true, methods });
   }
 }
@@ -163,7 +163,8 @@ export class KeyboardAuthContext extends AuthContext {
   }
 }
 
-/** Returns the methods that can be listed to a client, in this order. "none" is never listed (RFC 4252 §5.2). */
-function listable(names: readonly string[]): (typeof LISTED_METHODS)[number][] {
+/** Returns the methods of a list that a client may see, in its order: not "none" (RFC 4252 §5.2). Another value than a list has none. */
+function listable(names: unknown): (typeof LISTED_METHODS)[number][] {
+  if (!Array.isArray(names)) return [];
   return names.flatMap((name) => LISTED_METHODS.find(({ method }) => method.name === name) ?? []);
 }

@@ -20,7 +20,11 @@ function login(
       const one = await served(ssh2, peers, (connection) => {
         connection.on("authentication", (context) => {
           server.note("authentication", fieldsOf(context));
-          decide(context, count++);
+          try {
+            decide(context, count++);
+          } catch (error) {
+            server.note("thrown", error);
+          }
         });
         connection.on("ready", () => server.note("ready", authenticatedOf(connection)));
         more(connection, server.note);
@@ -99,6 +103,7 @@ export const cases: readonly Case[] = [
     context.method === "password" ? context.accept() : context.reject(["password"]),
   ),
   login("refuses all", PASSWORD, (context) => context.reject()),
+  login("refuses with a text in place of a list", PASSWORD, (context) => context.reject("no entry" as never)),
   login("still decides a method that no refusal listed", PASSWORD, (context) =>
     context.method === "password" ? context.accept() : context.reject(),
   ),
