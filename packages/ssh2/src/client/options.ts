@@ -151,7 +151,7 @@ export function readOptions(given: ConnectConfig): ConnectSettings {
   };
   return {
     config,
-    privateKey: config.privateKey?.length ? readPrivateKey(config.privateKey, given.passphrase) : undefined,
+    privateKey: config.privateKey ? readPrivateKey(config.privateKey, given.passphrase) : undefined,
     algorithms,
     hostCertificates,
     softwareVersion: softwareVersionOf(config.ident),

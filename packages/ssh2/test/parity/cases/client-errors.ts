@@ -96,6 +96,7 @@ export const cases: readonly Case[] = [
   thrown("without a user name", {}),
   thrown("a user name that is no text", { username: 7 }),
   thrown("a private key that is none", { username: "alice", privateKey: "no key" }),
+  thrown("an empty private key", { username: "alice", privateKey: Buffer.alloc(0) }),
   thrown("a public key in place of a private one", { username: "alice", privateKey: PUBLIC_KEY }),
   thrown("an encrypted key without its passphrase", { username: "alice", privateKey: ENCRYPTED }),
   thrown("an encrypted key with another passphrase", { username: "alice", privateKey: ENCRYPTED, passphrase: "other" }),
