@@ -17,21 +17,18 @@ export function onSessionOpen(client: ServedClient, open: PeerOpen): void {
 
 /** Handlers of the channel types that a client may open beside sessions. Malformed data ends the connection. */
 export function channelOpenHandlers(client: ServedClient): Record<string, (open: PeerOpen) => void> {
-  const accepted =
-    ({ channelType: type }: PeerOpen) =>
-    (channel: MuxChannel): Channel =>
-      new Channel(client, channel, { type, server: true });
+  const accepted = (channel: MuxChannel): Channel => new Channel(client, channel, { type: undefined, server: true });
   return {
     "direct-tcpip"(open) {
       const place = client[DRIVER]!.decoded(() => tcpipChannel.decode(open.data));
       if (place === undefined) return;
       const { address, port, originatorAddress, originatorPort } = place;
       const data = { destIP: address, destPort: port, srcIP: originatorAddress, srcPort: originatorPort };
-      ask(client, open, "tcpip", data, accepted(open));
+      ask(client, open, "tcpip", data, accepted);
     },
     "direct-streamlocal@openssh.com"(open) {
       const place = client[DRIVER]!.decoded(() => directStreamlocal.decode(open.data));
-      if (place !== undefined) ask(client, open, "openssh.streamlocal", { socketPath: place.path }, accepted(open));
+      if (place !== undefined) ask(client, open, "openssh.streamlocal", { socketPath: place.path }, accepted);
     },
   };
 }

@@ -30,6 +30,7 @@ export const cases: readonly Case[] = [
         connection.on("tcpip", (accept, reject, info) => {
           record("tcpip", typeof reject, info);
           const channel = accept();
+          record("accepted", (channel as unknown as { readonly type: unknown }).type);
           channel.pipe(channel);
         });
       });
