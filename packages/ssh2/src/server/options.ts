@@ -39,6 +39,12 @@ export interface ServerConfig {
   readonly limits?: Overrides<ServerLimits>;
 }
 
+/**
+ * Software version of a server without `ident`. Like ssh2's, it has two digits in a row, which clients with `strictVendor` take for a
+ * version of OpenSSH. So they send OpenSSH's requests.
+ */
+const SOFTWARE_VERSION = "Nacre_1.17_ssh2";
+
 /** Default probes. Probing is off if either value is not a positive number. */
 export interface KeepaliveDefaults {
   readonly interval: unknown;
@@ -55,7 +61,6 @@ export function readOptions(config: ServerConfig): Omit<SharedOptions, "limits">
   const { hostKeys, greeting, banner, ident } = config;
   const keys = readHostKeys(hostKeys);
   const { algorithms } = readAlgorithms(config.algorithms, "server");
-  const softwareVersion = softwareVersionOf(ident);
   return {
     hostKeys: keys,
     algorithms,
@@ -66,11 +71,11 @@ export function readOptions(config: ServerConfig): Omit<SharedOptions, "limits">
     fingerprint,
     minRsaBits: minRsaBits(),
     announceHostKeys: false,
+    softwareVersion: softwareVersionOf(ident) ?? SOFTWARE_VERSION,
     unrestricted: true,
     ...(typeof greeting === "string" && greeting !== "" && { greeting }),
     // ssh2 ends the line.
     ...(typeof banner === "string" && banner !== "" && { banner: banner.endsWith("\r\n") ? banner : `${banner}\r\n` }),
-    ...(softwareVersion !== undefined && { softwareVersion }),
   };
 }
 

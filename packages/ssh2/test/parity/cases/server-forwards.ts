@@ -42,21 +42,16 @@ export const cases: readonly Case[] = [
     name: "connects to a socket path for the client",
     section: "server",
     async run(ssh2, record, peers) {
-      const { client } = await loggedIn(
-        ssh2,
-        peers,
-        (connection) => {
-          (connection as NodeJS.EventEmitter).on(
-            "openssh.streamlocal",
-            (accept: () => ClientChannel, _reject: unknown, info: unknown) => {
-              record("streamlocal", info);
-              const channel = accept();
-              channel.pipe(channel);
-            },
-          );
-        },
-        { strictVendor: false },
-      );
+      const { client } = await loggedIn(ssh2, peers, (connection) => {
+        (connection as NodeJS.EventEmitter).on(
+          "openssh.streamlocal",
+          (accept: () => ClientChannel, _reject: unknown, info: unknown) => {
+            record("streamlocal", info);
+            const channel = accept();
+            channel.pipe(channel);
+          },
+        );
+      });
       const [error, channel] = await opened((done) => client.openssh_forwardOutStreamLocal("/run/example", done));
       record("opened", error, await echoed(channel as ClientChannel, "to and fro"));
     },
