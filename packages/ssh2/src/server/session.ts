@@ -4,6 +4,7 @@ import {
   type ChannelHandler,
   type ChannelRequest,
   EventBuffer,
+  leaveUncaught,
   type Channel as MuxChannel,
   uncaught,
 } from "nacre/extend";
@@ -24,9 +25,17 @@ type State =
   /** `handler` is that of the program's channel. */
   | { readonly kind: "running"; readonly program: Program; readonly handler: ChannelHandler };
 
+/** The answer to a request, which counts once. */
+interface Answer {
+  readonly isGiven: boolean;
+  /** Returns false if an answer was given before, or the client has closed the session. */
+  give(success: boolean): boolean;
+}
+
 /**
  * A session of a client. Emits an event for each request, with `accept` and `reject` where the client wants a reply. Replies leave in the
- * order of the requests, also if they are decided in another. A request without a listener is refused.
+ * order of the requests, also if they are decided in another. A request without a listener is refused, and
+ * so is one whose listener throws before it decides.
  */
 export class Session extends EventEmitter {
   readonly type: string = "session";
@@ -87,32 +96,43 @@ export class Session extends EventEmitter {
 
   #onRequest(request: ChannelRequest): void {
     const event = this.#client[DRIVER]!.decoded(() => sessionRequestEvent(request.requestType, request.data));
-    // An exception of a listener must not end the connection.
-    uncaught(() => {
-      if (!this.#hasEnded && event !== undefined && this.#ask(request, event)) return;
+    const answer = this.#answerTo(request);
+    try {
+      if (!this.#hasEnded && event !== undefined && this.#ask(request, answer, event)) return;
       this.#client[DEBUG]?.(`Automatic rejection of incoming channel request: ${request.requestType}`);
-      this.#channel.reply(request, false);
-    });
+    } catch (thrown) {
+      // The connection goes on, and later replies must not wait for one that never comes.
+      leaveUncaught(thrown);
+    }
+    answer.give(false);
+  }
+
+  #answerTo(request: ChannelRequest): Answer {
+    let isGiven = false;
+    return {
+      get isGiven() {
+        return isGiven;
+      },
+      give: (success) => {
+        if (isGiven || this.#channel.closed) return false;
+        isGiven = true;
+        this.#channel.reply(request, success);
+        return true;
+      },
+    };
   }
 
   /** Emits the event of a request. Returns whether the event has a listener. */
-  #ask(request: ChannelRequest, { event, values }: SessionRequestEvent): boolean {
-    const wantsReply = request.token !== undefined;
-    let isAnswered = false;
-    const answer = (success: boolean): boolean => {
-      if (isAnswered || this.#channel.closed) return false;
-      isAnswered = true;
-      this.#channel.reply(request, success);
-      return true;
-    };
-    const reject = wantsReply ? () => void answer(false) : undefined;
+  #ask({ token }: ChannelRequest, answer: Answer, { event, values }: SessionRequestEvent): boolean {
+    const wantsReply = token !== undefined;
+    const reject = wantsReply ? () => void answer.give(false) : undefined;
     if (event !== "shell" && event !== "exec" && event !== "subsystem")
-      return this.emit(event, wantsReply ? () => void answer(true) : undefined, reject, ...values);
+      return this.emit(event, wantsReply ? () => void answer.give(true) : undefined, reject, ...values);
     const start = (make: (channel: MuxChannel) => Program) => (): Program | undefined => {
       // Only one program runs on a session (RFC 4254 §6.5).
-      if (isAnswered || this.#state.kind === "running") return undefined;
+      if (answer.isGiven || this.#state.kind === "running") return undefined;
       // An application that decides late gets a closed channel.
-      if (!answer(true)) return this.#runClosed(make);
+      if (!answer.give(true)) return this.#runClosed(make);
       return this.#run(make, this.#state.early);
     };
     const { name } = (values[0] ?? {}) as { readonly name?: string };

@@ -2,7 +2,7 @@ import { EventEmitter } from "node:events";
 import { type SftpReply, SftpServer, type SftpServerEvent, SSH_FX, symlinkOrderOf } from "@nacre/sftp";
 import type { AskToken, Bytes } from "@nacre/wire";
 import type { Channel as MuxChannel } from "nacre/extend";
-import { uncaught } from "nacre/extend";
+import { leaveUncaught, uncaught } from "nacre/extend";
 import { channelsOf } from "../channel/channel-manager.ts";
 import { type Direction, directionsOf } from "../channel/direction.ts";
 import { sendExitStatus } from "../channel/signals.ts";
@@ -15,8 +15,9 @@ import { sftpRequestEvent } from "./request-event.ts";
 
 /**
  * The server side of SFTP on a session. It emits an event for each request of the client: `OPEN`, `READ`, …, with the number of the
- * request, which its reply repeats. A request without a listener is answered with `OP_UNSUPPORTED`. Handles are the application's Buffers.
- * A client may send any other bytes: check them. Emits "ready" when the client has begun, then "end" and "close".
+ * request, which its reply repeats. A request without a listener is answered with `OP_UNSUPPORTED`, and one whose listener throws with
+ * `FAILURE`. Handles are the application's Buffers. A client may send any other bytes: check them. Emits "ready" when the client has begun,
+ * then "end" and "close".
  */
 export class SftpServerChannel extends EventEmitter {
   readonly server: boolean = true;
@@ -194,7 +195,13 @@ export class SftpServerChannel extends EventEmitter {
     const shown = sftpRequestEvent(request);
     const name = shown?.[0] ?? request.type;
     this._client[DEBUG]?.(`SFTP: Inbound: Received ${name} (id:${id})`);
-    if (shown === undefined || !this.emit(shown[0], id, ...shown.slice(1))) this.status(id, SSH_FX.OP_UNSUPPORTED);
+    try {
+      if (shown === undefined || !this.emit(shown[0], id, ...shown.slice(1))) this.status(id, SSH_FX.OP_UNSUPPORTED);
+    } catch (thrown) {
+      leaveUncaught(thrown);
+      // The listener may have answered before.
+      if (this.#asked.get(id)?.includes(token) === true) this.status(id, SSH_FX.FAILURE);
+    }
   }
 
   /** Ends SFTP after invalid input. Without a listener the error is dropped: a client must not crash the program. */

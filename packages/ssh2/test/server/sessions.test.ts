@@ -118,7 +118,7 @@ describe("a session", () => {
     channel.close();
   });
 
-  it("rethrows exceptions of listeners as uncaught ones, and the connection goes on", async () => {
+  it("refuses requests whose listener throws, rethrows the exception as an uncaught one, and the connection goes on", async () => {
     const thrown = uncaught();
     const one = await serving(
       undefined,
@@ -138,7 +138,7 @@ describe("a session", () => {
           else channel!.resume().on("close", (...values: unknown[]) => resolve(values));
         });
       });
-    void run("throw");
+    expect(await run("throw")).toMatchObject([{ message: "Unable to exec" }]);
     expect(await run("exit")).toEqual([7]);
     expect(thrown).toMatchObject([{ message: "from the listener" }]);
   });

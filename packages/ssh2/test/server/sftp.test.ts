@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { uncaught } from "@nacre/testing/nacre/outcomes";
 import ssh2, { type SFTPWrapper } from "ssh2";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { Client } from "../../src/client/client.ts";
@@ -106,6 +107,27 @@ describe("SFTP of a server", () => {
     const stat = (): Promise<unknown> => new Promise((resolve) => channel.stat("/a", (error) => resolve(error)));
     expect(await stat()).toMatchObject({ code: 2, message: "first" });
     expect(await stat()).toMatchObject({ code: 2, message: "first" });
+  });
+
+  it("answers requests whose listener throws, also after its reply, and goes on", async () => {
+    const thrown = uncaught();
+    const one = await serving(
+      undefined,
+      undefined,
+      sftp((own) =>
+        own.on("STAT", (id: number, path: string) => {
+          if (path === "/replied") own.status(id, 3);
+          throw new Error(path);
+        }),
+      ),
+    );
+    const client = await one.loggedIn();
+    const channel = await new Promise<SFTPWrapper>((resolve) => client.sftp((_error, opened) => resolve(opened)));
+    const stat = (path: string): Promise<unknown> => new Promise((resolve) => channel.stat(path, resolve));
+    expect(await stat("/waits")).toMatchObject({ code: 4 });
+    expect(await stat("/replied")).toMatchObject({ code: 3 });
+    expect(await stat("/waits")).toMatchObject({ code: 4 });
+    expect(thrown).toMatchObject([{ message: "/waits" }, { message: "/replied" }, { message: "/waits" }]);
   });
 
   it("sends the replies of a listener that then ends it", async () => {
