@@ -1,6 +1,6 @@
 // Checks that comments, documents and messages avoid the phrases of scripts/prose/phrases.ts, that comments have at most 140 columns, and
-// that the files named in CONTRIBUTING.md exist. Fails if it finds too few files.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+// that the files named in ARCHITECTURE.md and CONTRIBUTING.md exist. Fails if it finds too few files.
+import { readdirSync, readFileSync } from "node:fs";
 import { findPhrases, longCommentLines } from "./prose/check.ts";
 
 const DOCUMENTS = /^[A-Z]+\.md$|^(?:packages|examples|scripts)\/[^/]+\/README\.md$/;
@@ -8,11 +8,11 @@ const SOURCES = /^(?:packages|examples|scripts)\/.*\.(?:ts|mjs|js)$/;
 /** The list of phrases and its tests, which contain the phrases as examples, and a list of titles of tests. */
 const EXEMPT = /^scripts\/(?:prose\/(?:phrases|test\/.*)|runtimes\/windows\/exclusions)\.ts$/;
 
-const files = ["packages", "examples", "scripts"]
+const present = ["packages", "examples", "scripts"]
   .flatMap((folder) => readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => `${folder}/${name}`))
   .concat(readdirSync("."))
-  .filter((file) => !/(?:^|\/)(?:node_modules|dist|findings)\//.test(file) && !EXEMPT.test(file))
-  .filter((file) => DOCUMENTS.test(file) || SOURCES.test(file));
+  .filter((file) => !/(?:^|\/)(?:node_modules|dist|findings)\//.test(file));
+const files = present.filter((file) => !EXEMPT.test(file) && (DOCUMENTS.test(file) || SOURCES.test(file)));
 
 let found = 0;
 for (const file of files) {
@@ -27,18 +27,19 @@ for (const file of files) {
     console.error(`${file}:${line}: a line of comment has more than 140 columns`);
   }
 }
-const named = [
-  ...readFileSync("CONTRIBUTING.md", "utf8").matchAll(/`((?:packages|scripts|examples)\/[^`\s*]+\.\w+)`/g),
-];
-for (const [, file] of named) {
-  // `NAME` stands for any name.
-  if (file!.includes("NAME") || existsSync(file!)) continue;
-  found++;
-  console.error(`CONTRIBUTING.md names ${file}, which does not exist`);
-}
-if (named.length < 10) {
-  found++;
-  console.error(`CONTRIBUTING.md names only ${named.length} files: this check looks in the wrong place`);
+for (const document of ["ARCHITECTURE.md", "CONTRIBUTING.md"]) {
+  // The end of a path is enough: the text around it says in which package it is.
+  const named = [...readFileSync(document, "utf8").matchAll(/`([^`\s*]+\.m?ts)`/g)].map(([, name]) => name!);
+  for (const name of named) {
+    // `NAME` stands for any name.
+    if (name.includes("NAME") || present.some((file) => `/${file}`.endsWith(`/${name}`))) continue;
+    found++;
+    console.error(`${document} names ${name}, which does not exist`);
+  }
+  if (named.length < 10) {
+    found++;
+    console.error(`${document} names only ${named.length} files: this check looks in the wrong place`);
+  }
 }
 if (files.length < 500) {
   found++;
