@@ -107,7 +107,8 @@ export const HELP: string = `usage: nacre [option…] [user@]host [option…] [-
 
 Runs the command on the host, or a login shell if there is no command. Exits with the command's status; with 255 and one line on
 standard error if the connection fails or a signal ends the command. The options are those of ssh(1), and some more, which begin with --
-and stand before the host. nacre-ssh, and any link named ssh, have no commands such as cp: nacre-ssh cp connects to the host cp. The host may also be written ssh://[user@]host[:port]. Defaults are in parentheses.
+and stand before the host. nacre-ssh, and any link named ssh, have no commands such as cp: nacre-ssh cp connects to the host cp. The host
+may also be written ssh://[user@]host[:port]. Defaults are in parentheses.
 
   -i FILE             private key to log in with; repeatable (keys of ssh-agent, then ~/.ssh/id_*)
   -p PORT             port of the server (22)
