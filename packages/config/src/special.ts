@@ -216,7 +216,7 @@ export const forwardAgent: Keyword<ConfigValues["forwardAgent"]> = {
   print: (value) => [typeof value === "boolean" ? (value ? "yes" : "no") : pathOfAgent(value)],
 };
 
-/** Returns the path that ForwardAgent names, whether or not it counts. */
+/** Returns the path that ForwardAgent names, whether or not that agent is forwarded. */
 export function pathOfAgent(value: Exclude<ConfigValues["forwardAgent"], boolean>): string {
   return typeof value === "string" ? value : value.unused;
 }

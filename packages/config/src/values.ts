@@ -169,8 +169,8 @@ export interface ConfigValues {
   readonly permitRemoteOpen: readonly string[];
   readonly addKeysToAgent: AddKeysToAgent;
   /**
-   * Whether the agent is forwarded, or the path or `$VARIABLE` of the socket to forward. `unused` is such a path after `no`: no agent is
-   * forwarded.
+   * Whether the agent is forwarded, or the path or `$VARIABLE` of the socket to forward. `unused` has the path of a line after
+   * `ForwardAgent no`: no agent is forwarded.
    */
   readonly forwardAgent: boolean | string | { readonly unused: string };
   /** Seconds; `undefined` for no limit. */

@@ -46,7 +46,7 @@ export interface HostKeyCheck {
    */
   readonly status: "match" | "unknown" | "changed" | "revoked";
   readonly entries: readonly KnownHostEntry[];
-  /** Lines that trust the authority for the host. The certificate still has to be judged. */
+  /** Lines that trust the authority for the host. The caller still has to check the certificate. */
   readonly authorities: readonly KnownHostEntry[];
 }
 

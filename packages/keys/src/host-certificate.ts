@@ -2,7 +2,7 @@ import { matchPattern } from "@nacre/wire";
 import type { Certificate } from "./certificate.ts";
 import { type CertificateProblem, certificateProblem } from "./certificate-check.ts";
 
-/** Why a host's certificate does not count. The host is then judged by the plain key in it. */
+/** Why a host's certificate is not accepted. The plain key in it is then checked instead. */
 export type HostCertificateProblem =
   | CertificateProblem
   /** Its authority is not trusted for the host. */

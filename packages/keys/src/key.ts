@@ -17,7 +17,7 @@ export interface SignatureAlgorithm extends SignatureNames {
   /** Format named in the key blob, such as `"ssh-rsa"`. */
   readonly keyFormat: string;
   /**
-   * Returns what a valid signature blob over `data` tells, and `undefined` for any other. The blob must have this algorithm's
+   * Returns the facts of a signature blob over `data`, or `undefined` if it is not valid. The blob must have this algorithm's
    * `signatureName`. Throws `key-malformed` or `key-weak` if `publicKey` is not an acceptable key of this format.
    */
   verify(publicKey: Uint8Array, data: Uint8Array, signature: Uint8Array): SignatureFacts | undefined;
@@ -33,7 +33,7 @@ export interface SignatureAlgorithm extends SignatureNames {
   readonly withMinRsaBits?: (bits: number) => SignatureAlgorithm;
 }
 
-/** What a valid signature tells beside the key. Those of security keys tell more than others (OpenSSH PROTOCOL.u2f). */
+/** Facts that a valid signature proves beside the key. Most are those of security keys (OpenSSH PROTOCOL.u2f). */
 export interface SignatureFacts {
   /** Flags of a security key: bit 0, the user was there (UP); bit 2, the user was verified (UV). */
   readonly flags?: number;
@@ -45,7 +45,7 @@ export interface SignatureFacts {
   readonly certificate?: Certificate;
 }
 
-/** The facts of a signature that tells nothing more. */
+/** The facts of a signature that proves only the key. */
 export const VALID: SignatureFacts = {};
 
 /**

@@ -63,8 +63,8 @@ interface Assertion {
 }
 
 /**
- * Returns the algorithm of a security key over that of its plain key. The signature does not say whether the user had to be there; that is
- * among its facts, and the caller's to judge.
+ * Returns the algorithm of a security key over that of its plain key. A signature is valid whether or not the user touched the key: the
+ * caller decides by its `flags`.
  */
 export function securityKeyAlgorithm(
   format: KeyFormat,

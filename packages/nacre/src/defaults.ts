@@ -68,7 +68,7 @@ export const defaultAlgorithms: TransportAlgorithms = {
   macs: MACS,
 };
 
-/** Those of a client that judges no certificates of hosts, and need not carry their code. */
+/** The same without host certificates, so that a bundle need not carry their code. */
 export const plainKeyAlgorithms: TransportAlgorithms = {
   kex: KEX,
   hostKeys: defaultHostKeyAlgorithms,
@@ -76,7 +76,7 @@ export const plainKeyAlgorithms: TransportAlgorithms = {
   macs: MACS,
 };
 
-/** Returns the algorithms of certificates, then those of plain keys. Passkeys of pages are no host keys. */
+/** Returns the algorithms of certificates, then those of plain keys. A page's passkey cannot be a host key. */
 function hostKeyAlgorithms(): readonly SignatureAlgorithm[] {
   return [
     ...defaultCertificateAlgorithms.filter(({ name }) => !name.startsWith("webauthn-")),

@@ -3,7 +3,7 @@ import { Reader, SshError } from "@nacre/wire";
 
 /**
  * Verifies that the server holds its host key: the signature over the exchange hash must be valid under the negotiated algorithm
- * (RFC 4253 §8, RFC 8332 §3.2). Returns what else the signature tells. Throws `kex-failed` if the key has another format or is not
+ * (RFC 4253 §8, RFC 8332 §3.2). Returns the signature's other facts. Throws `kex-failed` if the key has another format or is not
  * acceptable, and `bad-signature` if the signature is invalid.
  */
 export function proveHostKey(

@@ -77,7 +77,7 @@ export class Agent {
     return this.#shared.keys.deadline;
   }
 
-  /** Forgets the keys whose lifetime is over. They cannot be used either way; this also frees them. */
+  /** Frees the keys whose lifetime is over. No request can use them even before that. */
   tick(now: number): void {
     this.#shared.keys.all(now);
   }

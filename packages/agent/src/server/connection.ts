@@ -47,7 +47,7 @@ type State =
   | { readonly kind: "confirming"; readonly ask: Confirming }
   /** Waits until the passphrase may be tried. */
   | { readonly kind: "unlocking"; readonly passphrase: Uint8Array }
-  /** "closed" is not returned yet. An open ask may still be answered, in vain. */
+  /** "closed" is not returned yet. The answer to an open ask has no effect. */
   | { readonly kind: "ended"; readonly error: SshError | undefined; readonly ask: Confirming | undefined }
   | { readonly kind: "closed"; readonly ask: Confirming | undefined };
 

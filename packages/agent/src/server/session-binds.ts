@@ -25,7 +25,7 @@ export type Time = (() => number) | undefined;
 
 const FAILED: SessionBinds = { kind: "failed" };
 
-/** Returns the binds after another one. Keeps the byte strings of `bind`. `verify` returns what its signature tells if that is valid. */
+/** Returns the binds after another one. Keeps the byte strings of `bind`. `verify` returns the facts of its signature if that is valid. */
 export function withBind(
   binds: SessionBinds,
   bind: SessionBind,

@@ -34,7 +34,7 @@ export interface SharedAgent {
   readonly connections: Set<object>;
 }
 
-/** Returns what the signature of a session bind tells; `undefined` if its host key did not sign its session identifier. */
+/** Returns the facts of a session bind's signature; `undefined` if its host key did not sign its session identifier. */
 export function verifyBind(
   { hostKey, sessionId, signature }: SessionBind,
   { signatureAlgorithms }: Pick<AgentCrypto, "signatureAlgorithms">,

@@ -145,7 +145,7 @@ function untried(identity: Identity): Key {
   return { identity, tried: new Set(), state: "new" };
 }
 
-/** A key of the list, and what is known about it. */
+/** An identity of the list, and its state. */
 interface Key {
   readonly identity: Identity;
   /** Names of the algorithms already tried with this key; the server refused each, or may have. */
@@ -337,7 +337,7 @@ function isAcceptedAuthority({ certificate }: LoginKey, { authorityAlgorithms }:
   return isVerified && (authorityAlgorithms?.some(({ name }) => name === signatureAlgorithm) ?? true);
 }
 
-/** Returns what a valid signature tells. A query has none, and tells only the certificate. `undefined`: the key or signature is invalid. */
+/** Returns the facts of a valid signature, or of a query, which has only the certificate. `undefined`: the key or signature is invalid. */
 function proved(
   algorithm: SignatureAlgorithm,
   publicKey: Uint8Array,

@@ -63,7 +63,7 @@ function checkUserName(name: string, word: string): void {
   if (/[\p{Cc}'`";&<>|(){}$\\]|^-|\s-/u.test(name)) throw sshUsage("remote username contains invalid characters");
 }
 
-/** Throws `usage` for a host that was typed, if it has characters as in `checkUserName`, or blanks. */
+/** Throws `usage` for a typed host with a blank, or with a character that `checkUserName` refuses. */
 function checkHostName(host: string, word: string): void {
   if (host === "") throw usage(`missing host in "${word}"`);
   // rule: typed-host

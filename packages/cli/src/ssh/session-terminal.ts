@@ -22,7 +22,7 @@ interface Session {
  */
 export class SessionTerminal {
   readonly #open: () => Asker | undefined;
-  /** Resolves when there is a session that may be interrupted. */
+  /** Resolves once a session allows questions that its user did not ask for. */
   readonly #mayAsk: Promise<void>;
   #permit!: () => void;
   #session: Session | undefined;
@@ -48,7 +48,7 @@ export class SessionTerminal {
   }
 
   /**
-   * Asks when there is a session that may be interrupted, one question after another. Resolves with `undefined` if nothing can ask, the
+   * Waits for a session that may be interrupted, and asks one question after another. Resolves with `undefined` if nothing can ask, the
    * user cancels it, or the session ends.
    */
   async ask<T>(work: (asker: Asker) => Promise<T>): Promise<T | undefined> {
@@ -56,7 +56,7 @@ export class SessionTerminal {
     return this.#afterOthers(work, true);
   }
 
-  /** Asks because the user wants it. Output of the session goes on, so that the session may end meanwhile. */
+  /** Asks because the user wants it. The session's output continues, so the session may end meanwhile. */
   askNow<T>(work: (asker: Asker) => Promise<T>): Promise<T | undefined> {
     return this.#afterOthers(work, false);
   }

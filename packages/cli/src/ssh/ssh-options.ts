@@ -39,7 +39,7 @@ export function noOptions(): OptionValues {
   return { settings: [], notes: [], hostKeys: [], verbosity: 0 };
 }
 
-/** An option: whether it takes a value, and what it does. That of a flag is `""`. */
+/** An option: whether it takes a value, and what it does. A flag's value is `""`. */
 export interface OptionRow {
   readonly takes: OptionKind;
   readonly act: (values: OptionValues, value: string) => void;
@@ -58,7 +58,7 @@ const refused = (takes: OptionKind, message: string): OptionRow => ({
   },
 });
 
-/** A flag that stands for lines of configuration; they replace earlier ones. */
+/** A flag that sets keywords by lines of configuration. They replace earlier lines. */
 const lines = (...texts: readonly string[]): OptionRow =>
   flag(({ settings }) => {
     for (const text of texts) settings.push({ text, replaces: true });

@@ -15,7 +15,7 @@ export interface BlockSource {
 }
 
 type State =
-  /** Takes bytes. `isFull` tells that `write` took less than all. */
+  /** Takes bytes. `isFull`: the last `write` took less than all. */
   | { readonly kind: "open"; isFull: boolean }
   /** No more bytes follow. `onSent` is called when the last request is sent. */
   | {

@@ -8,7 +8,7 @@ export type ReconnectEvent =
   | { readonly type: "lost"; readonly error: SshError }
   /** Attempt number `attempt` since the loss begins in `delay` milliseconds. `error` is that of the loss or of the attempt before. */
   | { readonly type: "retry"; readonly attempt: number; readonly delay: number; readonly error: SshError }
-  /** A new connection stands. */
+  /** A new connection has replaced the lost one. */
   | { readonly type: "connected" }
   /** The server refused a listener that it had before the loss. It is asked again in `delay` milliseconds. */
   | ({ readonly type: "listen-retry"; readonly delay: number } & ListenPlace)
@@ -25,13 +25,13 @@ export interface ListenPlace {
   readonly path?: string | undefined;
 }
 
-/** How a lost connection is made again. */
+/** Options of reconnecting. */
 export interface ReconnectOptions {
   /** Longest delay between two attempts in milliseconds, at least 1000; default 30,000. It varies by 20 % in either direction. */
   readonly maxDelay?: number | undefined;
   /** Milliseconds without a connection after which the client ends; by default it never gives up. */
   readonly giveUpAfter?: number | undefined;
-  /** Called when the connection is lost, tried again and made. Exceptions are ignored. */
+  /** Called with each event of reconnecting. Exceptions are ignored. */
   readonly onEvent?: ((event: ReconnectEvent) => void) | undefined;
 }
 

@@ -33,7 +33,7 @@ class ProgressOfAll {
   readonly #options: Options;
   /** Paths of complete files. */
   readonly #done = new Set<string>();
-  /** What the result tells of them. */
+  /** The lists of the result that name them. */
   readonly #notes: Notes = { resumed: [], unverified: [], unset: [] };
   /** Sum of their sizes in bytes. */
   #doneBytes = 0;

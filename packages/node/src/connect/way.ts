@@ -3,12 +3,12 @@ import type { Duplex } from "nacre/extend";
 import { dial, type TcpOptions } from "../net/dial.ts";
 import { socketDuplex } from "../net/socket-duplex.ts";
 
-/** Options of the way to a host. */
+/** How to reach the first host: TCP, a proxy or a command. */
 export interface WayOptions extends TcpOptions {
   /**
    * Proxy through which to connect to the host, or to the first jump host: `"socks5://host:port"`, or `"http://host:port"` for HTTP
    * CONNECT. It looks up the host's name. The URL may have a login, `"socks5://user:password@host:port"`, with special characters
-   * percent-encoded; it is sent to the proxy unencrypted. `localAddress` and `addressFamily` are then about the connection to the proxy.
+   * percent-encoded; it is sent to the proxy unencrypted. `localAddress` and `addressFamily` then apply to the connection to the proxy.
    */
   readonly proxy?: string | undefined;
   /**
@@ -22,13 +22,13 @@ export interface WayOptions extends TcpOptions {
 /** A byte connection to a host. */
 export interface Way {
   readonly duplex: Duplex;
-  /** Address of the host, if the connection is TCP all the way. */
+  /** Address of the host, if TCP leads to it without a proxy or command. */
   readonly address?: string | undefined;
   /** Returns the error of a login over it, with how the command ended. */
   readonly explain?: (error: unknown) => unknown;
 }
 
-/** Opens the way to a host. Rejects as `dial` does; everything is then closed. */
+/** Opens the byte connection to the first host. Rejects as `dial` does; everything is then closed. */
 export async function openWay(options: WayOptions): Promise<Way> {
   const { proxy, proxyCommand } = options;
   if (proxyCommand !== undefined) {

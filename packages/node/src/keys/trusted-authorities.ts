@@ -59,7 +59,7 @@ interface Place {
   readonly found: PrincipalsLine | undefined;
 }
 
-/** Finds the certificate in the user's principals file. A user without such a file has no principals, not even the own name. */
+/** Finds the certificate in the user's principals file. A user without such a file has no principals: the user's name does not count. */
 async function principalsOf(
   { user, certificate }: CertificateLogin,
   options: AuthorizedKeysOptions & { readonly authorizedPrincipalsFile: string },

@@ -24,7 +24,7 @@ export interface CommandDuplex extends Duplex {
 }
 
 /**
- * Starts a command by the user's shell (`shellCommand`), and returns a byte connection over it (ssh_config(5), ProxyCommand).
+ * Starts a command with the user's shell (`shellCommand`), and returns a byte connection over it (ssh_config(5), ProxyCommand).
  * Its stderr is this process's. When the connection is closed, the command gets SIGHUP, and SIGKILL a second later. `close` resolves when
  * it has ended. Rejects with `connection-failed` if it cannot be started.
  */

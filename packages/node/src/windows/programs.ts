@@ -17,8 +17,8 @@ export interface ProgramCall {
 }
 
 /**
- * Returns how to run a command by the user's shell: that of `SHELL`, or `/bin/sh`. On Windows it is always `cmd.exe` of the system, without
- * the commands that the registry adds, and no program is looked for in the current folder. Without a command, the shell is interactive.
+ * Returns how to run a command with the user's shell: that of `SHELL`, or `/bin/sh`. On Windows it is always `cmd.exe` of the system, which
+ * then skips commands that the registry adds, and looks for no program in the current folder. Without a command, the shell is interactive.
  * Throws `not-supported-here` on Windows if SystemRoot is not an absolute path.
  */
 export function shellCommand(command?: string, system: System = thisSystem): ProgramCall {

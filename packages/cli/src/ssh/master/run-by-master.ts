@@ -25,7 +25,7 @@ export interface MasterOptions {
   readonly verbose: boolean;
 }
 
-/** What decides about a master, and what it is asked for. */
+/** The arguments that decide whether a master is used, and what it has to do. */
 export interface MasterArguments extends MasterOptions {
   readonly forwards: readonly RequestedForward[];
   /** Target of `-W`. */
@@ -41,10 +41,10 @@ export interface MasterWork {
 }
 
 /**
- * Does what the arguments ask for over the connection that a master of ssh(1) at ControlPath shares, and resolves with the exit status.
+ * Does the call's work over the connection of a master of ssh(1) at ControlPath, and resolves with the exit status.
  *
  * Resolves with `undefined` if this process must connect by itself: there is no master, the master or its server refused, or the call needs
- * what a master does not carry. Then it has said why, where ssh(1) does.
+ * something that a master does not carry. It has then printed the reason, if ssh(1) prints one.
  */
 export async function runByMaster(words: MasterArguments, work: MasterWork): Promise<number | undefined> {
   const { stdioTarget } = words;

@@ -43,7 +43,7 @@ export interface RemoteHostKey {
   sign(algorithm: string, data: Bytes): Promise<Uint8Array>;
 }
 
-/** What every login tells. */
+/** Facts of every login. */
 export interface LoginFacts {
   /** User name as the client sent it; may be any text. Escape it before display. */
   readonly user: string;
@@ -53,7 +53,7 @@ export interface LoginFacts {
   readonly remoteAddress: string | undefined;
 }
 
-/** What a login with a key or a certificate tells. `flags`, `counter` and `origin` are those of a security key's signature. */
+/** Facts of a login with a key or a certificate. `flags`, `counter` and `origin` are those of a security key's signature. */
 export interface SignedLogin extends LoginFacts, Omit<SignatureFacts, "certificate"> {
   /** Signature algorithm, such as `"rsa-sha2-512"`. */
   readonly algorithm: string;

@@ -54,7 +54,7 @@ export function checkServeOptions(options: Omit<ServeOptions<never>, "log"> & Se
     if ((publicKey.certifies ?? publicKey).format === "ssh-rsa" && publicKey.bits < minRsaBits)
       throw usage(`\`hostKeys\` has an RSA key of ${publicKey.bits} bits, but \`minRsaBits\` is ${minRsaBits}`);
   chosenMethods(options.methods, options.loginMethods);
-  // The application cannot handle what Nacre handles itself.
+  // `channels` and the like may not name a type that a user in this list handles.
   const used = SERVER_USERS.filter((user) => user.isUsed(options));
   for (const user of used) user.check?.(options);
   checkHandlers(options.channels, "channels", Object.assign({}, ...used.map(({ channels }) => channels)));
