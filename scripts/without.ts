@@ -123,7 +123,7 @@ const PARTS: readonly Part[] = [
       "the events of a connection have the texts of keyboard-interactive",
       "nextLogin ",
       "a login without proof is refused without a decision otherwise",
-      "a refusal with methods tells the client what it may try next",
+      "a refusal with methods names the methods that the client may try next",
     ],
   },
   {

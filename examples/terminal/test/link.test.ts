@@ -38,7 +38,7 @@ describe("a device without a network", () => {
     expect(shown(0, lost, { type: "offline" })).toBe("offline");
   });
 
-  it("that hears from the host is connected: the host may be on the device", () =>
+  it("that receives bytes from the host is connected: the host may be on the device", () =>
     expect(shown(0, { type: "offline" }, { type: "received" })).toBe("connected"));
 
   it("waits for the host when its network is back", () => {

@@ -48,7 +48,7 @@ describe("a login with a certificate", () => {
   const one = certified();
   const certificate = parseCertificate(one.publicKey.blob);
 
-  test("tells the certificate, in a query too", () => {
+  test("has the certificate, in a query too", () => {
     const rig = ready();
     rig.receive(query(one, { algorithm: ALGORITHM }));
     const asked = rig.event("query");

@@ -17,7 +17,7 @@ test("the folder of the compile cache is made for this user alone", () => {
   expect(privateFolder(path)).toBe(path);
 });
 
-test("a folder that another user owns or can open is no compile cache", () => {
+test("does not keep compiled code in a folder that another user owns or can open", () => {
   const path = join(home, "compiled");
   mkdirSync(path);
   for (const mode of [0o750, 0o720, 0o705, 0o702, 0o777, 0o1777]) {
@@ -31,7 +31,7 @@ test("a folder that another user owns or can open is no compile cache", () => {
   expect(privateFolder(path)).toBeUndefined();
 });
 
-test("a folder that another user could replace is no compile cache", () => {
+test("does not keep compiled code in a folder that another user could replace", () => {
   const path = join(home, "compiled");
   expect(privateFolder(path)).toBe(path);
   for (const mode of [0o770, 0o707, 0o777]) {

@@ -94,7 +94,7 @@ describe("UpdateHostKeys ask", () => {
     expect(process.stdout.writableCorked).toBe(0);
   });
 
-  test("is no if nothing can ask", async () => {
+  test("is refused if nothing can ask", async () => {
     const terminal = new SessionTerminal(() => undefined);
     terminal.lend({ use() {}, restore() {} }, undefined, { isInterruptible: true });
     const ask = askToReplace(values, terminal);

@@ -71,7 +71,7 @@ test("a process of Windows without a console asks nothing, and leaves nothing op
   expect([fake.opened, fake.closed]).toEqual([NAMES, [1001]]);
 });
 
-test("a file named /dev/tty is no terminal of Windows", () => {
+test("a file named /dev/tty is not opened as a terminal on Windows", () => {
   onSystem(WINDOWS);
   expect(() => openTerminalDescriptors()).toThrow("no /dev/tty");
   expect(fake.opened).toEqual([]);

@@ -130,7 +130,7 @@ describe("a control socket", () => {
     expect(said).toEqual([`nacre: Control socket connect(${missing}): No such file or directory\n`]);
   });
 
-  test("of a master with the extension `info` tells about connection and channels, escaped; another has none", async () => {
+  test("of a master with the extension `info` shows connection and channels, escaped; another shows nothing", async () => {
     const folder = await temporaryFolder();
     await listenAt(join(folder, "new"), (socket) => {
       socket.write(framed(message(1, 4).string("info").string("0")));
@@ -166,7 +166,7 @@ describe("a control socket", () => {
     });
   });
 
-  test("of a program that is no master is left, with a message", async () => {
+  test("of a program other than a master is closed, with a message", async () => {
     const path = join(await temporaryFolder(), "m");
     await listenAt(path, (socket) => void socket.write("HTTP/1.1 400 Bad Request\r\n"));
     const said = messages();

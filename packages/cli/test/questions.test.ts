@@ -138,7 +138,7 @@ describe("an unknown host", () => {
     expect(fake.shown).toBe("");
   });
 
-  test("is shown and refused with the reason why its certificate did not count", async () => {
+  test("is shown and refused with the reason why its certificate was not accepted", async () => {
     const certificate = { principals: ["a.example"] } as unknown as Certificate;
     const certified = { ...hostKey, certificate, certificateProblem: { reason: "principal" } } as const;
     const { fake, ask } = at("no\r");

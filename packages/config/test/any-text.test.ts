@@ -26,7 +26,7 @@ function resolveOrError(text: string, setup: Setup): void {
   }
 }
 
-it("throws nothing but SshError for any text", () => {
+it("throws only SshError for any text", () => {
   fc.assert(
     fc.property(config, config, (text, included) => {
       resolveOrError(text, { disk: { "/i": included }, environment: { X: "x" }, answers: { glob: () => ["/i"] } });
@@ -35,7 +35,7 @@ it("throws nothing but SshError for any text", () => {
   );
 });
 
-it("throws nothing but SshError for any command line", () => {
+it("throws only SshError for any command line", () => {
   const setting = fc.record(
     {
       text: fc.oneof(line, fc.string()),

@@ -317,7 +317,7 @@ describe("closing a channel", () => {
     expect(side.hears(close(channel))).toEqual([{ type: "channel-closed", channel }]);
   });
 
-  test("limits what it hears before the peer's CLOSE to the window", () => {
+  test("limits data received before the peer's CLOSE to the window", () => {
     const side = new Side({ limits: { initialWindow: 10 } });
     const channel = side.session();
     side.connection.close(channel, { receiving: true });

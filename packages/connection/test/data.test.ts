@@ -203,7 +203,7 @@ describe("receiving", () => {
     expect(side.hears(data(side.session(), 0))).toEqual([]);
   });
 
-  test("returns credit in one adjustment when half the window was consumed, and tells when it does", () => {
+  test("returns credit in one adjustment when half the window was consumed, and reports it", () => {
     const side = new Side({ limits });
     const channel = side.session();
     side.hears(data(channel, 400), stderr(channel, 400), data(channel, 200));

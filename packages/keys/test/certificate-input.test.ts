@@ -123,7 +123,7 @@ test("a signature by an algorithm that is unknown or not the authority's is not 
     });
 });
 
-test("a certificate is no authority", () => {
+test("a certificate cannot be an authority", () => {
   const inner = certificate();
   refused({ authority: inner, sign: (data) => key.sign("ssh-ed25519", data, random) }, "key-unsupported");
 });

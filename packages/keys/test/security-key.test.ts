@@ -35,7 +35,7 @@ const passkey = new Authenticator(p256, skEcdsaNistp256.name);
 const webauthn = (changes?: WebauthnChanges) =>
   webauthnSkEcdsaNistp256.verify(passkey.blob, data, passkey.signWebauthn(data, changes));
 
-test("a security key's signature tells its flags and counter, which are not judged", () => {
+test("a security key's signature is valid with any flags, and returns them with its counter", () => {
   for (const { algorithm, authenticator } of KINDS)
     for (const flags of [0, userPresent, userVerified, userPresent | userVerified, attested, extended])
       expect(algorithm.verify(authenticator.blob, data, authenticator.sign(data, flags))).toEqual({
@@ -101,7 +101,7 @@ test("a security key's blob has its curve, an application without NUL, and no mo
   expect(parsePublicKey(passkey.blob)).toMatchObject({ bits: 256, algorithms: [{ name: skEcdsaNistp256.name }] });
 });
 
-test("a passkey's signature tells its origin", () => {
+test("a passkey's signature returns its origin", () => {
   expect(webauthn()).toEqual({ flags: userPresent, counter: 5, origin: "https://example.org" });
   const extensions = Uint8Array.of(0xa0);
   expect(webauthn({ flags: userPresent | extended, extensions })).toMatchObject({ flags: userPresent | extended });

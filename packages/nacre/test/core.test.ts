@@ -136,7 +136,7 @@ it("takes its functions with a client of `nacre`, too", async () => {
   await client.close();
 });
 
-it("rejects what is no client", async () => {
+it("rejects a value that is not a client", async () => {
   const other = { openChannel: () => undefined } as never;
   const target = { host: "example.org", port: 80 };
   for (const client of [other, undefined as never])

@@ -96,7 +96,7 @@ describe("nextLogin", () => {
     expect(told).toEqual({ seen, states: [{ methods: undefined, partialSuccess: false, failed: undefined }] });
   });
 
-  it("decides the order, and is told of each attempt that failed, as it returned it", async () => {
+  it("decides the order, and receives each failed attempt as it returned it", async () => {
     const attempts: readonly LoginAttempt[] = [
       { method: "password", password: "wrong" },
       { method: "none" },

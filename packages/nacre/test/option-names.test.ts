@@ -39,7 +39,7 @@ describe("an unknown option name", () => {
     }
   });
 
-  it("is rejected by connect, which closes a byte connection that is no pair of streams", async () => {
+  it("is rejected by connect, which closes a byte connection other than a pair of streams", async () => {
     let closed = 0;
     const duplex = {
       open() {},

@@ -262,7 +262,7 @@ describe("handlers of a connected client", () => {
     expect(ends).toEqual([]);
   });
 
-  it("are usage for a name that has one, that Nacre handles itself, or that is no name", () => {
+  it("are `usage` for an invalid name, one that has a handler, and one that Nacre handles itself", () => {
     const { mux } = looseMux();
     const client = clientOver(mux);
     client.accept("a@example.org", () => {});

@@ -58,7 +58,7 @@ describe("a login without proof", () => {
     }
   });
 
-  it("is never among the methods that a client is told", async () => {
+  it("is never in the list of methods that a client receives", async () => {
     const server = { methods: ["none", "publickey"], authenticate: () => false } as const;
     const { states } = await attempt([none, byKey], server);
     expect(states.map(({ methods }) => methods)).toEqual([undefined, ["publickey"], ["publickey"]]);
@@ -83,7 +83,7 @@ describe("a login without proof", () => {
 describe("a refusal with methods", () => {
   const refused = { refuse: true, methods: ["keyboard-interactive"] } as const;
 
-  it("tells the client what it may try next, after each kind of login", async () => {
+  it("names the methods that the client may try next, after each kind of login", async () => {
     const attempts: readonly LoginAttempt[] = [
       { method: "none" },
       { method: "password", password: "secret" },
@@ -152,7 +152,7 @@ describe("a signed login", () => {
   });
 });
 
-it("a method that `methods` does not know is `usage`", () => {
+it("an unknown name in `methods` is `usage`", () => {
   const methods = ["hostbased" as "none"];
   expect(() => serve({} as never, { ...open, methods })).toThrow(expect.objectContaining({ code: "usage" }));
 });

@@ -102,7 +102,7 @@ test("an agent that ends after its list is a warning when its key is to sign", a
   ]);
 });
 
-test("an agent that is connected to again, and then refuses its list, is let go after the login", async () => {
+test("an agent that is connected to again, and then refuses its list, is disconnected after the login", async () => {
   const path = socketPath(await temporaryFolder(), "agent");
   const agent = await serve((socket) => {
     socket.on("data", (chunk) => {

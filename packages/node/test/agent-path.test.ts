@@ -8,7 +8,7 @@ function pathOf(platform: NodeJS.Platform, ...names: readonly string[]): string 
   return pageantPath({ ...NOTHING, platform, pipes: () => names });
 }
 
-test("pageantPath prefers Pageant's pipe, and knows none on other systems", () => {
+test("pageantPath prefers Pageant's pipe, and returns none on other systems", () => {
   expect(pathOf("win32", "openssh-ssh-agent", "pageant.john.0a1b")).toBe("\\\\.\\pipe\\pageant.john.0a1b");
   expect(pathOf("win32", "openssh-ssh-agent", "pageant.jane.0a1b")).toBe("\\\\.\\pipe\\openssh-ssh-agent");
   expect(pathOf("win32", "other")).toBeUndefined();

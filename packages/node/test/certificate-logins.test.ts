@@ -133,7 +133,7 @@ describe("trustedUserCAKeys", () => {
     expect(folder.warnings.map(({ length }) => length < 1000)).toEqual([true]);
   });
 
-  it("trusts nobody if others can write the file, or if it is missing", async () => {
+  it("trusts no authority if others can write the file, or if it is missing", async () => {
     const folder = await Folder.make();
     const path = await folder.file("ca", lineOf(authority));
     await chmod(path, 0o666);

@@ -80,7 +80,7 @@ describe("the byte connection of a command", () => {
     expect(duplex.ending).toBe("ended with status 0");
   });
 
-  test("is paused and resumed, and tells when there is room", async () => {
+  test("is paused and resumed, and reports when there is room", async () => {
     const { duplex, received, events } = await opened("cat");
     duplex.pause();
     const length = 4 * 1024 * 1024;

@@ -114,7 +114,7 @@ async function useAgent(session: NodeSession): Promise<number> {
   return 0;
 }
 
-test("a forwarded agent that does not answer is let go when the SSH connection closes", async () => {
+test("a forwarded agent that does not answer is disconnected when the SSH connection closes", async () => {
   const path = socketPath(await temporaryFolder(), "silent");
   const silent = await serve((socket) => void socket.resume(), path);
   const a = await host(hostA, [key], { acceptAgent: true, session: useAgent }, GRANTED);

@@ -101,7 +101,7 @@ describe("connect to a host with a certificate", () => {
     );
   });
 
-  test("says why it does not count", async () => {
+  test("says why it is not accepted", async () => {
     const { options } = await server(certified({ validAfter: 1n, validBefore: 1_700_000_000n }));
     const knownHosts = await fileOf(line("@cert-authority *", authority));
     await expect(connect(options({ knownHosts }))).rejects.toThrow("(the certificate expired on 2023-11-14T22:13:20Z)");

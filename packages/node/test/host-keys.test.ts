@@ -122,7 +122,7 @@ describe("a command for known hosts", () => {
     ]);
   });
 
-  test("that is no absolute path is refused", async () => {
+  test("without an absolute path is refused", async () => {
     for (const command of [[], ["true"], ["/bin/true", 1]] as (readonly string[])[])
       expect(await codeOf(fileOf("", { command: () => command }).then(({ options }) => knownHost(options)))).toBe(
         "usage",
@@ -180,7 +180,7 @@ test("known hosts: the address · client", async () => {
   expect(await readFile(file, "utf8")).toBe(line("[example.org]:2222,[192.0.2.7]:2222", first));
 });
 
-test("an added host key is told with its name in known_hosts", async () => {
+test("an added host key is reported with its name in known_hosts", async () => {
   const names: string[] = [];
   const added = (name: string, { blob }: HostKey): void => {
     names.push(`${name} ${fingerprint(blob, "sha256") === shown(first).fingerprint}`);

@@ -366,7 +366,7 @@ describe("an exception of a server without `log`", () => {
     expect(warnings[0]).toMatchObject({ detail: fault.stack });
   });
 
-  it("of a session that the client ended is none, and with `log` there is none", async () => {
+  it("of a session that the client ended is not a warning, nor is any with `log`", async () => {
     const logged: ListenEvent[] = [];
     const isEnded = (): boolean => logged.some(({ type }) => type === "session-ended");
     const log = (event: ListenEvent): void => void logged.push(event);

@@ -64,7 +64,7 @@ test("`connect` with a password in a text is `usage` and does not repeat it", as
   expect(error.message).not.toContain("secret");
 });
 
-test("a signal's timeout is told with the host, in each stage of connecting", async () => {
+test("a signal's timeout is reported with the host, in each stage of connecting", async () => {
   const silent = await serve(() => {});
   const error = await failureOf(connect(to(silent.port, { signal: AbortSignal.timeout(50) })));
   expect(error).toMatchObject({ code: "aborted", message: `connecting to 127.0.0.1 port ${silent.port} timed out` });
@@ -74,7 +74,7 @@ test("a signal's timeout is told with the host, in each stage of connecting", as
   expect(aborted.message).toBe(`connecting to 127.0.0.1 port ${silent.port} was aborted`);
 });
 
-test("a signal's timeout is told by forwards and sockets", async () => {
+test("a signal's timeout is reported by forwards and sockets", async () => {
   const server = await started();
   const ssh = await connect(to(server.address.port));
   onTestFinished(() => ssh.close());

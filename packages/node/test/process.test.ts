@@ -224,7 +224,7 @@ describe("a running command", () => {
     expect(channel.calls).toEqual(["signal", "window-change", "break", "close"]);
   });
 
-  test("is not sent invalid signals, sizes and breaks", async () => {
+  test("refuses invalid signals, sizes and breaks before anything is sent", async () => {
     const { channel, running } = start();
     running.kill("SIGTERM");
     expect(() => running.kill("sigterm")).toThrow(expect.objectContaining({ code: "usage" }));

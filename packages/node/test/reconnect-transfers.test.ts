@@ -154,7 +154,7 @@ test("files of a directory that are complete are not moved again", async () => {
   for (const name of names) expect((await readFile(join(here, "tree", name))).equals(contents(TREE_SIZE))).toBe(true);
 });
 
-test("the result tells of files that were complete before a loss", async () => {
+test("the result includes files that were complete before a loss", async () => {
   const { ssh, cable, here, there } = await setUp();
   await mkdir(join(there, "tree"));
   for (const name of ["a", "b"]) await writeFile(join(there, "tree", name), contents(TREE_SIZE));

@@ -167,7 +167,7 @@ describe("host keys", () => {
     }
   });
 
-  test("nobody is asked again about the key that was accepted", async () => {
+  test("the user is not asked again about the key that was accepted", async () => {
     const { port } = await started({ session: () => {} });
     const cable = await Cable.plug(port);
     let asked = 0;

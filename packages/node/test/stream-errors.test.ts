@@ -105,7 +105,7 @@ describe("a dialled connection", () => {
     expect(thrown).toEqual([CLOSED]);
   });
 
-  test("that waits for nothing when the program closes the SSH connection is none", async () => {
+  test("that waits for nothing when the program closes the SSH connection throws no exception", async () => {
     const { channel, pair, thrown } = dialled();
     pair.write("question");
     pair.on("data", () => {});

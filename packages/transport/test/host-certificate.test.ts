@@ -75,7 +75,7 @@ describe("a host certificate in a key exchange", () => {
     expectError("kex-failed", () => proveHostKey(named(NAME), nested, hash, signature));
   });
 
-  test("that is of a user, expired or for another host is proved like any other: known hosts judge it", () => {
+  test("that is of a user, expired or for another host is proved like any other: known hosts decide about it", () => {
     const odd = issue(authority, { type: "user", validBefore: 1n, principals: ["elsewhere"] });
     expect(proveHostKey(named(NAME), odd, hash, signature).certificate).toMatchObject({
       type: "user",

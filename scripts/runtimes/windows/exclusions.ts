@@ -22,8 +22,8 @@ const FILES: Readonly<Record<string, readonly string[]>> = {
 export const WINDOWS_EXCLUSIONS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   "modes and owners of files": {
     "packages/cli/test/compile-cache.test.ts": [
-      "a folder that another user could replace is no compile cache",
-      "a folder that another user owns or can open is no compile cache",
+      "does not keep compiled code in a folder that another user could replace",
+      "does not keep compiled code in a folder that another user owns or can open",
       "the folder of the compile cache is made for this user alone",
     ],
     "packages/cli/test/gateway.test.ts": [
@@ -49,7 +49,7 @@ export const WINDOWS_EXCLUSIONS: Readonly<Record<string, Readonly<Record<string,
       "hostKeyFile rejects a key that others can read or write, and creates a private folder",
     ],
     "packages/node/test/certificate-logins.test.ts": [
-      "trustedUserCAKeys trusts nobody if others can write the file, or if it is missing",
+      "trustedUserCAKeys trusts no authority if others can write the file, or if it is missing",
     ],
     "packages/node/test/config/attacks.test.ts": ["a command in files that others can write · client"],
     "packages/node/test/identities.test.ts": [
@@ -127,8 +127,8 @@ export const WINDOWS_EXCLUSIONS: Readonly<Record<string, Readonly<Record<string,
   "Unix sockets": {
     "packages/cli/test/master.test.ts": [
       "a control socket is not used where a master cannot help",
-      "a control socket of a master with the extension `info` tells about connection and channels, escaped; another has none",
-      "a control socket of a program that is no master is left, with a message",
+      "a control socket of a master with the extension `info` shows connection and channels, escaped; another shows nothing",
+      "a control socket of a program other than a master is closed, with a message",
       "a control socket that is missing, or left over, is passed over",
       "master: a host key that was named · client",
       "master: a path that others can change · client",
@@ -195,7 +195,7 @@ export const WINDOWS_EXCLUSIONS: Readonly<Record<string, Readonly<Record<string,
       "the byte connection of a command delivers all output of a command that has ended",
       "the byte connection of a command ends soon after a command that closes its output and goes on",
       "the byte connection of a command fails when the command closes its input and goes on",
-      "the byte connection of a command is paused and resumed, and tells when there is room",
+      "the byte connection of a command is paused and resumed, and reports when there is room",
       "the byte connection of a command passes bytes in both directions, and its end",
       "the byte connection of a command runs with the shell of SHELL, which the command replaces",
       "the byte connection of a command tells how the command ended: exit 3",
@@ -250,7 +250,7 @@ export const WINDOWS_EXCLUSIONS: Readonly<Record<string, Readonly<Record<string,
       "the network taken away for 5 s a download with `resume` goes on by itself",
       "the network taken away for 5 s a transfer without `resume` fails once",
       "the network taken away for 5 s an upload with `resume` goes on by itself",
-      "the result tells of files that were complete before a loss",
+      "the result includes files that were complete before a loss",
     ],
   },
   "names that Windows does not permit": {
@@ -259,7 +259,9 @@ export const WINDOWS_EXCLUSIONS: Readonly<Record<string, Readonly<Record<string,
     ],
   },
   "Windows reports a path below a file as missing": {
-    "packages/node/test/config/resolve.test.ts": ["a configuration file that cannot be read is told as C programs do"],
+    "packages/node/test/config/resolve.test.ts": [
+      "a configuration file is unreadable in a loop of links or with a NUL in its path, else missing",
+    ],
   },
   "an agent does not listen on Windows": {
     "packages/node/test/create-agent.test.ts": [

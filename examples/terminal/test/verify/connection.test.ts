@@ -118,7 +118,7 @@ describe("a session", () => {
 });
 
 describe("a problem", () => {
-  test("is told in the page's words, and goes when another host or another way to log in is chosen", async () => {
+  test("is shown in the page's words until another host or another way to log in is chosen", async () => {
     const unused = await freePort();
     const example = await openExample({
       destinations: [{ host: "127.0.0.1", port: unused, user: "alice", allow: `127.0.0.1:${unused}` }],

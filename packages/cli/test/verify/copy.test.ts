@@ -145,7 +145,7 @@ describe("a directory", () => {
     expect(await server.run(`readlink ${remote}/new/link`)).toBe("large");
   });
 
-  test("is copied without what is no regular file, with status 1 and one line", async () => {
+  test("is copied without its pipes, with status 1 and one line", async () => {
     const { local, remote } = await folders();
     await server.run(`cd ${remote} && mkdir d && mkfifo d/pipe && echo x > d/file`);
     const { status, stderr } = await cp("-r", at(`${remote}/d`), local);

@@ -101,7 +101,7 @@ it("reports the position up to which everything is written, in any order of the 
   expect(reached).toEqual([5, 5 + 2 * 32_768, 5 + 3 * 32_768]);
 });
 
-it("ends with the channel, and tells its owner", async () => {
+it("ends with the channel, and notifies its owner", async () => {
   const { driver, server } = await openDriver();
   server.sendEof();
   expect(driver.over).toMatchObject({ code: "channel-closed" });

@@ -146,7 +146,7 @@ describe("files", () => {
     expect(await sftp.exists("f")).toBe(false);
   });
 
-  it("rejects files longer than `maxLength`, whether or not the server tells", async () => {
+  it("rejects files longer than `maxLength`, whether or not the server states their length", async () => {
     for (const hidesSize of [false, true]) {
       const { sftp, server } = await openMemorySftp({
         answer({ token, request }, machine) {
@@ -257,7 +257,7 @@ describe("attributes", () => {
     expect([stats.isFile(), stats.mtime]).toEqual([false, undefined]);
   });
 
-  it("truncates, and tells whether a file exists", async () => {
+  it("truncates, and returns whether a file exists", async () => {
     const { sftp } = await openMemorySftp();
     await sftp.writeFile("a", "12345");
     await sftp.truncate("a", 2);

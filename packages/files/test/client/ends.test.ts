@@ -160,7 +160,7 @@ describe("a call whose request the server does not answer", () => {
     expect(await result).toMatchObject({ code: "aborted", cause: reason });
   });
 
-  it("tells a timeout of the signal", async () => {
+  it("reports a timeout of the signal", async () => {
     const { sftp } = await openSilent();
     const error = await failure(sftp.stat("/file", { signal: AbortSignal.timeout(1) }));
     expect(error).toMatchObject({ message: 'stat "/file" timed out; the server may still carry it out' });

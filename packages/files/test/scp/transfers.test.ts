@@ -156,7 +156,7 @@ describe("an upload with scp", () => {
     expect(from.files.openCount).toBe(0);
   });
 
-  it("tells the server that a file became shorter, which then discards it", async () => {
+  it("reports a file that became shorter to the server, which discards it", async () => {
     const files = memoryFileSystem();
     const { ssh } = await openScp(files);
     const local = localTree();

@@ -184,7 +184,7 @@ test("certificates of hosts: no plain keys offered · client", async () => {
   expect(await verdict({ validBefore: 1n }, { ...known, offered: all })).toBe(true);
 });
 
-describe("a certificate that does not count", () => {
+describe("a certificate that is not accepted", () => {
   const expired: Issue = { validBefore: 1n };
 
   test("leaves the plain key known, unknown or changed", async () => {

@@ -108,17 +108,20 @@ describe("a client's session requests", () => {
     expect(decodeSessionRequest(type, NOTHING)).toEqual({ type: "other" });
   });
 
-  test.each(cases)("end the connection with a trailing byte, which the client is told: %s", async (type, data) => {
-    const { near, far } = wire();
-    const connection = serve(far, { ...open, session: () => 0 });
-    const client = await connect(near, visitor);
-    const channel = await client.openChannel("session");
-    const asked = failure(channel.request(type, new Uint8Array([...data, 0])));
-    const error = await connection.ended;
-    expect([error.code, error.culprit]).toEqual(["malformed-message", "peer"]);
-    expect(await asked).toMatchObject({ code: "disconnected", message: expect.stringContaining(error.message) });
-    await client.close();
-  });
+  test.each(cases)(
+    "end the connection if a byte is left over, and the client receives the reason: %s",
+    async (type, data) => {
+      const { near, far } = wire();
+      const connection = serve(far, { ...open, session: () => 0 });
+      const client = await connect(near, visitor);
+      const channel = await client.openChannel("session");
+      const asked = failure(channel.request(type, new Uint8Array([...data, 0])));
+      const error = await connection.ended;
+      expect([error.code, error.culprit]).toEqual(["malformed-message", "peer"]);
+      expect(await asked).toMatchObject({ code: "disconnected", message: expect.stringContaining(error.message) });
+      await client.close();
+    },
+  );
 
   test("do nothing on a channel of another type", async () => {
     const { near, far } = wire();

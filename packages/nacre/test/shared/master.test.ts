@@ -20,7 +20,7 @@ describe("a master", () => {
     expect(await failure(master.request({ type: "alive-check" }))).toEqual(code("closed"));
   });
 
-  test("is heard however its bytes are cut", async () => {
+  test("is read from any split of its bytes", async () => {
     for (let cut = 1; cut < HELLO.length; cut++) {
       const fake = new FakeMaster(() => undefined);
       const opening = openMaster(fake);

@@ -147,7 +147,7 @@ describe("a configuration file", () => {
       expect(await readConfigFile(path, true, 0)).toEqual({ text: "" });
   });
 
-  test("that cannot be read is told as C programs do", async () => {
+  test("is unreadable in a loop of links or with a NUL in its path, else missing", async () => {
     const folder = await temporaryFolder();
     await symlink("loop", join(folder, "loop"));
     expect(await readConfigFile(join(folder, "loop"), false, 0)).toMatchObject({ problem: "unreadable" });

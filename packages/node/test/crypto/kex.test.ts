@@ -109,7 +109,7 @@ describe.each(["nistp256", "nistp384", "nistp521"] as const)("%s", (curve) => {
       expect(hex(method.client(random()).start())).toBe(hex(twin.client(random()).start()));
   });
 
-  it("rejects everything but uncompressed points on the curve", () => {
+  it("accepts only uncompressed points on the curve", () => {
     const valid = fromHex(own[0]!.serverPublic);
     const changed = (at: number, value: number) => valid.map((byte, i) => (i === at ? value : byte));
     expectRefused(method, changed(valid.length - 1, valid.at(-1)! ^ 1), "not on the curve");

@@ -97,7 +97,7 @@ test("a certificate is asked for first where an authority is known, and is not r
   await (await good.connect({ knownHosts })).close();
 });
 
-describe("a certificate that does not count leaves the host's key", () => {
+describe("without an acceptable certificate, the host's plain key decides", () => {
   test.for([
     ["ecdsa-256", "the certificate expired on 202"],
     ["ecdsa-384", "the certificate is for elsewhere.example"],

@@ -47,7 +47,7 @@ describe("SFTP on OpenSSH", () => {
     await expect.poll(() => sftp.serverLimits.maxReadLength, { timeout: 10_000 }).toBeGreaterThan(200_000);
   });
 
-  it("expands paths of users, and tells names of users and groups", async () => {
+  it("expands paths of users, and returns names of users and groups", async () => {
     const { sftp } = await open();
     const home = await sftp.realpath(".");
     expect(await sftp.expandPath("~alice/x")).toBe(`${home}/x`);

@@ -79,7 +79,7 @@ describe("attributes on Windows", () => {
 });
 
 describe("a file that another program has open", () => {
-  test.each(["EPERM", "EACCES", "EBUSY"])("is replaced when it is let go: %s", async (code) => {
+  test.each(["EPERM", "EACCES", "EBUSY"])("is replaced once the program closes it: %s", async (code) => {
     const clock = fakeClock();
     const files = windowsFiles({ ...nodeFiles, rename: failing(8, code), remove: failing(8, code) }, clock);
     await files.rename("/none/a", "/none/b");
@@ -87,7 +87,7 @@ describe("a file that another program has open", () => {
     expect(clock.time()).toBeGreaterThan(0);
   });
 
-  test("is named after a second", async () => {
+  test("fails after a second, and the message says why", async () => {
     const clock = fakeClock();
     const files = windowsFiles({ ...nodeFiles, rename: failing(1000) }, clock);
     await expect(files.rename("/none/a", "/none/b")).rejects.toMatchObject({

@@ -93,7 +93,7 @@ test("CygwinAgent introduces itself twice, and passes the second connection", as
   expect(String((await answer)[0])).toBe("reply");
 });
 
-test("CygwinAgent fails if the handshake ends, and for a file that is no socket", async () => {
+test("CygwinAgent fails if the handshake ends, and for a file that is not a socket", async () => {
   const port = await serve((socket) => socket.once("data", () => socket.end()));
   await expect(streamOf(new CygwinAgent(await socketFile(`!<socket >${port} s ${SECRET}`)))).rejects.toThrow(
     "Problem negotiating cygwin unix socket security",

@@ -184,7 +184,7 @@ describe("a command", () => {
     expect(await script.sent()).toContainEqual(expect.objectContaining({ message: "open" }));
   });
 
-  it("hears the exit after it has closed the channel itself", async () => {
+  it("receives the exit after it has closed the channel itself", async () => {
     const script = await Script.begin();
     const log = new Log();
     exec(script.client, "cat", {}, (_error, channel) => {

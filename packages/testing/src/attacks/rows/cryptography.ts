@@ -47,7 +47,7 @@ const HOST_KEY_OPENED = patch(
 const CERTIFICATES: readonly Held[] = [
   certificate("a certificate that its authority did not sign is refused", remove("certificate-signature")),
   certificate(
-    "a certificate is no authority",
+    "a certificate cannot be an authority",
     patch(
       "certificate-authority",
       "const ofAuthority = findKeyFormat([...formats, ...formats.map(certified)], formatName(authorityBlob));",

@@ -144,12 +144,12 @@ export const EDGES: readonly Row[] = [
       heldBy(NODE, "whose file · client", HOME, patch("key-file-mode", "false"), remove("identity-private")),
       heldBy(
         "cli/test/compile-cache",
-        "a folder that another user owns or can open is no compile cache",
+        "does not keep compiled code in a folder that another user owns or can open",
         remove("compile-cache-private"),
       ),
       heldBy(
         "cli/test/compile-cache",
-        "a folder that another user could replace is no compile cache",
+        "does not keep compiled code in a folder that another user could replace",
         remove("compile-cache-parents"),
       ),
     ],
