@@ -757,4 +757,9 @@ describe("the option `hostKey`", () => {
     expect(message).toMatch(/^`hostKey` must be one or several fingerprints \(SHA256:/);
     expect(message).not.toContain("c2VjcmV0");
   });
+
+  it("names its forms when it refuses a misspelt text", async () => {
+    const { message } = (await failure(connect(wire().near, { ...welcome, hostKey: "accept_new" }))) as Error;
+    for (const form of ["fingerprints", "a function", '"accept-new"']) expect(message).toContain(form);
+  });
 });

@@ -12,7 +12,7 @@ export function hostKeyVerifier(hostKey: HostKeyVerifier | string | readonly str
   if (fingerprints.length === 0 || !fingerprints.every(isFingerprint))
     throw usage(
       // The value is not shown: it may be a key.
-      "`hostKey` must be one or several fingerprints (SHA256:…, as printed by `ssh-keygen -l`) or a function that returns true for a trusted key",
+      '`hostKey` must be one or several fingerprints (SHA256:…, of `ssh-keygen -l`), a function, or with known_hosts "accept-new"',
     );
   return ({ fingerprint }) => {
     if (fingerprints.includes(fingerprint)) return true;
