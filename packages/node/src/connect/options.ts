@@ -142,8 +142,8 @@ export interface ConnectOptions
    */
   readonly knownHosts?: string | readonly string[] | KnownHostsOptions | undefined;
   /**
-   * Path or paths of files with public keys, one a line, that are refused as host keys and as their authorities, also with `hostKey`
-   * (ssh_config(5), RevokedHostKeys). If a file is missing or has anything else, such as a binary revocation list, `connect` rejects.
+   * Path or paths of files with keys that are refused as host keys and as their authorities, also with `hostKey` (ssh_config(5),
+   * RevokedHostKeys): public keys, one a line, or a list of `ssh-keygen -k`. If a file is missing or invalid, `connect` rejects.
    */
   readonly revokedHostKeys?: string | readonly string[] | undefined;
   /** Called when the key of a new host has been added to known_hosts, with the name that it has there before it is hashed. */
