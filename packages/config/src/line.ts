@@ -2,7 +2,7 @@ import { BadLine, LastLine, type Origin, place } from "./problems.ts";
 import type { AlgorithmNames, LocalFacts } from "./request.ts";
 import { expandText } from "./tokens.ts";
 
-/** What parsing a line may look at. */
+/** Facts that parsing a line may use. */
 export interface LineContext {
   readonly local: LocalFacts;
   readonly algorithms: AlgorithmNames;

@@ -341,7 +341,7 @@ export const cnames: Keyword<readonly CnameRule[]> = {
   print: (rules) => [rules.length === 0 ? "none" : rules.map(({ source, target }) => `${source}:${target}`).join(" ")],
 };
 
-/** What stands for `ProxyJump none` until a ProxyCommand follows. */
+/** Value of `ProxyJump none` until a ProxyCommand follows. */
 const JUMP_NONE: Proxy = { kind: "jump", hops: [] };
 
 export const proxy: Keyword<Proxy> = {

@@ -187,7 +187,7 @@ export interface ConfigValues {
   readonly rekeyLimit: RekeyLimit;
   readonly streamLocalBindMask: number;
   readonly syslogFacility: string;
-  /** What RefuseConnection says; the connection must fail with it. */
+  /** Message of RefuseConnection, with which the connection must fail. */
   readonly refuseConnection: string | undefined;
   /** ProxyCommand and ProxyJump. */
   readonly proxy: Proxy;

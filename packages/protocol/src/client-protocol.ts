@@ -78,7 +78,7 @@ export class ClientProtocol extends ProtocolMachine<ClientAuth, EarlySink> {
     this.transport.answerHostKey(token, verdict === "restricted" ? true : verdict);
   }
 
-  /** What the server proved in the first key exchange, once its host key is accepted. */
+  /** The server's proof in the first key exchange, once its host key is accepted. */
   get serverProof(): ServerProof | undefined {
     return this.transport.serverProof;
   }

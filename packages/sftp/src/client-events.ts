@@ -50,7 +50,7 @@ export type SftpReplyEvent<Waiter> =
   /** Reply to an "extended" request. */
   | ({ readonly type: "extended"; readonly data: Bytes } & Answered<Waiter>)
   /**
-   * There is no reply that counts. `error` is that of the "closed" event if SFTP ended before it, or `sftp-handle-reused` if the server
+   * No valid reply will come. `error` is that of the "closed" event if SFTP ended before it, or `sftp-handle-reused` if the server
    * gave the same handle to two files.
    */
   | ({ readonly type: "unanswered"; readonly error: SshError } & Answered<Waiter>);

@@ -117,7 +117,7 @@ export class KeyExchange {
     return this.#state.kind === "verifying" || this.#state.kind === "signing";
   }
 
-  /** What the server proved in the first key exchange, once that is authenticated. */
+  /** The server's proof in the first key exchange, once that is authenticated. */
   get serverProof(): ServerProof | undefined {
     return this.#serverProof;
   }

@@ -75,7 +75,7 @@ export function transportSettings(options: TransportSettings): TransportSettings
   return Object.fromEntries(names.map((name) => [name, options[name]]));
 }
 
-/** What a server proved in the first key exchange: that it holds its host key (RFC 4253 §8). */
+/** A server's proof, in the first key exchange, that it holds its host key (RFC 4253 §8). */
 export interface ServerProof {
   /** Host key blob. */
   readonly hostKey: Uint8Array;

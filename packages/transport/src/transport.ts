@@ -297,7 +297,7 @@ export class Transport {
     return this.#exchange.serverProof?.sessionId;
   }
 
-  /** What the server proved in the first key exchange, once that is authenticated. */
+  /** The server's proof in the first key exchange, once that is authenticated. */
   get serverProof(): ServerProof | undefined {
     return this.#exchange.serverProof;
   }

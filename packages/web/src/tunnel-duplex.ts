@@ -38,7 +38,7 @@ const LULL = 10;
 /** Longest delay in milliseconds of a timer in a hidden page: browsers run them once a minute. */
 const HIDDEN_DELAY = 60_000;
 
-/** What carries the tunnel. */
+/** Carrier of the tunnel: a WebSocket, the wait for another one, or none after the end. */
 type Carrier =
   | { readonly kind: "socket"; readonly socket: MessageSocket; isFull: boolean }
   /** The WebSocket was lost. `done` resolves when another one carries the tunnel, or none can. */

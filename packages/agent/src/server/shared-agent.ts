@@ -22,7 +22,7 @@ export interface AgentCrypto {
   readonly hash: (data: Uint8Array) => Uint8Array;
 }
 
-/** What the connections of an agent share. */
+/** State shared by the connections of an agent. */
 export interface SharedAgent {
   readonly crypto: AgentCrypto;
   readonly random: RandomSource;

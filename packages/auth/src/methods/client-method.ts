@@ -85,7 +85,7 @@ export interface ClientAttempt {
 }
 
 /**
- * What a login method can do. Each step of a method ends in one of `request`, `send`, `ask` and `next`. They throw `internal` while another
+ * Actions of a login method. Each of its steps ends in one of `request`, `send`, `ask` and `next`. They throw `internal` while another
  * method is in use.
  */
 export interface ClientLogin {

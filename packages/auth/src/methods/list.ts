@@ -23,7 +23,7 @@ export interface OtherAsk {
   readonly question: unknown;
 }
 
-/** What every ask of a login method has. */
+/** Members of every ask of a login method. */
 export interface MethodAsked {
   readonly token: AskToken;
   /** Name of the login method that asks. */

@@ -12,7 +12,7 @@ import { expandTokens, parseSftpServerArguments, type SftpServerArguments } from
 /** Command of a key that restricts its logins to SFTP, as with sshd. */
 export const INTERNAL_SFTP = "internal-sftp";
 
-/** What the SFTP of `nacre serve` depends on. */
+/** Facts that the SFTP of `nacre serve` depends on. */
 export interface SftpContext {
   readonly arguments: Pick<ServeArguments, "exec"> & { readonly sftp: NonNullable<ServeArguments["sftp"]> };
   readonly account: Account;

@@ -38,7 +38,7 @@ export interface SessionSettings {
   readonly quiet: boolean;
 }
 
-/** What a session uses. */
+/** Parts that a session uses. */
 export interface SessionSetup {
   /** SFTP to the server. The caller closes it. */
   readonly sftp: Sftp;

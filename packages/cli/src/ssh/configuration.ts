@@ -8,10 +8,10 @@ import type { ConnectionArguments } from "./connection-arguments.ts";
 import { isVerbose } from "./log-level.ts";
 import type { TypedSetting } from "./ssh-options.ts";
 
-/** What runs on a connection, as far as blocks such as `Match command` depend on it. */
+/** The use of a connection, as far as blocks such as `Match command` depend on it. */
 export type Purpose = Pick<ResolveConfigOptions, "command" | "stdioForward">;
 
-/** What OpenSSH says about keywords that configurations of distributions have, where it is built without GSSAPI. */
+/** Messages of an OpenSSH without GSSAPI about keywords that distributions set. */
 const GSSAPI = /Unsupported option "gssapi/;
 
 /** The beginning of a message about a line, or about a file. Others get the name of the command before them. */

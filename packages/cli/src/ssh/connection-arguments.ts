@@ -56,7 +56,7 @@ export const CONNECTION_OPTIONS: Readonly<Record<ConnectionOption, OptionKind>> 
   "-J": "value",
 };
 
-/** What to do in place of options of scp(1) and sftp(1) that `nacre cp` and `nacre sftp` lack. */
+/** Advice for options of scp(1) and sftp(1) that `nacre cp` and `nacre sftp` lack. */
 export const INSTEAD_OF_FILE_OPTIONS: Readonly<Record<string, string>> = {
   "-l": "use --limit RATE, in bytes a second",
   // -p takes no value, so -p2222 is -p -2 -2 -2 -2.

@@ -24,7 +24,7 @@ import type { MasterOptions } from "./master/run-by-master.ts";
 import { fingerprintHash, type Questions, questions } from "./questions.ts";
 import { packetList } from "./trace.ts";
 
-/** What a login uses beside its arguments. */
+/** Parts that a login uses beside its arguments. */
 export interface LoginSetup {
   /** Asks questions, and is closed after the login; `undefined` to ask nothing. */
   readonly asker: Asker | undefined;
@@ -48,7 +48,7 @@ export interface LoggedIn {
   readonly typedAhead: string;
 }
 
-/** What scp(1) and sftp(1) say to ssh(1) before all options. */
+/** Settings that scp(1) and sftp(1) pass to ssh(1) before all options. */
 const FOR_FILES: readonly CommandLineSetting[] = [
   { text: "PermitLocalCommand no" },
   { text: "ClearAllForwardings yes" },
@@ -120,7 +120,7 @@ export async function logIn(
   const asking = questionsFor(values, words, asker);
   const options: ConnectOptions = {
     host: config.host,
-    // What OpenSSH says of the files was printed when they were read.
+    // These lines were printed when the files were read.
     config: { ...config, notices: [] },
     ...common(config, words, asking, asker),
     knownHosts: words.knownHosts,

@@ -3,7 +3,7 @@ import { SshError } from "@nacre/wire";
 import type { EscapeActions } from "./escape-keys.ts";
 import type { OpenForward } from "./forwards.ts";
 
-/** What escapes act on. */
+/** Targets of escapes. */
 export interface EscapeTargets {
   readonly client: Pick<Client, "close" | "rekey">;
   readonly remote: Pick<NodeProcess, "sendBreak">;

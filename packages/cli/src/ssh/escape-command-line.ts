@@ -4,7 +4,7 @@ import { SshError } from "@nacre/wire";
 import { type ForwardArgument, forwardsOf } from "./forward-arguments.ts";
 import type { OpenForward } from "./forwards.ts";
 
-/** What lines of the command line act on. */
+/** Targets of lines of the command line. */
 export interface CommandLineTargets {
   /** The forwards that are open. A line adds and removes some. */
   readonly forwards: OpenForward[];

@@ -1,7 +1,7 @@
 import type { ConfigValues, ResolvedConfig } from "@nacre/config";
 import { isDebug } from "./log-level.ts";
 
-/** What becomes of a keyword of ssh_config(5). README has a row for each kind. */
+/** Effect of a keyword of ssh_config(5). README has a row for each kind. */
 export interface Effect<T> {
   /**
    * Whether it does what OpenSSH's manual says; some of that; nothing; or ends with an error when it is needed. For keywords of the
@@ -31,7 +31,7 @@ const NO_X11 = "there is no X11 forwarding";
 const NO_HOST_BASED = "there are no host-based logins";
 const NO_TUNNEL = "there are no tunnel devices";
 
-/** What becomes of each keyword, by the name of its value. ProxyCommand and ProxyJump are `proxy`; DynamicForward is in `localForward`. */
+/** Effect of each keyword, by the name of its value. ProxyCommand and ProxyJump are `proxy`; DynamicForward is in `localForward`. */
 export const KEYWORDS: Effects = {
   addKeysToAgent: acts,
   addressFamily: acts,
@@ -143,7 +143,7 @@ export function checkEffects({ values, origins }: Pick<ResolvedConfig, "values" 
     const keyword = `${name[0]!.toUpperCase()}${name.slice(1)}`;
     // rule: config-not-dropped
     if (effect.says?.(values[name])) lines.push(`nacre: ${keyword} has no effect: ${effect.why}`);
-    // What distributions and programs set for everybody.
+    // Only with -v: distributions and programs set these for everybody.
     if (effect.kind === "nothing" && origins[name] !== undefined && isDebug(values))
       lines.push(`debug1: ${keyword} has no effect: ${effect.why}`);
   }

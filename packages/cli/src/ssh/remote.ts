@@ -11,7 +11,7 @@ import { inform } from "./log-level.ts";
 import { sessionTerminal, type TerminalUse } from "./session-terminal.ts";
 import { requestsTerminal } from "./terminal-request.ts";
 
-/** What a session gets beside its command. */
+/** Input of a session beside its command. */
 export interface SessionInput {
   /** Environment variables, beside those of the connection. */
   readonly env?: Readonly<Record<string, string>>;
@@ -21,7 +21,7 @@ export interface SessionInput {
   readonly isShared: boolean;
 }
 
-/** What escapes at a terminal act on, beside the session. */
+/** Targets of escapes at a terminal, beside the session. */
 export interface Escapes extends Pick<EscapeTargets, "forwards" | "isShared" | "changeLevel"> {
   /** Runs a line that was typed at the command line of `~C`; `undefined` without EnableEscapeCommandline. */
   readonly runLine: ((line: string) => Promise<void>) | undefined;

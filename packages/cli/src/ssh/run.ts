@@ -74,7 +74,7 @@ async function connected(what: Run, loggedIn: () => void): Promise<number> {
   }
 }
 
-/** Runs it over the connection of a master of ssh(1), if there is one. Resolves with `undefined` if this process must connect by itself. */
+/** Runs the call over a master of ssh(1), if there is one. Resolves with `undefined` if this process must connect by itself. */
 async function byMaster(what: Run, forwards: readonly ForwardArgument[]): Promise<number | undefined> {
   const { words, config } = what;
   const { stdioTarget } = words;

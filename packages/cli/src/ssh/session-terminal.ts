@@ -2,7 +2,7 @@ import type { Writable } from "node:stream";
 import { SshError } from "@nacre/wire";
 import { type Asker, openAsker } from "../terminal/asker.ts";
 
-/** What a session does with the terminal. */
+/** The actions of a session at its terminal. */
 export interface TerminalUse {
   /** Sets raw mode. */
   readonly use: () => void;

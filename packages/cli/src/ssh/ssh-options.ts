@@ -3,7 +3,7 @@ import type { ForwardTarget } from "nacre";
 import { type OptionKind, sshUsage, usage } from "../options.ts";
 import { parseStdioTarget } from "./forward-arguments.ts";
 
-/** What the options of a command line say, while they are read. */
+/** Values of the options of a command line, while they are read. */
 export interface OptionValues {
   /** Settings of the configuration, in the order of the options. */
   readonly settings: TypedSetting[];

@@ -27,7 +27,7 @@ import {
 import type { OpenFile, SftpChannel } from "../channel/sftp-channel.ts";
 import { Stats } from "./stats.ts";
 
-/** What to read or write of a buffer, and where in the file. */
+/** The part of a buffer to read or write, and the position in the file. */
 export interface PositionOptions extends CallOptions {
   /** First byte of the buffer; default 0. */
   readonly offset?: number | undefined;

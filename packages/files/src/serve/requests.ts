@@ -20,7 +20,7 @@ export type Request = SftpServerRequest<OpenHandle>;
 /** Type of a request, such as "open" or "posix-rename". */
 export type SftpRequestType = SftpServerRequest<unknown>["type"];
 
-/** What a session answers its requests with. `Methods` are optional methods that the file system has. */
+/** Parts that a session uses to answer requests. `Methods` are optional methods that the file system has. */
 export interface AnswerContext<Methods extends OptionalMethod = never> {
   readonly fs: FileSystem & Required<Pick<FileSystem, Methods>>;
   readonly machine: SftpServer<OpenHandle>;
@@ -57,7 +57,7 @@ type Effect<R, Method extends OptionalMethod> =
   /** Answers the request, at once or later. Returns `undefined` if it was answered at once. */
   | { answer(request: R, context: AnswerContext<Method>, token: AskToken): Promise<void> | undefined };
 
-/** What a request names: paths, or an open file or directory. */
+/** Subject of a request: paths, or an open file or directory. */
 interface Subject<R> {
   /** Whether the request takes part in the order of requests by path. The machine keeps the requests on each handle in order. */
   readonly isByPath: boolean;

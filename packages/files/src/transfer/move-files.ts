@@ -39,7 +39,7 @@ export interface FileToMove {
   readonly isOnce?: boolean | undefined;
 }
 
-/** What a `FileMover` works with. */
+/** Parts of a `FileMover`. */
 export interface MoverParts {
   readonly source: SourceFiles;
   readonly target: TargetFiles;

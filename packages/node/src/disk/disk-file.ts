@@ -21,7 +21,7 @@ const readLater = promisify(read);
 const writeLater = promisify(write);
 const storeLater = promisify(fsync);
 
-/** What an open file or directory needs of its file system. */
+/** The file system as an open file or directory uses it. */
 export interface HandleContext extends PathUser {
   readonly turn: TurnBudget;
   /** Whether to free the data of a write once it is written. Its buffer must hold nothing else that is in use. */

@@ -97,7 +97,7 @@ export async function removeName(login: string, { directory, name }: Place, remo
   }
 }
 
-/** What names a file of this system for good, even after it was renamed. */
+/** Identifies a file of this system, even after it was renamed. */
 export type FileId = Pick<Stats, "dev" | "ino">;
 
 /**

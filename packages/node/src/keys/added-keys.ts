@@ -30,7 +30,7 @@ export function checkAddedKeys(given: boolean | AddedKeyOptions | undefined): vo
   if (typeof given === "object") checkOptions(given, ADDED_KEY_OPTIONS, "`addKeysToAgent`");
 }
 
-/** What {@link AddedKeys} needs of the options of a login. */
+/** Options of a login that {@link AddedKeys} uses. */
 export interface AddingOptions {
   readonly addKeysToAgent?: boolean | AddedKeyOptions | undefined;
   readonly random: (length: number) => Uint8Array;

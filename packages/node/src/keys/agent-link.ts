@@ -145,7 +145,7 @@ export class AgentLink {
     await this.#duplex.close();
   }
 
-  /** What happened between `release` and `open`. */
+  /** Event between `release` and `open`, to replay. */
   #late: ((handler: DuplexHandler) => void) | undefined;
 
   #afterwards(report: (handler: DuplexHandler) => void): void {

@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { isWindows, thisSystem } from "../windows/system.ts";
 import { accountName } from "./account.ts";
 
-/** What the place of an agent depends on. */
+/** Facts that the place of an agent depends on. */
 export interface AgentSystem {
   readonly platform: NodeJS.Platform;
   /** Environment variable `SSH_AUTH_SOCK`. */

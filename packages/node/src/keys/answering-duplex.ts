@@ -117,7 +117,7 @@ export function joinDuplexes(one: Duplex, other: Duplex, closed: () => void): vo
     data(chunk) {
       if (!peer.write([chunk.slice()])) own.pause();
     },
-    // What was written to `own` came from the peer.
+    // The bytes written to `own` came from the peer.
     drained: () => peer.resume(),
     ended() {
       void peer.end();

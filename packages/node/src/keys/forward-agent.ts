@@ -74,7 +74,7 @@ export const forwardAgent: ClientUser<{ readonly options: ForwardAgentOptions; r
     const { agent = true, filter } = isFiltered(given)
       ? given
       : { agent: given as ForwardedAgentSource, filter: undefined };
-    // The proof is there once the client has logged in.
+    // The proof exists once the client has logged in.
     const bind = { ...context.server.serverProof!, isForwarding: true };
     return agentClient.begin({
       ...context,

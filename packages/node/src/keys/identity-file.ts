@@ -20,7 +20,7 @@ export type PassphraseSource =
   | string
   | ((file: string, attempt: number) => string | undefined | Promise<string | undefined>);
 
-/** What opening the files of login keys takes of the options of a login. */
+/** Options of a login for opening its key files. */
 export interface FileOptions extends AddingOptions {
   readonly passphrase: PassphraseSource | undefined;
   readonly crypto: CryptoChoice | undefined;
@@ -41,7 +41,7 @@ const PASSPHRASE_ATTEMPTS = 3;
 export interface Candidate {
   /** The plain key. */
   readonly publicKey: PublicKey;
-  /** What is presented in the place of the key. */
+  /** Certificate to present in place of the key. */
   readonly certificate: Certificate | undefined;
   readonly isFile: boolean;
   /**

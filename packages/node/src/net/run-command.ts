@@ -4,7 +4,7 @@ import type { ProgramCall } from "../windows/programs.ts";
 import { isWindows } from "../windows/system.ts";
 import { startTimer } from "./deadline.ts";
 
-/** What bounds a command. */
+/** Bounds of a command. */
 export interface CommandBounds {
   /** Names the command in errors. */
   readonly what: string;

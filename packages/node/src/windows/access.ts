@@ -5,7 +5,7 @@ import { join, win32 } from "node:path";
 import { windowsProgram } from "./programs.ts";
 import { showPath } from "./system.ts";
 
-/** What access lists are read and set with. */
+/** Tools that read and set access lists. */
 export interface AccessTools {
   /** Runs a program of Windows. Resolves with its output; rejects if it fails. */
   readonly run: (program: string, words: readonly string[]) => Promise<string>;

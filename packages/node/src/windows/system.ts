@@ -1,6 +1,6 @@
 import { escapeText } from "@nacre/wire";
 
-/** What the places of files and programs depend on. */
+/** Facts that the places of files and programs depend on. */
 export interface System {
   /** Name of the system, as in `process.platform`. */
   readonly platform: NodeJS.Platform;

@@ -15,7 +15,7 @@ import { ReadableStderr, STDERR, WritableStderr } from "./stderr.ts";
 /** Key of Nacre's channel. */
 export const CHANNEL: unique symbol = Symbol("channel");
 
-/** What a channel is. */
+/** Facts about a channel. */
 export interface ChannelInfo {
   /** Type of the channel: "session", "direct-tcpip", … A server's accepted connections have none, as in ssh2. */
   readonly type: string | undefined;

@@ -1,6 +1,6 @@
 import type { ConnectionMux } from "../connection.ts";
 
-/** What a keepalive needs of its connection. */
+/** A connection as its keepalive uses it. */
 export interface KeepaliveOptions {
   /** Milliseconds between two requests. */
   readonly interval: number;

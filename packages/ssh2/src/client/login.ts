@@ -6,7 +6,7 @@ import { agentError, agentIdentity, agentKeys } from "./agent-keys.ts";
 import { allowedMethods, type LoginDefaults, type Step, stepOf } from "./login-attempts.ts";
 import type { AuthHandler } from "./options.ts";
 
-/** What a login tells the client. */
+/** A client as its login uses it. */
 export interface LoginHost {
   readonly debug: ((line: string) => void) | undefined;
   /** Reports an error after which the next attempt is made. */

@@ -4,7 +4,7 @@ import { Agent as HttpsBase, type RequestOptions } from "node:https";
 import type { Duplex } from "node:stream";
 import { type ConnectionOptions, connect as tlsConnect } from "node:tls";
 
-/** What the agents need of `Client`. */
+/** `Client` as the agents use it. */
 export interface TunnelClient extends EventEmitter {
   connect(config: object): unknown;
   forwardOut(
@@ -23,7 +23,7 @@ export type HttpAgentOptions = AgentOptions & {
   readonly srcIP?: string;
 };
 
-/** What Node passes for a connection. */
+/** Options that Node passes for a connection. */
 type CreateOptions = ClientRequestArgs & ConnectionOptions & { readonly localPort?: number };
 
 type Created = (error: Error | null, stream: Duplex) => void;

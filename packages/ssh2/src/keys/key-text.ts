@@ -2,7 +2,7 @@ import type { KeyFileLimits } from "@nacre/keyfiles";
 import { base64Encode, SshError } from "@nacre/wire";
 import { type Ssh2Error, ssh2Error } from "../errors.ts";
 
-/** What the readers of key files need. */
+/** Options of the readers of key files. */
 export interface KeyFileOptions {
   /** `undefined` if the caller gave none. */
   readonly passphrase: Uint8Array | undefined;

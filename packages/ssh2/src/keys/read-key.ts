@@ -7,7 +7,7 @@ import { openPpkFile } from "./ppk-file.ts";
 import { parseBlob, parsePublicLine, parseRfc4716 } from "./public-file.ts";
 import { minRsaBits, warnIfShort } from "./rsa-size.ts";
 
-/** What a file of a key holds. */
+/** Content of a key file. */
 export interface KeyContent {
   readonly publicKey: PublicKey;
   readonly privateKey?: PrivateKey | undefined;

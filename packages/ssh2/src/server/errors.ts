@@ -3,7 +3,7 @@ import { connectionError, disconnectText } from "../connection-errors.ts";
 import { DISCONNECT_REASON } from "../constants.ts";
 import { type Ssh2Error, ssh2Error } from "../errors.ts";
 
-/** What a client said when it disconnected. */
+/** Reason and text of a client that disconnected. */
 export interface Disconnect {
   readonly reasonCode: number;
   readonly description: string;

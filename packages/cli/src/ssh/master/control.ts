@@ -4,7 +4,7 @@ import { FAILURE, say, show } from "../../say.ts";
 import { reachMaster } from "./control-socket.ts";
 import { type RequestedForward, requestForwards } from "./forwards.ts";
 
-/** What `-O` needs. */
+/** Arguments of `-O`. */
 export interface ControlArguments {
   /** `check`, `conninfo`, `channels`, `exit`, `stop`, `forward` or `cancel`. */
   readonly command: string;
@@ -54,7 +54,7 @@ async function pass(master: Master, command: string, forwards: readonly Requeste
   }
 }
 
-/** Prints what a master tells about its connection or channels, with the CR of ssh(1). Masters before OpenSSH 10.3 tell nothing. */
+/** Prints the information of a master about its connection or channels, with the CR of ssh(1). Masters before OpenSSH 10.3 have none. */
 async function printInfo(master: Master, about: "connection" | "channels"): Promise<number> {
   if (!master.extensions.has("info")) return refused("mux server does not support info request");
   const answer = await master.request({ type: "info", about });

@@ -8,14 +8,14 @@ import { reachMaster } from "./control-socket.ts";
 import { type RequestedForward, requestForwards } from "./forwards.ts";
 import { dialByMaster, type RunStdio, runStdioOver } from "./stdio-by-master.ts";
 
-/** What decides about a master. */
+/** Arguments that decide whether a master is used. */
 export interface MasterOptions {
   /** Path of the control socket; `undefined` for none. */
   readonly controlPath: string | undefined;
   readonly controlMaster: "no" | "yes" | "ask" | "auto" | "autoask";
   /** Whether the connection must be that of a master (`-O proxy`). */
   readonly onlyMaster: boolean;
-  /** Whether the words name the host keys to accept. A master does not tell its server's. */
+  /** Whether the words name the host keys to accept. A master does not report the key of its server. */
   readonly namesHostKeys: boolean;
   /** Whether an agent is to be forwarded. */
   readonly forwardsAgent: boolean;
@@ -32,7 +32,7 @@ export interface MasterArguments extends MasterOptions {
   readonly stdioTarget: ForwardTarget | undefined;
 }
 
-/** What runs over the connection of a master. */
+/** The work to do over the connection of a master. */
 export interface MasterWork {
   /** Runs the command or shell on a client. Resolves with the exit status. */
   session(client: Client): Promise<number>;

@@ -9,7 +9,7 @@ import { type AuthKey, ssh2Key, ssh2Signature } from "./signature.ts";
 /** Name of a login method that a server's application decides. */
 export type AuthMethod = "none" | "password" | "publickey" | "hostbased" | "keyboard-interactive";
 
-/** What each login has, beside its method. */
+/** Members of each login, beside its method. */
 export interface AuthRequest {
   /** User name as the client sent it. */
   readonly username: string;
