@@ -12,7 +12,7 @@ export interface Expander {
   readonly tokens: (text: string) => string;
 }
 
-/** What a default may depend on. */
+/** Facts that a default may depend on. */
 export interface DefaultContext {
   readonly algorithms: AlgorithmNames;
   readonly local: LocalFacts;

@@ -73,7 +73,7 @@ const CRITERIA: Readonly<Record<string, Criterion>> = {
   },
 };
 
-/** What `tagged` and `command` may be compared with: nothing. */
+/** Conditions whose argument may be empty. */
 const MAY_BE_EMPTY = new Set(["tagged", "command"]);
 
 /** Returns whether a `Match` line matches. Throws {@link BadLine} if it is malformed. */

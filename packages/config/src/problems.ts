@@ -9,7 +9,7 @@ export interface Origin {
 
 /** A line that is wrong. The others of its file are read on, so that all are listed. */
 export class BadLine extends Error {
-  /** What is printed, without the file. */
+  /** Lines to print, without the file. */
   readonly lines: readonly string[];
   /** Whether nothing is read after the line. */
   readonly isLast: boolean = false;

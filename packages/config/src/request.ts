@@ -60,7 +60,7 @@ export interface CommandLineSetting {
   readonly option?: "-A" | "-C" | "-D" | "-J" | "-L" | "-l" | "-R" | "-t";
   /** Whether it replaces earlier settings, as `-4` does. By default the first one wins, as with `-o`. */
   readonly replaces?: boolean;
-  /** What to say if the text is malformed, in place of the messages for lines: `Bad port 'x'`. */
+  /** Message for a malformed text, in place of those for lines: `Bad port 'x'`. */
   readonly problem?: string | undefined;
 }
 
@@ -78,7 +78,7 @@ export interface ConfigRequest {
   readonly stdioForward?: boolean;
   readonly local: LocalFacts;
   readonly algorithms: AlgorithmNames;
-  /** What `Match version` sees, such as `OpenSSH_10.5p1`. */
+  /** Version for `Match version`, such as `OpenSSH_10.5p1`. */
   readonly version: string;
   /** Defaults that differ from OpenSSH's own. */
   readonly defaults?: Partial<ConfigValues>;
@@ -138,7 +138,7 @@ export function answerQuestions<T>(asking: Asking<T>, answers: ConfigAnswers): T
   return step.value;
 }
 
-/** What a connection to the host would use. */
+/** The settings that a connection to the host would use. */
 export interface ResolvedConfig {
   /** The host as typed. */
   readonly host: string;

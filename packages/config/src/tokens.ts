@@ -44,7 +44,7 @@ export function expandText(
   return parts.join("");
 }
 
-/** What the tokens of a connection are made of. */
+/** Facts about a connection that tokens expand to. */
 export interface TokenFacts {
   /** The final host name: `%h`. */
   readonly host: string;

@@ -13,7 +13,7 @@ export interface AuthorizedKey {
   readonly blob: Bytes;
   /** Untrusted text; escape it before showing it. */
   readonly comment: string;
-  /** What the line permits; with a certificate, what both permit. */
+  /** Restrictions of the line, or with a certificate of both. */
   readonly restrictions: KeyRestrictions;
   /** Set with `cert-authority`: the line accepts certificates by the key, and not the key. */
   readonly authority: KeyAuthority | undefined;

@@ -27,7 +27,7 @@ export interface CertificateLogin extends KeyUse {
   readonly noTouchRequired?: boolean | undefined;
 }
 
-/** What a certificate permits, or why it does not count; safe to show. */
+/** Restrictions of an accepted certificate, or the reason for a refusal, which is safe to show. */
 export type CertificateVerdict =
   | { readonly restrictions: KeyRestrictions }
   | { readonly restrictions: undefined; readonly problem: string };

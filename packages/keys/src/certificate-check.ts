@@ -1,6 +1,6 @@
 import type { Certificate, CertificateType } from "./certificate.ts";
 
-/** What a certificate is to be good for. */
+/** The use that a certificate must permit. */
 export interface CertificateUse {
   readonly type: CertificateType;
   /** The time, in seconds since 1970. */

@@ -3,7 +3,7 @@ import { type CertificateType, certifiedName, FOREVER, isCertified } from "./cer
 import type { PrivateKey, PublicKey, SignatureNames } from "./key.ts";
 import { keyReader } from "./key-format.ts";
 
-/** What a new certificate says. */
+/** Content of a new certificate. */
 export interface CertificateOptions {
   /** The key to certify: a plain one. */
   readonly publicKey: PublicKey;

@@ -36,12 +36,12 @@ export class SftpError extends SshError {
 
 interface Description {
   readonly code: SshErrorCode;
-  /** What happened, in lower case, as OpenSSH's server words it. */
+  /** The error in lower case, as OpenSSH's server words it. */
   readonly summary: string;
   readonly remedy: string;
 }
 
-/** What to check if a call fails with SSH_FX_FAILURE, for which servers give no reason. */
+/** Advice for a call that fails with SSH_FX_FAILURE, for which servers give no reason. */
 const FAILURE_REMEDIES: Readonly<Record<string, string>> = {
   mkdir: "the path may exist, or the disk be full",
   rmdir: "the directory may not be empty",

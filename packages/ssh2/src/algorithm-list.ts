@@ -91,7 +91,7 @@ function changed<T>(search: Search<T>, changes: Readonly<Record<string, unknown>
     const patterns: readonly unknown[] = Array.isArray(given) ? given : [given];
     if (change === "remove") list = list.filter((one) => !patterns.some((pattern) => matches(one, pattern)));
     if (change !== "append" && change !== "prepend") continue;
-    // What the list has already keeps its place.
+    // Algorithms already in the list keep their place.
     const inList = list;
     const added = [...new Set(patterns.flatMap((one) => (isListed(inList, one) ? [] : search.matching(one))))].filter(
       (one) => !inList.includes(one),

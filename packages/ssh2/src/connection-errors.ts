@@ -2,7 +2,7 @@ import { SshError, type SshErrorCode } from "@nacre/wire";
 import { DISCONNECT_REASON_BY_VALUE } from "./constants.ts";
 import { type ErrorLevel, type Ssh2Error, ssh2Error } from "./errors.ts";
 
-/** What a connection that ended with an error of Nacre reports, in ssh2's words. */
+/** Report of a connection that ended with an error of Nacre, in ssh2's words. */
 export interface ConnectionErrorRow {
   readonly level: ErrorLevel;
   /** Message of ssh2. Without it, the error's own message is used. */

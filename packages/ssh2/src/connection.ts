@@ -12,7 +12,7 @@ export const DEBUG: unique symbol = Symbol("debug");
 /** The channels and global requests of one connection, for either side. */
 export type ConnectionMux = Pick<ClientMux, "open" | "globalRequest" | "accept" | "onGlobalRequest">;
 
-/** What both roles are to channels, SFTP and the private fields. */
+/** A connection of either role, as channels, SFTP and the private fields use it. */
 export interface Connection extends EventEmitter {
   /** Channels and global requests of this connection; `undefined` before the login and after the end. */
   readonly [MUX]: ConnectionMux | undefined;

@@ -19,7 +19,7 @@ export interface BlockSink {
   failed(error: SshError): void;
 }
 
-/** What to read. Positions are in bytes. */
+/** The range to read. Positions are in bytes. */
 export interface ReadRange {
   /** First position; default 0. */
   readonly start?: number | undefined;

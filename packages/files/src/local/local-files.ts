@@ -1,6 +1,6 @@
 /** Attributes of a file on the local side. */
 export interface LocalStats {
-  /** What it is; `"special"` for devices, pipes and sockets. */
+  /** Type of the file; `"special"` for devices, pipes and sockets. */
   readonly type: LocalFileType;
   /** Size in bytes. */
   readonly size: number;

@@ -148,7 +148,7 @@ export interface SkippedEntry {
 export interface FailedEntry {
   /** Path below the directory that is transferred; "" for the directory or file itself. */
   readonly path: string;
-  /** What failed. */
+  /** Why it failed. */
   readonly error: SshError;
 }
 

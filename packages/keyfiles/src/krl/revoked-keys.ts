@@ -12,7 +12,7 @@ export interface KeyToCheck {
   readonly certificate?: CertificateToCheck | undefined;
 }
 
-/** What a list of revoked keys asks of a certificate. */
+/** Fields of a certificate that a list of revoked keys checks. */
 export interface CertificateToCheck {
   readonly serial: bigint;
   readonly keyId: Uint8Array;

@@ -12,7 +12,7 @@ export interface Signer {
   readonly certificate?: SignerCertificate | undefined;
 }
 
-/** What a list of signers asks of a certificate. */
+/** Fields of a certificate that a list of signers checks. */
 export interface SignerCertificate {
   readonly type: "user" | "host";
   readonly principals: readonly string[];

@@ -17,7 +17,7 @@ export type FileHashName = "sha256" | "sha512";
 export interface FileSignature {
   /** Blob of the key that signed, or of its certificate. Anyone can put any key here: verify first, then ask who has it. */
   readonly publicKey: Uint8Array;
-  /** What the signature is for, such as `"file"`, `"git"` or `"email"`. Not empty. */
+  /** Purpose of the signature, such as `"file"`, `"git"` or `"email"`. Not empty. */
   readonly namespace: string;
   readonly hash: FileHashName;
   /** Signature blob over the namespace, the name of the hash, and the hash of the file. */

@@ -12,7 +12,7 @@ export type OptionType = TypeName | `${TypeName} or ${TypeName}` | readonly stri
  */
 export type OptionScope = "machine" | "host";
 
-/** What is declared about an option `V` beside its type and doc comment, which are in the interface. */
+/** Declaration of an option `V`, beside its type and doc comment, which are in the interface. */
 export interface OptionRow<V = unknown> {
   readonly type?: OptionType;
   /** Throws `usage` for a wrong value. Called after all names and types have been checked, with `undefined` if the option is not given. */

@@ -2,7 +2,7 @@ import { checkLimit, MAX_MILLISECONDS, type SshError } from "@nacre/wire";
 import { usage } from "../check.ts";
 import { checkOptions, type OptionRows } from "../options/schema.ts";
 
-/** What happens to the connection of a client with `reconnect`. */
+/** Event of a client with `reconnect`. */
 export type ReconnectEvent =
   /** The connection was lost. What was pending has failed, or fails next. */
   | { readonly type: "lost"; readonly error: SshError }

@@ -52,7 +52,7 @@ export interface MasterForward {
 /** A request to a master. */
 export type MasterRequest =
   | { readonly type: "alive-check" | "terminate" | "stop-listening" | "proxy" }
-  /** What a master tells about its connection or its channels, if it has the extension "info" (OpenSSH 10.3). */
+  /** Information of a master about its connection or its channels, if it has the extension "info" (OpenSSH 10.3). */
   | { readonly type: "info"; readonly about: "connection" | "channels" }
   | { readonly type: "open-forward" | "close-forward"; readonly forward: MasterForward };
 

@@ -41,13 +41,13 @@ export interface ResolveConfigOptions extends LoadConfigOptions {
   readonly stdioForward?: boolean | undefined;
   /** Algorithm names that may be written, and the default lists. Default: the names of OpenSSH 10.5, and the lists that Nacre offers. */
   readonly algorithms?: AlgorithmNames | undefined;
-  /** What `Match version` sees; default `OpenSSH_10.5p1`. */
+  /** Version for `Match version`; default `OpenSSH_10.5p1`. */
   readonly version?: string | undefined;
   /** Default values that replace those of OpenSSH. */
   readonly defaults?: Partial<ConfigValues> | undefined;
 }
 
-/** What a connection to a host would use, with the file and line of each value. */
+/** The settings that a connection to a host would use, with the file and line of each value. */
 export interface ResolvedConfig extends PureConfig {
   /** Where the values are from. Jump hosts are resolved from there too. */
   readonly source: Config;

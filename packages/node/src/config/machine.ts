@@ -7,7 +7,7 @@ import { accountHome, accountName } from "../keys/account.ts";
 import { SYSTEM_LOOKUPS } from "../net/lookup.ts";
 import { isWindows, type System, servicesFile, systemFile, thisSystem } from "../windows/system.ts";
 
-/** What a configuration depends on beside its text. */
+/** Facts that a configuration depends on beside its text. */
 export interface Machine {
   readonly local: LocalFacts;
   /** Files that are read unless the caller names one. */

@@ -33,7 +33,7 @@ import { type NodeStreams, nodeStreams } from "../streams/node-streams.ts";
 import { NodeProcess } from "./process.ts";
 import type { Sftp } from "./sftp.ts";
 
-/** What `ssh.upload` takes: a path, a pattern, or the contents of one file, such as a readable stream of bytes. */
+/** Source of `ssh.upload`: a path, a pattern, or the contents of one file, such as a readable stream of bytes. */
 export type LocalSource = string | { readonly glob: string } | AsyncIterable<Uint8Array>;
 
 /** Options of `ssh.upload` and `ssh.download`. */

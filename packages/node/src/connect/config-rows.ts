@@ -18,7 +18,7 @@ import type { HostKeyLookup } from "../keys/known-hosts-options.ts";
 import { forwardedAgent } from "./forwarded-agent.ts";
 import type { HopOptions } from "./options.ts";
 
-/** What a row may use beside its value. */
+/** Facts that a row may use beside its value. */
 export interface About {
   readonly values: ConfigValues;
   /** The options in code, which precede those of the rows. */

@@ -308,7 +308,7 @@ export interface JumpHost {
   readonly host: string;
   readonly port: number;
   readonly user: string;
-  /** What the files say of it. */
+  /** Its configuration from the files. */
   readonly config: ResolvedConfig;
 }
 

@@ -101,7 +101,7 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
   return prepared;
 }
 
-/** What follows from the options about host keys. */
+/** Decision that follows from the options about host keys. */
 type HostKeyDecision = { readonly hostKey: HostKeyVerifier } & Pick<CryptoProvider, "algorithms"> &
   HostKeysConnectOptions;
 

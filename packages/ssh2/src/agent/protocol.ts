@@ -98,7 +98,7 @@ export class AgentProtocol extends Duplex {
       this.#frames.push(chunk);
       while ((message = this.#frames.next()) !== undefined && !this.#isOver) this.#received(message);
     } catch (error) {
-      // What a callback or listener of the application throws stays uncaught.
+      // Exceptions of callbacks and listeners of the application stay uncaught.
       if (!(error instanceof InvalidAnswer) && !(error instanceof SshError)) throw error;
       return callback(error);
     }

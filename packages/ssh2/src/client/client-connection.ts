@@ -9,7 +9,7 @@ export interface ForwardedAgent {
     | undefined;
 }
 
-/** What the client's methods for channels need of it. */
+/** A client's connection as its methods for channels use it. */
 export interface ClientConnection extends Connection {
   readonly config: {
     /** Whether each command gets a forwarded agent. */

@@ -16,7 +16,7 @@ export type PromptHandler = (
 /** Asks for a new password. */
 export type PasswordChanger = (prompt: string, done: (password: unknown) => void) => unknown;
 
-/** What the methods use that `authHandler` names by a text. */
+/** Values for the methods that `authHandler` names by a text. */
 export interface LoginDefaults {
   readonly username: string;
   readonly password: string | undefined;

@@ -7,7 +7,7 @@ import { ReadableFiles } from "./readable-files.ts";
 export interface LocalEntry extends LocalPath {
   /** Name without directory. */
   readonly name: string;
-  /** What it is. A directory needs `recursive`. */
+  /** Type of the entry. A directory needs `recursive`. */
   readonly type: "file" | "directory";
 }
 

@@ -4,7 +4,7 @@ import { FileReaderAhead } from "./file-reader.ts";
 import { newFile } from "./new-file.ts";
 import { newFileWriter } from "./new-file-writer.ts";
 
-/** What an open partial file needs of its file system. */
+/** The file system as an open partial file uses it. */
 export interface PartialOpener {
   /** Resolves with the handle of a path. Rejects with an error of the browser. */
   handle(path: string): Promise<FileSystemFileHandle>;

@@ -4,7 +4,7 @@ import { type FileErrorCode, FileSystemError, refusalOf } from "../../serve/file
 import type { FileSystem } from "../../serve/file-system.ts";
 import type { ScpServerLogEvent } from "./options.ts";
 
-/** What a session serves. */
+/** Files that a session serves, with its settings. */
 export interface ServedFiles {
   readonly fileSystem: FileSystem;
   readonly readOnly: boolean;
@@ -77,7 +77,7 @@ async function found(attributes: Promise<Attributes>): Promise<Attributes | unde
 
 /** Ends a transfer because the client has gone or violated the protocol. */
 export class ClientGone extends Error {
-  /** What it did; `undefined` if it ended regularly before everything was sent. */
+  /** Fault of the client; `undefined` if it ended regularly before everything was sent. */
   readonly reason: SshError | undefined;
 
   constructor(reason: SshError | undefined) {

@@ -5,7 +5,7 @@ import type { HostKey } from "../../users/client/client.ts";
 import type { HostCertificates } from "./host-certificates.ts";
 import type { HostKeyVerifier, PresentedHostKey } from "./options.ts";
 
-/** What is known of hosts: `KnownHosts` of `@nacre/keyfiles`, or the same with a check that takes time. */
+/** Known keys of hosts: `KnownHosts` of `@nacre/keyfiles`, or the same with a check that takes time. */
 export interface KnownHostKeys {
   /** Compares a public key blob, and that of the authority if it came in a certificate, with the entries of the host. */
   check(host: string, port: number, blob: Uint8Array, authority?: Uint8Array): HostKeyCheck | Promise<HostKeyCheck>;

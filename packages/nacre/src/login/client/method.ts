@@ -17,7 +17,7 @@ export interface ClientLoginMethod {
   readonly application?: (login: ClientLoginContext) => (ask: ClientAsk) => unknown;
 }
 
-/** What the application's part of a client's login method knows. */
+/** Facts for the application's part of a client's login method. */
 export interface ClientLoginContext {
   readonly options: LoginOptions;
   /** Returns the keys to log in with, if `identities` has none because they depend on the server. */

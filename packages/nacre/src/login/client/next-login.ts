@@ -6,7 +6,7 @@ import type { LoginMethod } from "../chosen-methods.ts";
 import { type ClientLoginMethod, identityOf } from "./method.ts";
 import type { LoginOptions, RemoteIdentity } from "./options.ts";
 
-/** What is known when `nextLogin` chooses an attempt. */
+/** State of a login when `nextLogin` chooses an attempt. */
 export interface LoginState {
   /** Methods that the server accepts next, as it names them; `undefined` before its first answer. Escape them before display. */
   readonly methods: readonly string[] | undefined;

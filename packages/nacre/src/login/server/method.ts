@@ -17,7 +17,7 @@ export interface ServerLoginAnswers {
   abandoned?(): void;
 }
 
-/** What the application's part of a server's login method can do. */
+/** Actions of the application's part of a server's login method. */
 export interface ServerLoginContext {
   /** Returns the fingerprint of a public key blob. */
   fingerprint(blob: Uint8Array): string;

@@ -141,10 +141,10 @@ export type Login =
   | KeyboardInteractiveLogin
   | OtherLogin;
 
-/** What a login method has proved about a client: a login without the facts that every login has. */
+/** Result of a login method: a login without the facts that every login has. */
 export type LoginProof<L extends Login = Login> = L extends Login ? Omit<L, keyof LoginFacts> : never;
 
-/** What a decision demands of a security key's signature (OpenSSH PROTOCOL.u2f). Ignored for other keys. */
+/** Demands of a decision on a security key's signature (OpenSSH PROTOCOL.u2f). Ignored for other keys. */
 export interface KeyDemands {
   /** True accepts a signature without a touch of the key. Default: the touch is demanded. */
   readonly noTouchRequired?: boolean | undefined;

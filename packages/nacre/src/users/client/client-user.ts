@@ -3,7 +3,7 @@ import type { LimitRanges, SshError } from "@nacre/wire";
 import type { Mux } from "../../mux/mux.ts";
 import type { ScopedRows } from "../../options/schema.ts";
 
-/** What a user adds to the types of a client. */
+/** Types that a user adds to those of a client. */
 export interface ClientUserTypes {
   /** Its options of `connect`. */
   readonly options: object;
@@ -16,7 +16,7 @@ export interface ClientContext<T extends ClientUserTypes = ClientUserTypes> {
   readonly options: T["options"];
   readonly limits: Limits & T["limits"];
   readonly mux: Mux<ClientProtocolEvent>;
-  /** What the server proved, announced and negotiated. */
+  /** The server's proof, announcements and negotiated algorithms. */
   readonly server: Pick<ClientProtocol, "serverProof" | "announces" | "negotiated">;
   /** Call it with the type of each channel that the user refuses. */
   refused(this: void, channelType: string): void;

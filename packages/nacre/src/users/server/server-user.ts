@@ -8,7 +8,7 @@ import type { SessionMaker, SessionRequestHandler } from "../session/base-sessio
 import type { PermissionRows } from "./permission.ts";
 import type { ServerConnection } from "./server-connection.ts";
 
-/** What a user adds to the types of a server. */
+/** Types that a user adds to those of a server. */
 export interface ServerUserTypes {
   /** Its options of `serve`. */
   readonly options: object;

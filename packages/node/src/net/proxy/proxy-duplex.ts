@@ -44,7 +44,7 @@ export async function proxyDuplex(url: string, options: TcpOptions): Promise<Dup
   );
 }
 
-/** What a proxy did in place of connecting. */
+/** A refusal or fault of a proxy. */
 class Refusal extends Error {}
 
 /** Runs the handshake. Returns the bytes after it, with the socket paused. Rejects with a `Refusal`, or with the reason of `signal`. */

@@ -6,7 +6,7 @@ import type { SessionContext } from "./session-channel.ts";
 
 const REASON = CHANNEL_OPEN_FAILURE_REASON;
 
-/** What runs on one session channel. */
+/** A session that runs on one channel. */
 export interface RunningSession {
   /** Whether it runs a command, which `ServerConnection.close` gives time to end. */
   readonly started: boolean;
