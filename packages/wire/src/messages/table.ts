@@ -119,7 +119,8 @@ export interface Methods {
 
 /** Returns the rows of a message number; empty for an unknown one. The rows of 60 to 79 are those of `loginMethods`. */
 export function rowsOf(number: number, loginMethods: readonly LoginMessages[]): readonly MessageRow[] {
-  if (!isLoginMethodNumber(number)) return ROWS[number] ?? [];
+  const rows = ROWS[number] ?? [];
+  if (rows.length > 0 || !isLoginMethodNumber(number)) return rows;
   return loginMethods.flatMap(({ name, messages }) =>
     messages
       .filter(({ message }) => message.number === number)
