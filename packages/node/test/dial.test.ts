@@ -131,7 +131,7 @@ describe("connecting", () => {
   });
 
   test.each([
-    ["ENOTFOUND", "host name not found"],
+    ["ENOTFOUND", "host name not found; check its spelling"],
     ["EAI_AGAIN", "host name lookup failed; check the network connection"],
     ["ENOMEM", "connect ENOMEM 192.0.2.1:22"],
   ])("a lookup that fails with %s is connection-failed", async (systemCode, reason) => {

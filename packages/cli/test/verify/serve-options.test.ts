@@ -335,7 +335,7 @@ describe("starting and stopping", () => {
     const { status, stderr } = await run(commandLine(words));
     // The second message appears on machines without a DNS server.
     expect(stderr).toMatch(
-      /^nacre: cannot listen on nosuch\.invalid port 2222: (host name not found|host name lookup failed; check the network connection) \[listen-failed\]\n$/,
+      /^nacre: cannot listen on nosuch\.invalid port 2222: (host name not found; check its spelling|host name lookup failed; check the network connection) \[listen-failed\]\n$/,
     );
     expect(status).toBe(255);
   });

@@ -1,6 +1,9 @@
 import { SSH_FX } from "@nacre/sftp";
 
-/** Status and text for each of Node's error codes. The statuses are those of OpenSSH's server. */
+/**
+ * Status and text for each of Node's error codes. The statuses are those of OpenSSH's server, which has only `FAILURE` for EROFS, ENOTSUP
+ * and EOPNOTSUPP.
+ */
 const FAILURES: Readonly<Record<FileErrorCode, readonly [status: number, text: string]>> = {
   ENOENT: [SSH_FX.NO_SUCH_FILE, "No such file or directory"],
   ENOTDIR: [SSH_FX.NO_SUCH_FILE, "Not a directory"],

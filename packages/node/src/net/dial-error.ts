@@ -34,7 +34,7 @@ export function timedOut(where: string, when: string, failures: readonly FailedA
 
 /** Returns the error for a host name that could not be looked up. */
 export function lookupError(where: string, cause: NodeJS.ErrnoException): SshError {
-  if (cause.code === "ENOTFOUND") return failed(where, "host name not found", cause);
+  if (cause.code === "ENOTFOUND") return failed(where, "host name not found; check its spelling", cause);
   if (cause.code === "EAI_AGAIN") return failed(where, "host name lookup failed; check the network connection", cause);
   return failed(where, escapeText(cause.message), cause);
 }

@@ -28,7 +28,7 @@ const LISTEN_REASONS: Readonly<Record<string, string>> = {
   EADDRINUSE: "the port is in use; choose another port, or 0 for a free port",
   EACCES: "permission denied; ports below 1024 usually require root",
   EADDRNOTAVAIL: "this machine has no such address",
-  ENOTFOUND: "host name not found",
+  ENOTFOUND: "host name not found; check its spelling",
   EAI_AGAIN: "host name lookup failed; check the network connection",
 };
 
