@@ -56,14 +56,6 @@ export async function startSite(ports: readonly number[]): Promise<Site> {
   const origin = `http://localhost:${port}`;
   const sockets = new Set<Duplex>();
   let refusals = 0;
-  server.on("upgrade", (_, socket) => {
-    if (refusals > 0) {
-      refusals--;
-      socket.destroy();
-    }
-    sockets.add(socket);
-    socket.on("close", () => sockets.delete(socket));
-  });
   const events: GatewayEvent[] = [];
   const gateway = createGateway({
     origins: [origin],
@@ -72,6 +64,15 @@ export async function startSite(ports: readonly number[]): Promise<Site> {
     log: (event) => events.push(event),
   });
   gateway.attach(server);
+  // Before the gateway: a WebSocket may be refused.
+  server.prependListener("upgrade", (_, socket) => {
+    if (refusals > 0) {
+      refusals--;
+      socket.destroy();
+    }
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+  });
   const originsWithCookie = new Set<string | undefined>();
   for (const type of ["request", "upgrade"] as const)
     server.on(type, ({ headers }: IncomingMessage) => {
