@@ -51,6 +51,8 @@ describe("with a screen reader", () => {
   test("every control has a name", async () => {
     const { example } = tools;
     const page = await openPage(example);
+    // The form appears when the page's script has run.
+    await page.locator("#password:focus").waitFor();
     const login = await page.locator("body").ariaSnapshot();
     for (const part of [
       'heading "Nacre terminal"',
