@@ -111,7 +111,7 @@ describe("a terminal", () => {
 
   test("asks about the host and, without echo, for the password; passes on its size; is restored at the end", async () => {
     const known = join(at.folder, "known_at_the_terminal");
-    const words = ["-p", `${at.servers[0]!.port}`, "--known-hosts", known, "alice@127.0.0.1"];
+    const words = at.bareWords("--known-hosts", known);
     const command = quoted(commandLine(words));
     const terminal = new TestTerminal(
       `export NACRE_TEST_HOME='${at.folder}'; stty rows 40 cols 100; tty; before=$(stty -g); ${command}; echo "status $?"; test "$before" = "$(stty -g)" && echo restored`,
@@ -162,14 +162,7 @@ describe("a terminal", () => {
   });
 
   test("only on this side: a line typed during the login is the command's first input", async () => {
-    const words = [
-      "-p",
-      `${at.servers[0]!.port}`,
-      "--known-hosts",
-      at.knownHosts,
-      "alice@127.0.0.1",
-      "head -n 1 | tr a-z A-Z",
-    ];
+    const words = [...at.bareWords("--known-hosts", at.knownHosts), "head -n 1 | tr a-z A-Z"];
     const terminal = new TestTerminal(`export NACRE_TEST_HOME='${at.folder}'; ${quoted(commandLine(words))}`);
     await terminal.until("alice@127.0.0.1's password: ");
     terminal.type(`${password()}\r`);
@@ -180,7 +173,7 @@ describe("a terminal", () => {
   });
 
   test("ends a loop of the shell by ^C at a question", async () => {
-    const words = ["-p", `${at.servers[0]!.port}`, "--known-hosts", at.knownHosts, "alice@127.0.0.1", "true"];
+    const words = [...at.bareWords("--known-hosts", at.knownHosts), "true"];
     const terminal = new TestTerminal(
       `export NACRE_TEST_HOME='${at.folder}'; for i in 1 2; do ${quoted(commandLine(words))}; echo "after $i"; done`,
     );
@@ -192,7 +185,7 @@ describe("a terminal", () => {
 
   test("ignores a yes pasted before the question about the host", async () => {
     const known = join(at.folder, "known_pasted_yes");
-    const command = quoted(commandLine(["-p", `${at.servers[0]!.port}`, "--known-hosts", known, "alice@127.0.0.1"]));
+    const command = quoted(commandLine(at.bareWords("--known-hosts", known)));
     const terminal = new TestTerminal(`export HOME='${at.folder}'; read go; ${command}; echo "status $?"`);
     terminal.type("go\ryes\ryes");
     // The system echoes input that it buffers for the next reader.
@@ -207,7 +200,7 @@ describe("a terminal", () => {
 
   test("accepts a host by its fingerprint; a line pasted with it does not answer the password question", async () => {
     const known = join(at.folder, "known_fingerprint");
-    const words = ["-p", `${at.servers[0]!.port}`, "--known-hosts", known, "alice@127.0.0.1", "echo logged in"];
+    const words = [...at.bareWords("--known-hosts", known), "echo logged in"];
     const terminal = new TestTerminal(`export HOME='${at.folder}'; ${quoted(commandLine(words))}`);
     await terminal.until("(yes/no/[fingerprint])? ");
     terminal.type(`${await fingerprintOfServer()}\rnot the password\r`);
@@ -382,16 +375,7 @@ describe("an error gives status 255, the line of ssh, and one line with its code
     const wrong = join(at.folder, "wrong");
     const made = await nacre(["keygen", "-t", "ed25519", "-f", wrong, "-N", ""]);
     const fingerprint = /SHA256:\S+/.exec(made.stdout.toString())![0];
-    const words = [
-      "-p",
-      `${at.servers[0]!.port}`,
-      "-i",
-      wrong,
-      "--known-hosts",
-      at.knownHosts,
-      "alice@127.0.0.1",
-      "true",
-    ];
+    const words = [...at.bareWords("-i", wrong, "--known-hosts", at.knownHosts), "true"];
     const { status, stderr } = await nacre(words);
     expect(status).toBe(255);
     expect(stderr).toMatch(/^nacre: alice@127\.0\.0\.1: Permission denied \(publickey,password\)\.\n/);
@@ -402,7 +386,7 @@ describe("an error gives status 255, the line of ssh, and one line with its code
   });
 
   test("reports a password that the server refused each time", async () => {
-    const words = ["-p", `${at.servers[0]!.port}`, "--known-hosts", at.knownHosts, "alice@127.0.0.1", "true"];
+    const words = [...at.bareWords("--known-hosts", at.knownHosts), "true"];
     const terminal = new TestTerminal(`export HOME='${at.folder}'; ${quoted(commandLine(words))}; echo "status $?"`);
     for (let attempt = 1; attempt <= 3; attempt++) {
       await terminal.until("alice@127.0.0.1's password: ");
@@ -418,16 +402,7 @@ describe("an error gives status 255, the line of ssh, and one line with its code
     const locked = join(at.folder, "locked");
     await nacre(["keygen", "-t", "ed25519", "-f", locked, "-N", "a passphrase"]);
     await authorizeKey("alice", readFileSync(`${locked}.pub`, "utf8"));
-    const words = [
-      "-p",
-      `${at.servers[0]!.port}`,
-      "-i",
-      locked,
-      "--known-hosts",
-      at.knownHosts,
-      "alice@127.0.0.1",
-      "true",
-    ];
+    const words = [...at.bareWords("-i", locked, "--known-hosts", at.knownHosts), "true"];
     const { status, stderr } = await nacre(words);
     expect(status).toBe(255);
     // As with ssh, the login goes on without the key.

@@ -39,8 +39,10 @@ export interface Login {
   /** File with the host keys of the servers. */
   readonly knownHosts: string;
   readonly servers: readonly Sshd[];
-  /** Returns words that log in to the first server, with these options before the host. */
+  /** Returns words that log in to the first server with the key, with these options before the host. */
   words(...options: readonly string[]): string[];
+  /** Returns the same without the key and the known hosts. */
+  bareWords(...options: readonly string[]): string[];
 }
 
 /** Before the tests of a file, builds the command and starts a server for each list of configuration lines. */
@@ -70,10 +72,8 @@ export function useLogin(...configs: readonly (readonly string[])[]): Login {
       return join(folder, "known_hosts");
     },
     servers,
-    words: (...options) => {
-      const known = ["-p", `${servers[0]!.port}`, "-i", login.keyFile, "--known-hosts", login.knownHosts];
-      return [...known, ...options, "alice@127.0.0.1"];
-    },
+    words: (...options) => login.bareWords("-i", login.keyFile, "--known-hosts", login.knownHosts, ...options),
+    bareWords: (...options) => ["-p", `${servers[0]!.port}`, ...options, "alice@127.0.0.1"],
   };
   return login;
 }
