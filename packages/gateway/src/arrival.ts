@@ -12,10 +12,10 @@ import type { GatewayContext, Peer } from "./context.ts";
 import type { Target } from "./destinations.ts";
 import { dial } from "./dial.ts";
 import type { GatewayWebSocket, WebSocketUser } from "./gateway-web-socket.ts";
-import { messageOf } from "./message-of.ts";
 import type { Pending, Waiting } from "./pending.ts";
 import { PlainRelay } from "./plain-relay.ts";
 import type { RelaySettings } from "./relay.ts";
+import { messageOf } from "./request-check.ts";
 import { TunnelRelay } from "./tunnel-relay.ts";
 
 type State =

@@ -42,6 +42,7 @@ export function attachPaths(server: Server, paths: Paths): () => void {
   };
 }
 
+/** Intercepts the events of a server that has no gateway yet. */
 function takeOver(server: Server): Attached {
   const gateways: Paths[] = [];
   const restoreRequest = intercept(server, "request", gateways, (_, response) => void response.writeHead(404).end());
@@ -55,7 +56,10 @@ function takeOver(server: Server): Attached {
   };
 }
 
-/** Replaces the listeners of an event by one that calls them for paths without a gateway. `refuse` answers if there are none. */
+/**
+ * Puts one listener in the place of all listeners of an event. For a path of a gateway, it calls that gateway. For any other path, it calls
+ * the listeners that it replaced; if there were none, it calls `refuse`. Returns a function that restores them.
+ */
 function intercept<E extends keyof Events>(
   server: Server,
   event: E,

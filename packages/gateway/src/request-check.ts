@@ -151,3 +151,8 @@ function checkOrigin(origin: string): string {
     `origins: "${escapeText(origin)}" is not an origin: give scheme, host and port as browsers send them, "https://app.example.org"`,
   );
 }
+
+/** Returns the message of an error for the log. Only that of an `SshError` contains no secrets. */
+export function messageOf(error: unknown): string {
+  return error instanceof SshError ? error.message : "an unexpected error";
+}

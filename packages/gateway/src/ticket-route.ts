@@ -1,9 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { GatewayContext } from "./context.ts";
 import type { Target } from "./destinations.ts";
-import { messageOf } from "./message-of.ts";
 import type { Authorize } from "./options.ts";
-import type { Refusal, RequestCheck } from "./request-check.ts";
+import { messageOf, type Refusal, type RequestCheck } from "./request-check.ts";
 import { cookieSecret, csrfToken, hasCsrfToken, newCookieSecret, setCookie } from "./session-cookie.ts";
 
 /** Longest body of a ticket request in bytes. */

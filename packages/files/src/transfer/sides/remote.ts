@@ -298,13 +298,8 @@ function renameRefused(cause: SftpError, path: string): SshError {
 function leftAside(cause: SshError, path: string, aside: string): SshError {
   const [name, other] = [escapeText(path), escapeText(aside)];
   const remedy = `rename it back if "${name}" is missing, otherwise remove it`;
-  return new SshError(
-    cause.code,
-    `the old "${name}" on the server may now be "${other}"; ${remedy} (${cause.message})`,
-    {
-      cause,
-    },
-  );
+  const message = `the old "${name}" on the server may now be "${other}"; ${remedy} (${cause.message})`;
+  return new SshError(cause.code, message, { cause });
 }
 
 async function stat(
