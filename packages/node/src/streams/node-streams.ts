@@ -5,8 +5,14 @@ import type { ErrorPolicy, PolicyStream } from "./error-policy.ts";
 import { failsAtOnce, Input, type WriteCallback, type Written } from "./input.ts";
 import { Output } from "./output.ts";
 
-/** High-water mark of a stream in bytes. */
-const HIGH_WATER = 64 * 1024;
+/** High-water mark for writing, in bytes. */
+const WRITE_HIGH_WATER = 64 * 1024;
+
+/**
+ * High-water mark for reading, in bytes. A `read` without a size, as in `for await`, copies all buffered chunks into one. With a mark below
+ * the data of a full packet, such a chunk is buffered alone and handed over as it is: a tenth less CPU time for a download of 256 MiB.
+ */
+const READ_HIGH_WATER = 16 * 1024;
 
 /** Node's stream types. */
 export interface NodeStreams {
@@ -35,7 +41,7 @@ class ChannelReadable extends Readable implements ReadEnd<Readable>, PolicyStrea
   #isPiped = false;
 
   constructor(source: ReadSource, policy: ErrorPolicy | undefined, keep: number | undefined) {
-    super({ highWaterMark: HIGH_WATER });
+    super({ highWaterMark: READ_HIGH_WATER });
     this.#source = source;
     this.#policy = policy;
     this.#output = new Output(this, source, keep);
@@ -112,7 +118,7 @@ class ChannelWritable extends Writable implements WriteEnd<Writable>, PolicyStre
   #wasPiped = false;
 
   constructor(target: WriteTarget, policy: ErrorPolicy | undefined) {
-    super({ highWaterMark: HIGH_WATER });
+    super({ highWaterMark: WRITE_HIGH_WATER });
     this.#policy = policy;
     this.#input = new Input(this, target);
     policy?.add(this);
@@ -194,7 +200,7 @@ export class ChannelPair extends NodeDuplex implements PairEnd<NodeDuplex>, Pair
   #isAwaited = false;
 
   constructor(source: ReadSource, target: WriteTarget, { remoteAddress, remotePort }: PairFacts) {
-    super({ highWaterMark: HIGH_WATER });
+    super({ readableHighWaterMark: READ_HIGH_WATER, writableHighWaterMark: WRITE_HIGH_WATER });
     this.remoteAddress = remoteAddress;
     this.remotePort = remotePort;
     this.#output = new Output(this, source);
