@@ -10,6 +10,7 @@ export { accountHome } from "./keys/account.ts";
 export { pageantPath } from "./keys/agent-path.ts";
 export { createSecretFile } from "./keys/owned-file.ts";
 export { listenError } from "./net/failure.ts";
+export { freeOwned } from "./net/packet-buffers.ts";
 export { type ProgramCall, shellCommand } from "./windows/programs.ts";
 export {
   devicePath,

@@ -1,5 +1,5 @@
 import type { Bytes } from "@nacre/wire";
-import { FREED_FROM } from "nacre/extend";
+import { FREED_FROM, freeBuffer } from "nacre/extend";
 
 /** Buffers that each hold one received packet, which `node:crypto` decrypted, and nothing else. */
 const packets = new WeakSet<ArrayBuffer>();
@@ -17,4 +17,9 @@ export function notePacket(packet: Bytes): Bytes {
 export function ownsBuffer({ length, buffer }: Bytes): boolean {
   const around = buffer.byteLength - length;
   return around === 0 || (around <= AROUND_DATA && packets.has(buffer));
+}
+
+/** Frees the memory of bytes that are not used any more, if it is worth it and nothing else in their buffer is in use. */
+export function freeOwned(bytes: Bytes): void {
+  if (bytes.length >= FREED_FROM && ownsBuffer(bytes)) freeBuffer(bytes.buffer);
 }
