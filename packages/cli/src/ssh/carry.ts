@@ -10,7 +10,7 @@ import { unwritable } from "./unwritable.ts";
  */
 export async function carry(from: Readable, to: Writable, name: string): Promise<boolean> {
   try {
-    await pipeline(from, writer(to));
+    await pipeline(from, freeingWriter(to, { ends: false }));
     return true;
   } catch (error) {
     if (error instanceof SshError) throw error;
@@ -19,17 +19,26 @@ export async function carry(from: Readable, to: Writable, name: string): Promise
   }
 }
 
+/** Returns a stream to pipe standard input into: it passes everything on to `to`, and ends it. Only `to` itself reports its errors. */
+export function inputFor(to: Writable): Writable {
+  return freeingWriter(to, { ends: true }).on("error", () => {});
+}
+
 /**
- * Returns a stream that writes chunks to `to` and does not end it. A chunk's memory is freed once it is written, so that the garbage
- * collector runs less often: a command that prints 256 MiB takes a tenth less CPU time.
+ * Returns a stream that writes chunks to `to`, and ends it if `ends`. A chunk's memory is freed once `to` has taken it, so that the garbage
+ * collector runs less often: a command that prints or reads 256 MiB takes a tenth less CPU time.
  */
-function writer(to: Writable): Writable {
+function freeingWriter(to: Writable, { ends }: { readonly ends: boolean }): Writable {
   return new Writable({
     write(chunk: Bytes, _encoding, callback) {
       to.write(chunk, (error) => {
         if (!error) freeOwned(chunk);
         callback(error);
       });
+    },
+    final(callback) {
+      if (ends) to.end(callback);
+      else callback();
     },
   });
 }

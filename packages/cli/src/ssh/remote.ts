@@ -4,7 +4,7 @@ import type { ConfigValues } from "@nacre/config";
 import type { Client, Exit, NodeProcess } from "@nacre/node";
 import { isWindows } from "@nacre/node/extend";
 import { SshError } from "@nacre/wire";
-import { carry } from "./carry.ts";
+import { carry, inputFor } from "./carry.ts";
 import { type EscapeTargets, escapeActions } from "./escape-actions.ts";
 import { EscapeKeys } from "./escape-keys.ts";
 import { inform } from "./log-level.ts";
@@ -66,7 +66,7 @@ export async function runRemote(
     if (!hasInput) {
       remote.stdin.end();
     } else {
-      const input = hasPty && escapeChar !== undefined ? withEscapes(escapeChar) : remote.stdin;
+      const input = hasPty && escapeChar !== undefined ? withEscapes(escapeChar) : inputFor(remote.stdin);
       // The keys were read in raw mode. In normal mode the terminal would have changed CR to LF.
       if (stdin.isTTY) input.write(hasPty ? typedAhead : typedAhead.replaceAll("\r", "\n"));
       stdin.pipe(input);

@@ -3,7 +3,7 @@ import { devNull } from "node:os";
 import type { Client } from "@nacre/node";
 import { SshError } from "@nacre/wire";
 import type { ForwardTarget } from "nacre";
-import { carry } from "./carry.ts";
+import { carry, inputFor } from "./carry.ts";
 
 /**
  * Connects standard input and output to a target through the server (`-W`). Each direction runs until its EOF, and
@@ -20,7 +20,7 @@ export async function runStdio(client: Pick<Client, "dial">, target: ForwardTarg
   stdin.on("error", (cause: Error) =>
     connection.destroy(new SshError("file-unreadable", `cannot read standard input: ${cause.message}`, { cause })),
   );
-  stdin.pipe(connection);
+  stdin.pipe(inputFor(connection));
   if (!(await carry(connection, stdout, "standard output"))) return;
   endOutput();
   await closed;
