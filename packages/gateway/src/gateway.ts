@@ -15,6 +15,7 @@ import { Destinations, parseTarget, type Target } from "./destinations.ts";
 import type { GatewayEvent } from "./events.ts";
 import { GatewayWebSocket } from "./gateway-web-socket.ts";
 import { type GatewayLimits, gatewayLimits } from "./limits.ts";
+import { lookupWithin } from "./lookups.ts";
 import { Metrics } from "./metrics.ts";
 import { checkGatewayOptions } from "./option-names.ts";
 import type { Gateway, GatewayOptions, Ticket, TicketGrant } from "./options.ts";
@@ -66,7 +67,7 @@ class WebSocketGateway implements Gateway {
   #endAt: number = Number.POSITIVE_INFINITY;
 
   constructor(options: GatewayOptions) {
-    const { address = "", sessionOf = cookieSession } = options;
+    const { address = "", sessionOf = cookieSession, lookup } = options;
     const limits = gatewayLimits(options.limits);
     const metrics = new Metrics();
     const sockets = new Set<Socket>();
@@ -84,7 +85,7 @@ class WebSocketGateway implements Gateway {
     };
     this.#context = {
       limits,
-      destinations: new Destinations(options.allow, options.lookup),
+      destinations: new Destinations(options.allow, lookup && lookupWithin(limits.connectTimeout, lookup)),
       tickets: new Tickets(options.tickets ?? memoryTicketStore(), limits),
       clients: new Clients(limits, steadyNow()),
       relays: new Set(),

@@ -17,7 +17,7 @@ export interface GatewayLimits {
   readonly firstMessageTimeout: number;
   /** Time for the ticket store to answer; default 5000. */
   readonly storeTimeout: number;
-  /** Time for the lookup and the connection to the destination; default 10,000. */
+  /** Time for the lookup and the connection to the destination, and for each call of the option `lookup`; default 10,000. */
   readonly connectTimeout: number;
   /** Time for which a ticket is valid; default and maximum 30,000. */
   readonly ticketTime: number;

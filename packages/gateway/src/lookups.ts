@@ -1,8 +1,17 @@
 import { lookup as systemLookup } from "node:dns/promises";
 import { FairQueue, type QueuedWork, SshError } from "@nacre/wire";
+import { withTimeout } from "./with-timeout.ts";
 
 /** Resolves a host name to IP addresses, in order of preference. */
 export type Lookup = (host: string) => Promise<readonly string[]>;
+
+/**
+ * Returns `lookup` with a time limit in milliseconds: a call then rejects with `connect-timeout`, and its answer is ignored. For functions
+ * of the application, which may never settle; the system's resolver always does.
+ */
+export function lookupWithin(timeout: number, lookup: Lookup): Lookup {
+  return (host) => withTimeout(lookup(host), timeout, `the lookup of ${host}`);
+}
 
 /** Most concurrent lookups by the system: libuv gives lookups no more than two of its four threads. */
 const MAX_SYSTEM_LOOKUPS = 2;

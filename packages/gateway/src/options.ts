@@ -47,9 +47,9 @@ export interface GatewayOptions {
   /** Addresses and networks of proxies. The gateway trusts `X-Forwarded-For` and `X-Forwarded-Proto` only from these. Default: none. */
   readonly trustedProxies?: readonly string[] | undefined;
   /**
-   * Resolves host names to IP addresses. Default: the system's resolver. At most 64 calls run at a time, and two lookups by the system.
-   * Clients wait in line, and each has at most half of what the others leave. If `allow` lists host names, half of the lookups are kept
-   * free for these.
+   * Resolves host names to IP addresses. Default: the system's resolver. At most 64 calls run at a time, and two lookups by the system. A
+   * call that has not settled within `connectTimeout` is given up and makes room for another. Clients wait in line, and each has at most
+   * half of what the others leave. If `allow` lists host names, half of the lookups are kept free for these.
    */
   readonly lookup?: Lookup | undefined;
   /** Limits that differ from the defaults. */

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { expectError } from "@nacre/testing/errors";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { Destinations, normalizeHost, parseTarget } from "../src/destinations.ts";
 import { dial } from "../src/dial.ts";
 import type { Lookup } from "../src/lookups.ts";
@@ -357,5 +357,26 @@ describe("a name", () => {
     expect(await event("rejected", 2)).toMatchObject({ detail: "cannot connect to 127.0.0.1:1: ECONNREFUSED" });
     expect(await event("rejected", 3)).toMatchObject({ reason: "destination-timeout" });
     expect(gateway.connections).toBe(0);
+  });
+
+  test("is looked up again once `connectTimeout` is over for the one lookup that never ends", async () => {
+    const { port } = await tcpServer(echo);
+    const answers: (() => void)[] = [];
+    const { gateway, url } = await startGateway({
+      allow: [`slow.example:${port}=127.0.0.1/32`],
+      lookup: () => new Promise((resolve) => answers.push(() => resolve(["127.0.0.1"]))),
+    });
+    const open = async (): Promise<Page> =>
+      new Page(url, { ticket: await ticketFor(gateway, port, "slow.example"), host: "slow.example", port });
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const first = await open();
+    await expect.poll(() => answers, { timeout: 10_000 }).toHaveLength(1);
+    vi.advanceTimersByTime(10_000);
+    expect(await first.closeName()).toBe("destination-timeout");
+    const second = await open();
+    await expect.poll(() => answers, { timeout: 10_000 }).toHaveLength(2);
+    for (const answer of answers) answer();
+    expect(await second.refused()).toBe("opened");
   });
 });

@@ -8,8 +8,8 @@ import { text } from "node:stream/consumers";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
 import { SshError } from "@nacre/wire";
 import type { Permissions } from "nacre";
-import type { Duplex, ListenContext } from "nacre/extend";
-import { afterEach, describe, expect, it, onTestFinished } from "vitest";
+import type { ConnectContext, Duplex, ListenContext } from "nacre/extend";
+import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import type { Client } from "../src/connect/client.ts";
 import { connect } from "../src/connect/connect.ts";
 import { listenAddresses } from "../src/forward/forward-listen.ts";
@@ -262,6 +262,31 @@ describe("tcpForwarding refuses", () => {
     expect(await codeOf(client.dial({ host: "slow.example.org", port: 80 }))).toBe("forward-unreachable");
     expect(reasons(events)).toEqual(["cannot connect to slow.example.org:80: no answer within 30 ms"]);
     await client.close();
+  });
+
+  it("names whose lookup never ends, and then looks up the login's next ones", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const asked: string[] = [];
+    const { connect: dial, listen: bind } = tcpForwarding({
+      gatewayPorts: "clientspecified",
+      lookup(host) {
+        asked.push(host);
+        return host === "fast.example.org" ? Promise.resolve([]) : new Promise(() => {});
+      },
+    });
+    const login = { user: "alice", factors: [], accept: () => {} };
+    const context = () =>
+      ({ ...login, signal: new AbortController().signal }) as unknown as ConnectContext & ListenContext;
+    // 32 names: a login has half of the 64 lookups.
+    const slow = Array.from({ length: 31 }, (_, i) => dial!({ host: `slow${i}.example.org`, port: 80 }, context()));
+    slow.push(bind!({ host: "interface.example.org", port: 0 }, context()) as Promise<never>);
+    const codes = Promise.all(slow.map(codeOf));
+    await expect.poll(() => asked, { timeout: 10_000 }).toHaveLength(32);
+    vi.advanceTimersByTime(15_000);
+    expect(new Set(await codes)).toEqual(new Set(["forward-unreachable"]));
+    expect(await codeOf(dial!({ host: "fast.example.org", port: 80 }, context()))).toBe("forward-unreachable");
+    expect(asked).toContain("fast.example.org");
   });
 
   it.each([

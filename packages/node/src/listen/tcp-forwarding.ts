@@ -20,6 +20,7 @@ import {
   addressPlace,
   type Lookup,
   LookupQueue,
+  lookupWithin,
   ownAddresses,
   SYSTEM_LOOKUPS,
 } from "../net/lookup.ts";
@@ -53,12 +54,12 @@ export interface TcpForwardingOptions {
    * both loopback addresses.
    */
   readonly gatewayPorts?: GatewayPorts | undefined;
-  /** Timeout for connecting, including the lookup, in milliseconds; default 15,000. */
+  /** Timeout for connecting, including the lookup, and for each call of `lookup`, in milliseconds; default 15,000. */
   readonly connectTimeout?: number | undefined;
   /**
    * Function that resolves a name to IP addresses, preferred first; default the system's resolver. At most 64 calls run at a time, and two
-   * lookups by the system. Names wait in line, and a login has at most half of what others leave. If `permitOpen` lists host names, half
-   * of the lookups are kept free for these.
+   * lookups by the system. A call that has not settled within `connectTimeout` is given up and makes room for another. Names wait in line,
+   * and a login has at most half of what others leave. If `permitOpen` lists host names, half of the lookups are kept free for these.
    */
   readonly lookup?: Lookup | undefined;
 }
@@ -107,7 +108,8 @@ export function tcpForwarding(options: TcpForwardingOptions = {}): Forwarding {
   // rule: named-places
   const named = permitOpen.filter((text) => !/^(?:\*|\[\*\]):/.test(text));
   const always: readonly AddressPlace[] = permitThisMachine ? ["machine", "elsewhere"] : ["elsewhere"];
-  const lookups = lookup === undefined ? SYSTEM_LOOKUPS : new LookupQueue(lookup, MAX_LOOKUPS);
+  const lookups =
+    lookup === undefined ? SYSTEM_LOOKUPS : new LookupQueue(lookupWithin(connectTimeout, lookup), MAX_LOOKUPS);
   // A host name has a letter; an IPv6 address is in brackets.
   const leaves = named.some((place) => /^[^/[]*[a-z]/i.test(place)) ? lookups.room : 0;
 

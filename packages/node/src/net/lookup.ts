@@ -1,8 +1,9 @@
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 import { addressBytes, addressScope } from "@nacre/keyfiles/internal";
-import { FairQueue, type QueuedWork, SshError } from "@nacre/wire";
+import { escapeText, FairQueue, type QueuedWork, SshError } from "@nacre/wire";
 import { onAbort } from "nacre/extend";
+import { startTimer } from "./deadline.ts";
 import { systemLookup } from "./system-lookup.ts";
 
 /** Resolves a name to IP addresses, preferred first. */
@@ -16,6 +17,25 @@ export interface LookupRequest {
   readonly leaves?: number | undefined;
   /** Removes the name from the queue when it aborts. A lookup that runs cannot be stopped. */
   readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Returns `lookup` with a time limit in milliseconds: a call then rejects with `forward-unreachable`, and its answer is ignored. For
+ * functions of the application, which may never settle; the system's resolver always does.
+ */
+export function lookupWithin(timeout: number, lookup: Lookup): Lookup {
+  return async (host) => {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const message = `cannot look up ${escapeText(host)}: no answer within ${timeout} ms`;
+      timer = startTimer(timeout, () => reject(new SshError("forward-unreachable", message))).unref();
+    });
+    try {
+      return await Promise.race([lookup(host), late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
 }
 
 /**
