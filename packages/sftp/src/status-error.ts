@@ -7,6 +7,8 @@ export interface FailedCall {
   readonly call?: string | undefined;
   /** Path that the call names, as `decodePath` returns it. */
   readonly path?: string | undefined;
+  /** What to do, if more is known than the status says. Default: general advice for the status. */
+  readonly remedy?: string | undefined;
 }
 
 /** A request that the server refused: `SshError` with the server's status. */
@@ -21,11 +23,11 @@ export class SftpError extends SshError {
   readonly path: string | undefined;
 
   /** `status` and `message` are the fields of SSH_FXP_STATUS. The code follows from the status. */
-  constructor(status: number, message: string, { call, path }: FailedCall = {}) {
-    const { code, summary, remedy } = describe(status, call);
+  constructor(status: number, message: string, { call, path, remedy }: FailedCall = {}) {
+    const { code, summary, remedy: advice } = describe(status, call);
     const subject = [call, path === undefined ? undefined : `"${path}"`].filter((word) => word !== undefined).join(" ");
     const said = message === "" || message.toLowerCase() === summary ? "" : ` (the server says "${message}")`;
-    super(code, escapeText(`${subject === "" ? "" : `${subject}: `}${summary}${said}; ${remedy}`));
+    super(code, escapeText(`${subject === "" ? "" : `${subject}: `}${summary}${said}; ${remedy ?? advice}`));
     this.name = "SftpError";
     this.status = status;
     this.serverMessage = message;

@@ -102,6 +102,15 @@ describe("status 1 and one line", () => {
   });
 });
 
+test("a missing directory of the target is named, with what a person can do", async () => {
+  const file = join(folder, "a");
+  writeFileSync(file, "contents");
+  expect(await cp(file, "host:/none/a")).toBe(1);
+  expect(complaints()).toMatch(
+    /^nacre: upload "\/none\/a": no such file .*; make its directory "\/none" first \[sftp-no-such-file\]\n$/,
+  );
+});
+
 describe("-O", () => {
   beforeEach(async () => {
     const fileSystem = memoryFileSystem();

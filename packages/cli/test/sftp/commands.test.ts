@@ -299,6 +299,7 @@ describe("get and put", () => {
     );
     expect(await readdir(folder)).toEqual(["a1", "a3"]);
     expect(await run("put nope")).toContain("[file-unreadable]");
+    expect(await run("put a1 none/a1")).toContain('; make its directory "/home/none" first [sftp-no-such-file]');
     expect(await run("put nope*")).toBe('nacre: "nope*" matches no file here [file-unreadable]\n');
   });
 });

@@ -79,9 +79,17 @@ describe("upload", () => {
   it("needs the parent of the target without `parents`", async () => {
     make(local.files, TREE);
     for (const parents of [false, undefined])
-      expect(await failure(upload(sftp, here("/home/t/a"), "x/a", { parents }))).toMatchObject({
+      expect(await failure(upload(sftp, here("/home/t/a"), "x/y/a", { parents }))).toMatchObject({
         status: SSH_FX.NO_SUCH_FILE,
+        message: `upload "x/y/a": no such file; make its directory "x/y" first`,
       });
+    expect(await failure(upload(sftp, here("/home/t"), "x/t", { recursive: true }))).toMatchObject({
+      message: 'upload "x/t": no such file; make its directory "x" first',
+    });
+    make(server.files, TREE);
+    expect(await failure(copy(sftp, "t/a", sftp, "x/a"))).toMatchObject({
+      message: 'copy "x/a": no such file; make its directory "x" first',
+    });
     expect(await failure(upload(sftp, here("/home/t/a"), "x/a", { parents: 1 as never }))).toEqual(code("usage"));
   });
 

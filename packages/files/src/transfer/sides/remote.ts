@@ -142,9 +142,11 @@ export class RemoteTarget implements TargetTree {
     } catch (error) {
       // SFTP has no status for an existing directory.
       if (!(error instanceof SftpError)) throw error;
-      const found = await stat(this.#channel, follow ? "stat" : "lstat", path, context).catch((cause: unknown) => {
-        throw cause instanceof SftpError ? error : cause;
-      });
+      const found = await stat(this.#channel, follow ? "stat" : "lstat", path, context).catch(
+        async (cause: unknown) => {
+          throw cause instanceof SftpError ? await this.#explained(error, path, context) : cause;
+        },
+      );
       if (found.type === "directory") return false;
       const what = found.type === "link" ? "is a symbolic link" : "exists and is not a directory";
       const message = `"${escapeText(path)}" on the server ${what}; remove it first`;
@@ -245,9 +247,15 @@ export class RemoteTarget implements TargetTree {
     await this.remove(aside, "file", context).catch(fail);
   }
 
-  /** Resolves with the error to report for a path. Servers do not say that a directory is there, so this looks. */
+  /** Resolves with the error to report for a path. Servers do not say that a directory is there, or is missing, so this looks. */
   async #explained(error: unknown, path: string, context: CallContext): Promise<unknown> {
     if (!(error instanceof SftpError)) return error;
+    if (error.status === SSH_FX.NO_SUCH_FILE) {
+      const directory = dirname(path);
+      if ((await this.#typeOf(directory, context)) !== undefined) return error;
+      const remedy = `make its directory "${directory}" first`;
+      return new SftpError(error.status, error.serverMessage, { ...context, remedy });
+    }
     if ((await this.#typeOf(path, context)) !== "directory") return error;
     const message = `"${escapeText(path)}" on the server is a directory, and a file cannot replace it; name a file in it`;
     return new SshError("sftp-failure", message, { cause: error });
