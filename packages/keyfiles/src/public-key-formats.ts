@@ -1,4 +1,4 @@
-import { type PublicKey, parsePublicKey } from "@nacre/keys/internal";
+import { type EcdsaCurve, type PublicKey, parsePublicKey, uncompressedPoint } from "@nacre/keys/internal";
 import { base64Encode, Reader, SshError, utf8Encode, Writer } from "@nacre/wire";
 import { DerReader, der } from "./der.ts";
 import { formatPem, parsePem } from "./pem.ts";
@@ -36,7 +36,7 @@ const ed25519: SpkiForm = {
 };
 
 // @__NO_SIDE_EFFECTS__
-function ecdsa(curve: string, oid: string): SpkiForm {
+function ecdsa(curve: EcdsaCurve, oid: string): SpkiForm {
   return {
     format: `ecdsa-sha2-${curve}`,
     algorithm: "1.2.840.10045.2.1",
@@ -45,7 +45,8 @@ function ecdsa(curve: string, oid: string): SpkiForm {
       blob.name("curve");
       return blob.string("public point");
     },
-    read: (bits, blob) => void blob.string(curve).string(bits),
+    // OpenSSL writes compressed points with `-conv_form compressed`.
+    read: (bits, blob) => void blob.string(curve).string(uncompressedPoint(curve, bits)),
   };
 }
 
@@ -123,8 +124,9 @@ function formatRfc4716(blob: Uint8Array, comment: string): string {
 }
 
 /**
- * Parses a public key of OpenSSL in PEM: "PUBLIC KEY" (SubjectPublicKeyInfo, RFC 5280 §4.1) or "RSA PUBLIC KEY" (RFC 8017 §A.1.1).
- * `parsePublicKeyFile` reads the formats of SSH. Throws `file-malformed`, and `key-unsupported`, `key-malformed` or `key-weak` for the key.
+ * Parses a public key of OpenSSL in PEM: "PUBLIC KEY" (SubjectPublicKeyInfo, RFC 5280 §4.1), also with a compressed point, or "RSA PUBLIC
+ * KEY" (RFC 8017 §A.1.1). `parsePublicKeyFile` reads the formats of SSH. Throws `file-malformed`, and `key-unsupported`, `key-malformed`
+ * or `key-weak` for the key.
  */
 export function parsePublicKeyPem(text: string): PublicKey {
   const blocks = parsePem(text).filter(({ label }) => label.endsWith("PUBLIC KEY"));

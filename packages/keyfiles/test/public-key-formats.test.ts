@@ -1,7 +1,9 @@
+import { nistCurves } from "@nacre/keys/internal";
 import { expectError } from "@nacre/testing/errors";
 import { keyOf, vectors } from "@nacre/testing/keyfiles";
-import { utf8Encode } from "@nacre/wire";
+import { base64Decode, bigIntToBytes, bytesToBigInt, utf8Encode } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
+import { der } from "../src/der.ts";
 import {
   formatPublicKey,
   formatSshfp,
@@ -11,10 +13,13 @@ import {
   parsePublicKeyPem,
   parseSshfp,
 } from "../src/index.ts";
+import { formatPem } from "../src/pem.ts";
 
 const keys = vectors.publicKeys.map(({ line, rfc4716 }) => ({ ...parsePublicKeyLine(line), rfc4716 }));
 const ed25519 = keys[0]!.publicKey;
 const rsa = keys.at(-1)!.publicKey;
+
+const publicKeyPem = (spki: Uint8Array): string => formatPem("PUBLIC KEY", spki, 64);
 
 describe("a public key for other programs", () => {
   test.each(keys)("$publicKey.format equals that of ssh-keygen in RFC 4716", ({ publicKey, rfc4716 }) => {
@@ -48,6 +53,52 @@ describe("a public key for other programs", () => {
     ["a long comment", { format: "rfc4716", comment: "x".repeat(1023) }],
   ] as const)("rejects with usage: %s", (_, options) => {
     expectError("usage", () => formatPublicKey(ed25519, options));
+  });
+
+  // Of `openssl ec -pubout`, with and without `-conv_form compressed`.
+  test.each([
+    [
+      "MDkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDIgADDE6UH9rGDpcBaWsBA3FB63wHZVT0KOaI90hTS4N99To=",
+      "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEDE6UH9rGDpcBaWsBA3FB63wHZVT0KOaI90hTS4N99TqM9R3H5gFmgUjUo5w44XDH5zPHQvYD7vrsN4OfXb7O0Q==",
+    ],
+    [
+      "MEYwEAYHKoZIzj0CAQYFK4EEACIDMgAC9tEMibXjL9PEasoA/AEiH75GIqSMloOkj1j5BrYSOD8lMXGBoG8sVUCDZfFhNdZv",
+      "MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAE9tEMibXjL9PEasoA/AEiH75GIqSMloOkj1j5BrYSOD8lMXGBoG8sVUCDZfFhNdZvAXpijTB2io5wTwrpqk4cLvFxsIgTOzZKxkM5V07QCuI9mM+SD7+Jyte5Kr/iuYuK",
+    ],
+    [
+      "MFgwEAYHKoZIzj0CAQYFK4EEACMDRAADAF++KPUg1f0KnN19GokDy69IgCb+auEioG5ICHFyz0hkULtPlK+PPcRy3pkPTyiJYx6SRuDDvtvT5EvqN6qMJb/T",
+      "MIGbMBAGByqGSM49AgEGBSuBBAAjA4GGAAQAX74o9SDV/Qqc3X0aiQPLr0iAJv5q4SKgbkgIcXLPSGRQu0+Ur489xHLemQ9PKIljHpJG4MO+29PkS+o3qowlv9MAvKfOiBYtaPwdPiqcMbGlMH1qMH/t3DGae14F5lRgX1miM88iAmYX9lgOfBoecwIcru5XN1sam+sxfJhOf87U3vc=",
+    ],
+  ])("is read with a compressed point: %s", (...bodies) => {
+    const [compressed, uncompressed] = bodies.map((body) => parsePublicKeyPem(publicKeyPem(base64Decode(body)!)));
+    expect(compressed!.blob).toEqual(uncompressed!.blob);
+  });
+
+  test.each([
+    ["nistp256", "1.2.840.10045.3.1.7"],
+    ["nistp384", "1.3.132.0.34"],
+    ["nistp521", "1.3.132.0.35"],
+  ] as const)("has the point of %s that the parity names, and must be on the curve", (curve, oid) => {
+    const { p, b, size } = nistCurves[curve];
+    const algorithm = der.sequence(der.oid("1.2.840.10045.2.1"), der.oid(oid));
+    const yOf = (parity: number, x: bigint): bigint => {
+      const bits = der.bits(Uint8Array.of(2 + parity, ...bigIntToBytes(x, size)));
+      return bytesToBigInt(parsePublicKeyPem(publicKeyPem(der.sequence(algorithm, bits))).blob.subarray(-size));
+    };
+    let refused = 0;
+    for (let x = 0n; x < 20n; x++)
+      for (const parity of [0, 1])
+        try {
+          const y = yOf(parity, x);
+          expect([(y * y) % p, y % 2n]).toEqual([x ** 3n - 3n * x + b, BigInt(parity)]);
+        } catch (error) {
+          expect(error).toMatchObject({ code: "key-malformed" });
+          refused++;
+        }
+    // Half of the numbers are squares.
+    expect(refused).toBeGreaterThan(4);
+    expect(refused).toBeLessThan(36);
+    expectError("key-malformed", () => yOf(0, p));
   });
 
   test("rejects text without one such block, and damaged ones", () => {

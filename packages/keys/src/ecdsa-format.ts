@@ -1,6 +1,7 @@
 import { bigIntToBytes, bytesToBigInt, concatBytes, equalBytes, Reader, SshError, Writer } from "@nacre/wire";
 import type { PrivateKey, PrivateKeyFields } from "./key.ts";
 import { type KeyFormat, keyReader, publicKeyOf, readKeyInteger } from "./key-format.ts";
+import { modPow } from "./modular.ts";
 import { privateKeyOf, type Sign } from "./private-key.ts";
 import { wellFormed } from "./signature.ts";
 
@@ -140,6 +141,21 @@ function isPoint({ size, p, b }: NistCurve, point: Uint8Array): boolean {
   const x = bytesToBigInt(point.subarray(1, 1 + size));
   const y = bytesToBigInt(point.subarray(1 + size));
   return x < p && y < p && (x * x * x - 3n * x + b - y * y) % p === 0n;
+}
+
+/**
+ * Returns a compressed point, the parity of y and then x, in its uncompressed form (SEC 1 §2.3.4). Other bytes are returned unchanged. The
+ * result need not be on the curve: no point may have this x.
+ */
+export function uncompressedPoint(curve: EcdsaCurve, point: Uint8Array): Uint8Array {
+  const { size, p, b } = nistCurves[curve];
+  const [form] = point;
+  if (point.length !== 1 + size || (form !== 0x02 && form !== 0x03)) return point;
+  const x = bytesToBigInt(point.subarray(1));
+  // The square root, as p is 3 modulo 4.
+  const root = modPow(x * x * x - 3n * x + b, (p + 1n) / 4n, p);
+  const y = Number(root & 1n) === form % 2 ? root : p - root;
+  return concatBytes(Uint8Array.of(0x04), point.subarray(1), bigIntToBytes(y, size));
 }
 
 /** Returns r followed by s, each of `size` bytes; `undefined` unless both are in 1…order−1 (RFC 5656 §3.1.2). */

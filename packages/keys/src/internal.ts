@@ -25,6 +25,7 @@ export {
   type NistCurve,
   nistCurves,
   readEcdsaScalars,
+  uncompressedPoint,
 } from "./ecdsa-format.ts";
 export {
   checkEd25519Key,
