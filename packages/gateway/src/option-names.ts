@@ -1,37 +1,47 @@
 import { escapeText, SshError } from "@nacre/wire";
 import type { GatewayOptions } from "./options.ts";
 
+/** What an option may be, and how to recognize it. */
+const TYPES = {
+  "an array of strings": (value: unknown) => Array.isArray(value) && value.every((one) => typeof one === "string"),
+  "a function": (value: unknown) => typeof value === "function",
+  "a string": (value: unknown) => typeof value === "string",
+  "true or false": (value: unknown) => typeof value === "boolean",
+  "an object": (value: unknown) => typeof value === "object" && value !== null,
+  "a path that begins with / and has no ? or #": (value: unknown) =>
+    typeof value === "string" && /^\/[^?#]*$/.test(value),
+} as const;
+
 /** All options of `createGateway`. The type makes a missing name a compile error. */
-const NAMES: Readonly<Record<keyof GatewayOptions, "needed" | "optional">> = {
-  origins: "needed",
-  allow: "needed",
-  authorize: "optional",
-  hosts: "optional",
-  sessionOf: "optional",
-  tickets: "optional",
-  path: "optional",
-  ticketPath: "optional",
-  metricsPath: "optional",
-  plain: "optional",
-  address: "optional",
-  allowMissingOrigin: "optional",
-  allowInsecure: "optional",
-  trustedProxies: "optional",
-  lookup: "optional",
-  limits: "optional",
-  log: "optional",
+const OPTIONS: Readonly<Record<keyof GatewayOptions, keyof typeof TYPES>> = {
+  origins: "an array of strings",
+  allow: "an array of strings",
+  authorize: "a function",
+  hosts: "an array of strings",
+  sessionOf: "a function",
+  tickets: "an object",
+  path: "a path that begins with / and has no ? or #",
+  ticketPath: "a path that begins with / and has no ? or #",
+  metricsPath: "a path that begins with / and has no ? or #",
+  plain: "a string",
+  address: "a string",
+  allowMissingOrigin: "true or false",
+  allowInsecure: "true or false",
+  trustedProxies: "an array of strings",
+  lookup: "a function",
+  limits: "an object",
+  log: "a function",
 };
 
-/** Throws `usage` for an unknown option, an invalid path, or if `origins` or `allow` is not an array of strings. */
+const NEEDED: readonly (keyof GatewayOptions)[] = ["origins", "allow"];
+
+/** Throws `usage` for an unknown option, for a value of another type, and if `origins` or `allow` is missing. */
 export function checkGatewayOptions(options: GatewayOptions): void {
-  checkNames("createGateway has no option", options, NAMES);
-  for (const name of ["origins", "allow"] as const)
-    if (!Array.isArray(options[name]) || options[name].some((one: unknown) => typeof one !== "string"))
-      throw new SshError("usage", `createGateway needs \`${name}\`, an array of strings`);
-  for (const name of ["path", "ticketPath", "metricsPath"] as const) {
-    const { [name]: path = "/" } = options;
-    if (!/^\/[^?#]*$/.test(path))
-      throw new SshError("usage", `\`${name}\` must begin with / and have no ? or #, unlike "${escapeText(path)}"`);
+  checkNames("createGateway has no option", options, OPTIONS);
+  for (const [name, type] of Object.entries(OPTIONS) as [keyof GatewayOptions, keyof typeof TYPES][]) {
+    const { [name]: value } = options;
+    if (value === undefined ? NEEDED.includes(name) : !TYPES[type](value))
+      throw new SshError("usage", `\`${name}\` of createGateway must be ${type}`);
   }
 }
 
