@@ -44,6 +44,8 @@ export interface GatewayLimits {
 const MIB = 1024 * 1024;
 const bytes = (value: number) => ({ default: value, least: 65_536, most: Number.MAX_SAFE_INTEGER, unit: "bytes" });
 const time = (value: number, least = 1) => ({ default: value, least, most: MAX_MILLISECONDS, unit: "milliseconds" });
+/** A time that a timer of Node waits for: it fires immediately for a longer one than about 24 days. */
+const timer = (value: number) => ({ ...time(value), most: 0x7fff_ffff });
 const count = (value: number, unit: string) => ({ default: value, least: 1, most: 10_000_000, unit });
 
 /** Ranges and defaults of the limits. */
@@ -54,8 +56,8 @@ const GATEWAY_LIMITS = /* @__PURE__ */ limitTable<GatewayLimits>({
   maxNewPerSecond: count(2000, "connections"),
   maxNewPerSecondPerClient: count(20, "connections"),
   firstMessageTimeout: time(5000),
-  storeTimeout: time(5000),
-  connectTimeout: time(10_000),
+  storeTimeout: timer(5000),
+  connectTimeout: timer(10_000),
   ticketTime: { ...time(30_000), most: 30_000 },
   pingInterval: time(20_000),
   maxUnreadPongs: count(64, "pongs"),

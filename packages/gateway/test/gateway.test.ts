@@ -29,6 +29,8 @@ test.each<[string, unknown]>([
   ["an address that is a URL object", { origins: [], allow: [], address: new URL("wss://a.example/ssh") }],
   ["an unknown option", { origins: [], allow: [], origin: ORIGIN }],
   ["a limit out of its range", { origins: [], allow: [], limits: { maxConnections: 0 } }],
+  ["a longer time to connect than timers wait for", { origins: [], allow: [], limits: { connectTimeout: 2 ** 31 } }],
+  ["a longer time for the store than timers wait for", { origins: [], allow: [], limits: { storeTimeout: 2 ** 31 } }],
   ["an unknown limit", { origins: [], allow: [], limits: { maxConections: 5 } }],
   ["a path without a slash", { origins: [], allow: [], path: "ssh" }],
   ["a path with a query", { origins: [], allow: [], ticketPath: "/ssh?ticket" }],
