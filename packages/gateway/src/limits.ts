@@ -1,5 +1,5 @@
 import { completeLimits, limitTable, MAX_MILLISECONDS, type Overrides } from "@nacre/wire";
-import { checkNames } from "./option-names.ts";
+import { checkNames } from "./check-options.ts";
 
 /** Limits of a gateway. Times are in milliseconds. A client is an IPv4 address or an IPv6 /64 network. */
 export interface GatewayLimits {
