@@ -1,4 +1,4 @@
-import { SshError, type SshErrorCode } from "@nacre/wire";
+import type { SshError, SshErrorCode } from "@nacre/wire";
 import { DISCONNECT_REASON_BY_VALUE } from "./constants.ts";
 import { type ErrorLevel, type Ssh2Error, ssh2Error } from "./errors.ts";
 
@@ -33,7 +33,7 @@ export const CONNECTION_ERRORS: Readonly<Partial<Record<SshErrorCode, Connection
   "host-key-refused": DENIED,
   "auth-failed": { level: "client-authentication", message: "All configured authentication methods failed" },
   "auth-timeout": LATE,
-  "auth-cancelled": { level: "client-authentication", message: causeMessage },
+  "auth-cancelled": { level: "client-authentication" },
   "auth-limit": { level: "client-authentication" },
   "service-unavailable": { level: "client-authentication" },
   "keepalive-timeout": { level: "client-timeout", message: "Keepalive timeout" },
@@ -70,9 +70,4 @@ function mismatchMessage({ message }: SshError): string | undefined {
 
 function greetingMessage({ message }: SshError): string {
   return message.includes("longer than") ? "Header line too long" : "Max greeting lines exceeded";
-}
-
-/** The message of an exception that the program threw while it logged in. */
-function causeMessage({ cause }: SshError): string | undefined {
-  return cause instanceof Error && !(cause instanceof SshError) ? cause.message : undefined;
 }

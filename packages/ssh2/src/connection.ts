@@ -1,6 +1,7 @@
 import type { EventEmitter } from "node:events";
 import type { Duplex } from "node:stream";
 import type { ClientMux } from "nacre/extend";
+import { callProgram } from "./call-program.ts";
 import { ssh2Error } from "./errors.ts";
 
 /** Key of the channels and global requests of a connection. */
@@ -67,8 +68,9 @@ export function connectionClosed(
   if (calls === undefined) return;
   const { untilReady, afterClose } = calls;
   calls.afterClose = undefined;
-  for (const { lost } of untilReady.splice(0)) lost(noResponse());
-  for (const call of [...(afterClose?.requests ?? []), ...(afterClose?.channels ?? [])]) call();
+  const lost = untilReady.splice(0).map((call) => () => call.lost(noResponse()));
+  for (const call of [...lost, ...(afterClose?.requests ?? []), ...(afterClose?.channels ?? [])])
+    callProgram(connection, call);
   const next = latestCalls.get(connection);
   if (next !== undefined && callsWithChannels.get(connection) === calls) callsWithChannels.set(connection, next);
 }

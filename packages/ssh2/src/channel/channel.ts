@@ -1,7 +1,7 @@
 import { Duplex, type DuplexOptions, Readable, type Writable } from "node:stream";
 import { SshError } from "@nacre/wire";
 import type { ChannelEnd, ChannelHandler, ChannelRequest, Channel as MuxChannel } from "nacre/extend";
-import { uncaught } from "nacre/extend";
+import { callProgram, handlerFor } from "../call-program.ts";
 import { afterClose, type Connection } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
 import { channelsOf } from "./channel-manager.ts";
@@ -77,7 +77,7 @@ export class Channel extends ChannelStream {
     this.outgoing = outgoing;
     const consumed = (bytes: number): void => channel.consumed(bytes);
     this.#received = new ReceiveBuffer(this, consumed);
-    this.#queue = new SendQueue(channel);
+    this.#queue = new SendQueue(connection, channel);
     if (server) {
       this.stderr = new WritableStderr(this.#queue);
     } else {
@@ -176,7 +176,7 @@ export class Channel extends ChannelStream {
   }
 
   #handler(): ChannelHandler {
-    return {
+    return handlerFor(this._client, {
       data: (stream, bytes) => {
         const received = stream === STDERR ? this.#receivedErrors : this.#received;
         if (received === undefined) this[CHANNEL].consumed(bytes.length);
@@ -193,7 +193,7 @@ export class Channel extends ChannelStream {
       },
       request: (request) => this.#request(request),
       closed: (end) => this.#closed(end),
-    };
+    });
   }
 
   #endReading(): void {
@@ -211,7 +211,7 @@ export class Channel extends ChannelStream {
   /** Emits "exit". Only the first report counts. */
   #exited(requestType: string, data: Uint8Array): void {
     try {
-      if (readExit(this._exit, requestType, data)) uncaught(() => this.emit("exit", ...exitValues(this._exit)));
+      if (readExit(this._exit, requestType, data)) this.emit("exit", ...exitValues(this._exit));
     } catch (error) {
       if (!(error instanceof SshError)) throw error;
       this[CHANNEL].reject(error);
@@ -228,14 +228,14 @@ export class Channel extends ChannelStream {
   #ended(broken: boolean): void {
     this.incoming.state = "closed";
     this.outgoing.state = "closed";
-    uncaught(() => this.#endReading());
+    callProgram(this._client, () => this.#endReading());
     this.#queue.end();
     this.#tellIfSent();
     const { stderr } = this;
     if (!(stderr instanceof Readable) && stderr.writable) stderr.end();
     if (!broken && !this.writableEnded) this.end();
-    afterReading(this, () => this.#emitClose());
-    if (stderr instanceof Readable) afterReading(stderr, () => stderr.emit("close"));
+    afterReading(this._client, this, () => this.#emitClose());
+    if (stderr instanceof Readable) afterReading(this._client, stderr, () => stderr.emit("close"));
   }
 
   #emitClose(): void {
@@ -251,8 +251,8 @@ export function assertRole({ server }: { readonly server: boolean }, needed: "cl
 }
 
 /** Calls `call` after the listeners of "end" of the stream: now, if nothing is left to read. */
-function afterReading(stream: Readable | Duplex, call: () => void): void {
-  if (!stream.readable || stream.destroyed || stream.readableEnded) uncaught(call);
+function afterReading(connection: Connection, stream: Readable | Duplex, call: () => void): void {
+  if (!stream.readable || stream.destroyed || stream.readableEnded) callProgram(connection, call);
   else {
     let isCalled = false;
     const run = (): void => {

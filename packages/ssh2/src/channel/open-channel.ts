@@ -1,4 +1,5 @@
-import { type Channel as MuxChannel, SshError, uncaught } from "nacre/extend";
+import { type Channel as MuxChannel, SshError } from "nacre/extend";
+import { callProgram } from "../call-program.ts";
 import { afterClose, type Connection, type ConnectionMux, noResponse, whenReady } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
 import { Channel, type ChannelInfo } from "./channel.ts";
@@ -17,11 +18,7 @@ export function openWhenReady(
   data: Uint8Array | undefined,
   callback: OpenCallback<MuxChannel>,
 ): void {
-  whenReady(
-    connection,
-    (mux) => open(connection, mux, type, data, callback),
-    (error) => uncaught(() => callback(error)),
-  );
+  whenReady(connection, (mux) => open(connection, mux, type, data, callback), callback);
 }
 
 /** Opens a channel and makes it a stream. */
@@ -40,7 +37,7 @@ export function openStream(
 
 /**
  * Opens a channel of a connection that is logged in, for both roles. `callback` always gets an answer, also when the channel cannot be
- * opened; its exception is rethrown as an uncaught one.
+ * opened.
  */
 export function open(
   connection: Connection,
@@ -52,7 +49,7 @@ export function open(
   const answered = channelsOf(connection).opening();
   const settle = (error: Error | undefined, channel?: MuxChannel): void => {
     answered();
-    uncaught(() => callback(error, channel));
+    callProgram(connection, () => callback(error, channel));
   };
   try {
     mux.open(type, data, {

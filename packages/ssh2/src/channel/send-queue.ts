@@ -1,6 +1,6 @@
 import { SshError } from "@nacre/wire";
 import type { Channel as MuxChannel } from "nacre/extend";
-import { uncaught } from "nacre/extend";
+import { callProgram } from "../call-program.ts";
 
 type Callback = (error?: Error | null) => void;
 
@@ -13,11 +13,13 @@ interface Pending {
 
 /** Writes the data of a channel and its error output, in the order of the calls. */
 export class SendQueue {
+  readonly #connection: object;
   readonly #channel: MuxChannel;
   #pending: Pending[] = [];
   #isOver = false;
 
-  constructor(channel: MuxChannel) {
+  constructor(connection: object, channel: MuxChannel) {
+    this.#connection = connection;
     this.#channel = channel;
   }
 
@@ -47,7 +49,7 @@ export class SendQueue {
       first.bytes = first.bytes.subarray(taken);
       if (first.bytes.length > 0) return;
       this.#pending.shift();
-      uncaught(first.done);
+      callProgram(this.#connection, first.done);
     }
   }
 

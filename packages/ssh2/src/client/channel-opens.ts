@@ -1,4 +1,5 @@
-import { leaveUncaught, type PeerOpen } from "nacre/extend";
+import type { PeerOpen } from "nacre/extend";
+import { callProgram } from "../call-program.ts";
 import { Channel } from "../channel/channel.ts";
 import { channelsOf } from "../channel/channel-manager.ts";
 import { closedChannel } from "../channel/closed-channel.ts";
@@ -47,13 +48,8 @@ export function acceptChannels(
       return;
     }
     const answers = answersOf(client, type, open);
-    try {
-      // Without a listener, ssh2 leaves the open unanswered.
-      if (!tell(answers)) answers.reject();
-    } catch (thrown) {
-      leaveUncaught(thrown);
-      answers.reject();
-    }
+    // Without a listener, ssh2 leaves the open unanswered.
+    if (callProgram(client, () => tell(answers)) !== true) answers.reject();
   });
 }
 

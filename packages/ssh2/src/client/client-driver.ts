@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import type { Duplex as NodeDuplex } from "node:stream";
 import { fingerprint, loadAlgorithms } from "@nacre/node";
 import { type ClientUsers, CONNECT_OPTIONS, clientMethods, encodeTerminalModes, LoginDriver } from "nacre/extend";
+import { callProgram, takeThrown } from "../call-program.ts";
 import { type ConnectionMux, isWritable } from "../connection.ts";
 import { type Ssh2Error, ssh2Error } from "../errors.ts";
 import { type ConnectionEventsHost, emitConnectionEvent } from "./connection-events.ts";
@@ -15,7 +16,7 @@ import { dial, duplexWithDelayedEnd, isConnecting, newSocket } from "./socket.ts
 
 /** Callbacks from a connection to its client. */
 export interface ClientDriverOwner {
-  /** Emits an event. An exception of a listener is rethrown as an uncaught one. */
+  /** Emits an event. Throws what a listener throws. */
   emit(event: string, ...values: readonly unknown[]): void;
   /** Whether the event has a listener. */
   hasListener(event: string): boolean;
@@ -77,9 +78,20 @@ export class ClientDriver {
     this.#settings = settings;
     this.#owner = owner;
     this.socket = settings.sock ?? newSocket();
+    takeThrown(this, (thrown) => this.thrown(thrown));
     this.#prepared = this.#prepare();
     // A rejection is reported when the socket has connected.
     this.#prepared.catch(() => {});
+  }
+
+  /** Ends the connection with what the program threw as its error. Returns false if the protocol does not run, or has failed before. */
+  thrown(thrown: unknown): boolean {
+    const running = this.#running;
+    if (running === undefined || this.#isSettled) return false;
+    running.hasFailed = true;
+    this.#fail(thrown as Ssh2Error);
+    void running.driver.close();
+    return true;
   }
 
   /** Begins: connects the socket, unless the program passed one. */
@@ -88,6 +100,7 @@ export class ClientDriver {
     const { config, sock, timeout } = this.#settings;
     socket
       .on("connect", () => this.#connected())
+      // Not `#emit`: as in ssh2, an exception is one of the socket's listener, and the connection goes on.
       .on("timeout", () => this.#owner.emit("timeout"))
       .on("error", (error: Ssh2Error) => this.#socketFailed(error))
       .on("end", () => this.#ended())
@@ -155,7 +168,7 @@ export class ClientDriver {
         port: config.port ?? 22,
         isStream: sock !== undefined,
         mode: hostKeys,
-        hostVerifier,
+        hostVerifier: hostVerifier && ((key, answer) => callProgram(this, () => hostVerifier(key, answer))),
         hostHash,
         offered: algorithms.hostKeys,
         certificates: hostCertificates,
@@ -182,7 +195,7 @@ export class ClientDriver {
     if (this.#state.type !== "connecting") return;
     this.#state = { type: "preparing" };
     this.#debug?.("Socket connected");
-    this.#owner.emit("connect");
+    this.#emit("connect");
     this.#prepared.then(
       (check) => this.#begin(check),
       (cause: unknown) => {
@@ -197,10 +210,13 @@ export class ClientDriver {
     // The socket may have ended meanwhile.
     if (this.#state.type !== "preparing" || socket.destroyed) return;
     const { config, algorithms, limits, softwareVersion, minRsaBits } = this.#settings;
-    const { duplex, releaseEnd } = duplexWithDelayedEnd(socket, () => this.#isLeaving);
+    const { duplex, releaseEnd } = duplexWithDelayedEnd(
+      socket,
+      () => this.#isLeaving && this.#running?.hasFailed !== true,
+    );
     const owner = this.#owner;
     const defaults = loginDefaults(this.#settings, (event) =>
-      owner.hasListener(event) ? (...values) => owner.emit(event, ...values) : undefined,
+      owner.hasListener(event) ? (...values) => this.#emit(event, ...values) : undefined,
     );
     const login = new Login(defaults, config.authHandler, this.#loginHost());
     const events = this.#eventsHost();
@@ -244,7 +260,8 @@ export class ClientDriver {
   #loginHost(): LoginHost {
     return {
       debug: this.#debug,
-      error: (error) => this.#owner.emit("error", error),
+      call: (call) => callProgram(this, call),
+      error: (error) => this.#emit("error", error),
       failed: () => {
         this.#fail(ssh2Error("All configured authentication methods failed", { level: "client-authentication" }));
         this.end();
@@ -282,7 +299,7 @@ export class ClientDriver {
     const owner = this.#owner;
     return {
       debug: this.#debug,
-      emit: (event, ...values) => owner.emit(event, ...values),
+      emit: (event, ...values) => this.#emit(event, ...values),
       identified: (softwareVersion) => {
         if (this.#running !== undefined) this.#running.isIdentified = true;
         owner.identified(softwareVersion);
@@ -306,7 +323,12 @@ export class ClientDriver {
     if (this.#isSettled) return;
     this.#isSettled = true;
     this.#owner.broken();
-    this.#owner.emit("error", error);
+    this.#emit("error", error);
+  }
+
+  /** Emits an event. An exception of a listener must not keep back what follows. */
+  #emit(event: string, ...values: readonly unknown[]): void {
+    callProgram(this, () => this.#owner.emit(event, ...values));
   }
 
   #socketFailed(error: Ssh2Error): void {
@@ -327,7 +349,7 @@ export class ClientDriver {
       setImmediate(() => this.#closed());
     }, CLOSE_TIMEOUT);
     this.#state = { type: "ended", releaseEnd, timer };
-    this.#owner.emit("end");
+    this.#emit("end");
     if (!socket.writableEnded) socket.end();
   }
 
@@ -338,7 +360,7 @@ export class ClientDriver {
     this.#state = { type: "closed" };
     // The program expects no error after "close".
     this.#isSettled = true;
-    this.#owner.emit("close");
+    this.#emit("close");
     releaseEnd?.();
     this.#owner.closed();
   }

@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import type { Duplex } from "node:stream";
-import { uncaught } from "nacre/extend";
 import type { BaseAgent } from "../agent/agents.ts";
+import { callProgram, takeThrown } from "../call-program.ts";
 import type { Channel } from "../channel/channel.ts";
 import { type ChannelManager, channelsOf, protocolOf } from "../channel/private.ts";
 import {
@@ -203,7 +203,7 @@ export class Client extends ConnectionEmitter implements ClientConnection {
     this[MUX] = undefined;
     const calls = connectionBegins(this);
     const driver: ClientDriver = new ClientDriver(settings, {
-      emit: (event, ...values) => uncaught(() => void this.emit(event, ...values)),
+      emit: (event, ...values) => void this.emit(event, ...values),
       hasListener: (event) => this.listenerCount(event) > 0,
       identified: (softwareVersion) => {
         if (this.#driver === driver) this._remoteVer = softwareVersion;
@@ -217,16 +217,17 @@ export class Client extends ConnectionEmitter implements ClientConnection {
         // They may also have ended this one.
         if (this.#driver !== driver || driver.isLeaving !== isLeaving) return;
         this[MUX] = mux;
+        takeThrown(this, (thrown) => driver.thrown(thrown));
         watchHostKeys(
           connection,
           settings.algorithms.hostKeys,
           () => this[MUX] === mux && takesOpenSshRequests(this),
           (keys) => {
             // The program may have connected to another server before the proof arrived.
-            if (this[MUX] === mux) uncaught(() => void this.emit("hostkeys", keys));
+            if (this[MUX] === mux) callProgram(this, () => void this.emit("hostkeys", keys));
           },
         );
-        uncaught(() => void this.emit("ready"));
+        callProgram(this, () => void this.emit("ready"));
         connectionReady(this);
       },
       broken: () => {

@@ -1,4 +1,5 @@
-import { type GlobalReply, SshError, uncaught } from "nacre/extend";
+import { type GlobalReply, SshError } from "nacre/extend";
+import { callProgram } from "../call-program.ts";
 import { afterClose, type ConnectionMux, noResponse, whenReady } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
 import type { ClientConnection } from "./client-connection.ts";
@@ -29,9 +30,9 @@ export function ask(
   callback: ((error: Error | undefined, data: Uint8Array) => void) | undefined,
   before?: (mux: ConnectionMux) => void,
 ): void {
-  const fail = (error: Error): void => uncaught(() => callback?.(error, data));
+  const fail = (error: Error): void => callProgram(client, () => callback?.(error, data));
   const replied = (reply: GlobalReply): void => {
-    if (reply.success) callback?.(undefined, reply.data);
+    if (reply.success) callProgram(client, () => callback?.(undefined, reply.data));
     else if (reply.error === undefined) fail(ssh2Error(refusal));
     else afterClose(client, () => fail(noResponse()), "requests");
   };
@@ -80,7 +81,7 @@ export function ifOpenSsh(client: ClientConnection, callback: Done | undefined, 
       if (takesOpenSshRequests(client)) run();
       else if (callback !== undefined) process.nextTick(callback, ssh2Error(NOT_OPENSSH));
     },
-    (error) => uncaught(() => callback?.(error)),
+    (error) => callback?.(error),
   );
 }
 

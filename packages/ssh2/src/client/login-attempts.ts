@@ -69,8 +69,11 @@ export function allowedMethods(defaults: LoginDefaults): readonly string[] {
   ];
 }
 
-/** Returns the step for an answer of `authHandler`, or a line for `debug` that says why it is skipped. */
-export function stepOf(answer: unknown, defaults: LoginDefaults): Step | string {
+/**
+ * Returns the step for an answer of `authHandler`, or a line for `debug` that says why it is skipped. `call` runs what calls the
+ * program.
+ */
+export function stepOf(answer: unknown, defaults: LoginDefaults, call: (call: () => void) => void): Step | string {
   if (typeof answer === "string") return namedStep(answer, defaults);
   if (typeof answer !== "object" || answer === null) return `Skipping invalid authentication attempt: ${shown(answer)}`;
   const given = answer as Readonly<Record<string, unknown>>;
@@ -93,9 +96,11 @@ export function stepOf(answer: unknown, defaults: LoginDefaults): Step | string 
       if (!isAgent(agent)) return `Skipping invalid agent: ${shown(given.agent)}`;
       return { type, username, agent };
     }
-    case "keyboard-interactive":
+    case "keyboard-interactive": {
       if (typeof prompt !== "function") return "Skipping invalid keyboard-interactive auth attempt";
-      return promptsStep(username, () => prompt as PromptHandler);
+      const ask: PromptHandler = (...values) => call(() => (prompt as PromptHandler)(...values));
+      return promptsStep(username, () => ask);
+    }
     default:
       return `Skipping unsupported authentication method: ${shown(type)}`;
   }

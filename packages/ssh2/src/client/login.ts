@@ -9,6 +9,8 @@ import type { AuthHandler } from "./options.ts";
 /** A client as its login uses it. */
 export interface LoginHost {
   readonly debug: ((line: string) => void) | undefined;
+  /** Runs what calls the program. */
+  readonly call: (call: () => void) => void;
   /** Reports an error after which the next attempt is made. */
   readonly error: (error: Ssh2Error) => void;
   /** Ends the connection, because no attempt is left. */
@@ -85,7 +87,7 @@ export class Login {
       if (answer === false && !this.#isOver) this.#host.failed();
       // Never resolves: an answer would close the connection before the server's own end.
       if (answer === false || this.#isOver) return new Promise(() => {});
-      const step = stepOf(answer, this.#defaults);
+      const step = stepOf(answer, this.#defaults, this.#host.call);
       const attempt = typeof step === "string" ? this.#skip(step) : await this.#begin(step);
       if (attempt !== undefined) return attempt;
       // A handler that only returns invalid answers must not stop the process.
@@ -142,8 +144,10 @@ export class Login {
   /** Resolves with the answer of the handler: the first value that it returns or passes to its callback. */
   #ask(): Promise<unknown> {
     return new Promise((resolve) => {
-      const answer = this.#handler(this.#methodsLeft, this.#partialSuccess, resolve);
-      if (answer !== undefined) resolve(answer);
+      this.#host.call(() => {
+        const answer = this.#handler(this.#methodsLeft, this.#partialSuccess, resolve);
+        if (answer !== undefined) resolve(answer);
+      });
     });
   }
 }

@@ -1,5 +1,6 @@
 import { SshError } from "@nacre/wire";
 import type { Channel as MuxChannel } from "nacre/extend";
+import { callProgram } from "../call-program.ts";
 import { afterClose, type Connection } from "../connection.ts";
 import { ssh2Error } from "../errors.ts";
 
@@ -23,11 +24,10 @@ export function request(
 ): void {
   try {
     channel.request(type, data, (success) => {
-      if (success) return done();
-      const fail = (): void => done(ssh2Error(refusal));
+      const answered = (): void => done(success ? undefined : ssh2Error(refusal));
       // A channel that is already closed has lost its connection.
-      if (channel.closed) afterClose(connection, fail);
-      else fail();
+      if (!success && channel.closed) afterClose(connection, answered);
+      else callProgram(connection, answered);
     });
   } catch (error) {
     done(unsendable(error));

@@ -62,11 +62,11 @@ export function isConnecting(socket: NodeDuplex): boolean {
 
 /**
  * Returns a byte connection whose end and failure are reported only when `releaseEnd` is called, so that "end" and "close" come before
- * pending calls fail. If `isLeaving`, `close` destroys the socket at once: the peer already had time to answer.
+ * pending calls fail. If `hadTime`, `close` destroys the socket at once: the peer already had time to answer.
  */
 export function duplexWithDelayedEnd(
   socket: NodeDuplex,
-  isLeaving: () => boolean,
+  hadTime: () => boolean,
 ): { readonly duplex: Duplex; readonly releaseEnd: () => void } {
   const inner = socketDuplex(socket, { linger: LINGER });
   let held: (() => void) | undefined;
@@ -84,7 +84,7 @@ export function duplexWithDelayedEnd(
         }),
       ),
     close: () => {
-      if (isLeaving()) socket.destroy();
+      if (hadTime()) socket.destroy();
       return inner.close();
     },
   });

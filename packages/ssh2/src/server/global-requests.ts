@@ -1,5 +1,6 @@
 import { streamlocalForward, tcpipForward, tcpipForwardReply } from "@nacre/wire";
 import type { PeerGlobalRequest } from "nacre/extend";
+import { callProgram } from "../call-program.ts";
 import { DRIVER, type ServedClient } from "./served-client.ts";
 
 /** Data of a global request, as ssh2 shows it. */
@@ -36,7 +37,9 @@ function ask(client: ServedClient, request: PeerGlobalRequest, data: RequestData
   const reject = (): void => {
     if (!request.answered) request.reply(false);
   };
-  client.emit("request", wantReply ? accept : undefined, wantReply ? reject : undefined, name, data);
+  callProgram(client, () =>
+    client.emit("request", wantReply ? accept : undefined, wantReply ? reject : undefined, name, data),
+  );
 }
 
 /** The reply has the bound port if the client let the server choose it (RFC 4254 §7.1). */

@@ -1,5 +1,6 @@
 import { directStreamlocal, tcpipChannel } from "@nacre/wire";
 import type { Channel as MuxChannel, PeerOpen } from "nacre/extend";
+import { callProgram } from "../call-program.ts";
 import { Channel } from "../channel/channel.ts";
 import { closedChannel } from "../channel/closed-channel.ts";
 import { DEBUG } from "../connection.ts";
@@ -51,7 +52,9 @@ function ask(
   const reject = (): void => {
     if (!open.answered) open.reject(CONNECT_FAILED, "");
   };
-  if (client.emit(event, accept, reject, ...(data === undefined ? [] : [data]))) return;
-  client[DEBUG]?.(`Automatic rejection of unexpected incoming channel open for: ${open.channelType}`);
-  open.reject(ADMINISTRATIVELY_PROHIBITED, "");
+  callProgram(client, () => {
+    if (client.emit(event, accept, reject, ...(data === undefined ? [] : [data]))) return;
+    client[DEBUG]?.(`Automatic rejection of unexpected incoming channel open for: ${open.channelType}`);
+    open.reject(ADMINISTRATIVELY_PROHIBITED, "");
+  });
 }

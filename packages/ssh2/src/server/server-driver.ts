@@ -10,10 +10,10 @@ import {
   type ServerConnectionEvent,
   type ServerEvent,
   type ServerProvider,
-  uncaught,
 } from "nacre/extend";
 import { serveDuplex, serverMux } from "nacre/internal-on-demand";
 import { negotiatedOf } from "../algorithms.ts";
+import { callProgram, takeThrown } from "../call-program.ts";
 import { debugEvent } from "../client/debug-lines.ts";
 import { connectionClosed, connectionReady, DEBUG, isWritable, MUX } from "../connection.ts";
 import { decideBy } from "./auth/logins.ts";
@@ -34,6 +34,8 @@ export class ServerDriver implements ConnectionDriver {
   readonly #socket: Duplex;
   readonly #connection: ServerConnection;
   #disconnect: Disconnect | undefined;
+  /** Whether no error follows: the connection has ended, or the program threw. */
+  #isSettled = false;
   /** Ends the connection with the reason PROTOCOL_ERROR. As in ssh2 the application gets no "error". */
   readonly #userChanged = new SshError("unexpected-message", "the client changed its user name");
 
@@ -46,6 +48,7 @@ export class ServerDriver implements ConnectionDriver {
   ) {
     this.#client = client;
     this.#socket = socket;
+    takeThrown(client, (thrown) => this.#thrown(thrown));
     // Errors before the identification are ignored: a port scan must not crash a program that has no listener yet.
     client.on("error", ignoreEarly);
     this.#connection = serveDuplex(
@@ -53,6 +56,7 @@ export class ServerDriver implements ConnectionDriver {
       {
         ...options,
         authenticate: decideBy(
+          client,
           (context) => {
             client[DEBUG]?.(`Inbound: Received USERAUTH_REQUEST (${context.method})`);
             return client.emit("authentication", context);
@@ -66,7 +70,7 @@ export class ServerDriver implements ConnectionDriver {
         events: (event) => this.#onEvent(event),
         // Nacre drops exceptions of a log. Those of the application's listeners must be seen.
         log: (event) =>
-          uncaught(() => {
+          callProgram(client, () => {
             if (event.type === "identified") {
               client.off("error", ignoreEarly);
               client[DEBUG]?.(`Remote ident: ${inspect(escapeText(event.clientVersion))}`);
@@ -112,7 +116,16 @@ export class ServerDriver implements ConnectionDriver {
 
   /** Emits an event of the client. An exception of a listener must not keep back what follows. */
   #emit(event: string, ...values: unknown[]): void {
-    uncaught(() => this.#client.emit(event, ...values));
+    callProgram(this.#client, () => this.#client.emit(event, ...values));
+  }
+
+  /** Ends the connection with what the program threw. Returns false if it has ended before. */
+  #thrown(thrown: unknown): boolean {
+    if (this.#isSettled) return false;
+    this.#isSettled = true;
+    this.#emit("error", thrown);
+    this.#mux.engine.fail(new SshError("closed", "a listener or callback threw"));
+    return true;
   }
 
   #giveUpSessions(): boolean {
@@ -151,6 +164,7 @@ export class ServerDriver implements ConnectionDriver {
       this.#emit("ready");
       connectionReady(client);
     } else if (event.type === "closed") {
+      this.#isSettled = true;
       client[MUX] = undefined;
       client[DEBUG]?.(`Connection ended: ${event.error.message}`);
       const error = event.error === this.#userChanged ? undefined : endError(event.error, this.#disconnect);

@@ -4,10 +4,9 @@ import {
   type ChannelHandler,
   type ChannelRequest,
   EventBuffer,
-  leaveUncaught,
   type Channel as MuxChannel,
-  uncaught,
 } from "nacre/extend";
+import { callProgram, handlerFor } from "../call-program.ts";
 import { Channel } from "../channel/channel.ts";
 import { channelsOf } from "../channel/channel-manager.ts";
 import { closedChannel } from "../channel/closed-channel.ts";
@@ -34,8 +33,7 @@ interface Answer {
 
 /**
  * A session of a client. Emits an event for each request, with `accept` and `reject` where the client wants a reply. Replies leave in the
- * order of the requests, also if they are decided in another. A request without a listener is refused, and
- * so is one whose listener throws before it decides.
+ * order of the requests, also if they are decided in another. A request without a listener is refused.
  */
 export class Session extends EventEmitter {
   readonly type: string = "session";
@@ -63,7 +61,7 @@ export class Session extends EventEmitter {
   }
 
   #listen(): void {
-    this.#channel.handler = {
+    this.#channel.handler = handlerFor(this.#client, {
       data: (stream, bytes) => this.#input.data(stream, bytes),
       writable: () => this.#input.writable(),
       eof: () => {
@@ -72,7 +70,7 @@ export class Session extends EventEmitter {
       },
       request: (request) => this.#onRequest(request),
       closed: (end) => this.#onClosed(end),
-    };
+    });
   }
 
   /** What gets the client's input. */
@@ -83,27 +81,22 @@ export class Session extends EventEmitter {
   #end(): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    uncaught(() => this.emit("eof"));
-    uncaught(() => this.emit("end"));
+    this.emit("eof");
+    this.emit("end");
   }
 
   #onClosed(end: ChannelEnd): void {
     this.#hasEnded = true;
     channelsOf(this.#client).remove(this.#channel.id, this);
-    uncaught(() => this.emit("close"));
+    callProgram(this.#client, () => this.emit("close"));
     this.#input.closed(end);
   }
 
   #onRequest(request: ChannelRequest): void {
     const event = this.#client[DRIVER]!.decoded(() => sessionRequestEvent(request.requestType, request.data));
     const answer = this.#answerTo(request);
-    try {
-      if (!this.#hasEnded && event !== undefined && this.#ask(request, answer, event)) return;
-      this.#client[DEBUG]?.(`Automatic rejection of incoming channel request: ${request.requestType}`);
-    } catch (thrown) {
-      // The connection goes on, and later replies must not wait for one that never comes.
-      leaveUncaught(thrown);
-    }
+    if (!this.#hasEnded && event !== undefined && this.#ask(request, answer, event)) return;
+    this.#client[DEBUG]?.(`Automatic rejection of incoming channel request: ${request.requestType}`);
     answer.give(false);
   }
 

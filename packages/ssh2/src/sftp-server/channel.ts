@@ -2,7 +2,7 @@ import { EventEmitter } from "node:events";
 import { type SftpReply, SftpServer, type SftpServerEvent, SSH_FX, symlinkOrderOf } from "@nacre/sftp";
 import type { AskToken, Bytes } from "@nacre/wire";
 import type { Channel as MuxChannel } from "nacre/extend";
-import { leaveUncaught, uncaught } from "nacre/extend";
+import { callProgram, handlerFor, programReturned } from "../call-program.ts";
 import { channelsOf } from "../channel/channel-manager.ts";
 import { type Direction, directionsOf } from "../channel/direction.ts";
 import { sendExitStatus } from "../channel/signals.ts";
@@ -15,9 +15,8 @@ import { sftpRequestEvent } from "./request-event.ts";
 
 /**
  * The server side of SFTP on a session. It emits an event for each request of the client: `OPEN`, `READ`, …, with the number of the
- * request, which its reply repeats. A request without a listener is answered with `OP_UNSUPPORTED`, and one whose listener throws with
- * `FAILURE`. Handles are the application's Buffers. A client may send any other bytes: check them. Emits "ready" when the client has begun,
- * then "end" and "close".
+ * request, which its reply repeats. A request without a listener is answered with `OP_UNSUPPORTED`. Handles are the application's Buffers.
+ * A client may send any other bytes: check them. Emits "ready" when the client has begun, then "end" and "close".
  */
 export class SftpServerChannel extends EventEmitter {
   readonly server: boolean = true;
@@ -53,13 +52,13 @@ export class SftpServerChannel extends EventEmitter {
     });
     channelsOf(connection).add(channel.id, this);
     // Set last: it replays what arrived earlier.
-    channel.handler = {
+    channel.handler = handlerFor(connection, {
       data: (stream, bytes) => this.#onData(stream, bytes),
       writable: () => this.#pump(),
       eof: () => this.#onEof(),
       request: (request) => channel.reply(request, false),
       closed: () => this.#onClosed(),
-    };
+    });
   }
 
   /** Methods that send one message, as programs call them on ssh2's private object. SFTP has an exit, too. */
@@ -123,7 +122,7 @@ export class SftpServerChannel extends EventEmitter {
     this.incoming.state = "eof";
     this.#machine.end();
     this.#pump();
-    uncaught(() => this.emit("end"));
+    callProgram(this._client, () => this.emit("end"));
   }
 
   #onClosed(): void {
@@ -132,7 +131,7 @@ export class SftpServerChannel extends EventEmitter {
     this.#machine.close();
     this.incoming.state = "closed";
     this.outgoing.state = "closed";
-    uncaught(() => this.emit("close"));
+    callProgram(this._client, () => this.emit("close"));
   }
 
   /** Sends a reply to the oldest request with this number. One that is answered already gets no second reply. */
@@ -154,7 +153,8 @@ export class SftpServerChannel extends EventEmitter {
     do
       for (let event = this.#nextEvent(); event !== undefined; event = this.#nextEvent()) {
         const happened = event;
-        uncaught(() => this.#onEvent(happened));
+        // The connection ends: no request behind this one is handled.
+        if (!programReturned(this._client, () => this.#onEvent(happened))) this.#machine.close();
       }
     while (this.#send());
     this.#isPumping = false;
@@ -168,7 +168,7 @@ export class SftpServerChannel extends EventEmitter {
     // The first bytes to send answer the client's SSH_FXP_INIT.
     if (!this.#isReady && this.#machine.unsent.length > 0) {
       this.#isReady = true;
-      uncaught(() => this.emit("ready"));
+      callProgram(this._client, () => this.emit("ready"));
     }
     return event;
   }
@@ -195,20 +195,14 @@ export class SftpServerChannel extends EventEmitter {
     const shown = sftpRequestEvent(request);
     const name = shown?.[0] ?? request.type;
     this._client[DEBUG]?.(`SFTP: Inbound: Received ${name} (id:${id})`);
-    try {
-      if (shown === undefined || !this.emit(shown[0], id, ...shown.slice(1))) this.status(id, SSH_FX.OP_UNSUPPORTED);
-    } catch (thrown) {
-      leaveUncaught(thrown);
-      // The listener may have answered before.
-      if (this.#asked.get(id)?.includes(token) === true) this.status(id, SSH_FX.FAILURE);
-    }
+    if (shown === undefined || !this.emit(shown[0], id, ...shown.slice(1))) this.status(id, SSH_FX.OP_UNSUPPORTED);
   }
 
   /** Ends SFTP after invalid input. Without a listener the error is dropped: a client must not crash the program. */
   #fail(cause: Error): void {
     this._client[DEBUG]?.(`SFTP: Inbound: ${cause.message}`);
     if (this.listenerCount("error") > 0)
-      uncaught(() =>
+      callProgram(this._client, () =>
         this.emit("error", Object.assign(ssh2Error(cause.message, { cause }), { level: "sftp-protocol" })),
       );
     this.destroy();

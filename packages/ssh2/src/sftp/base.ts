@@ -3,7 +3,7 @@ import type { Sender } from "@nacre/files/blocks";
 import type { SftpClientRequest } from "@nacre/sftp";
 import { escapeText, SshError } from "@nacre/wire";
 import type { Channel, ChannelEnd, ChannelRequest } from "nacre/extend";
-import { uncaught } from "nacre/extend";
+import { callProgram, handlerFor } from "../call-program.ts";
 import { type Direction, directionsOf } from "../channel/direction.ts";
 import { type ExitReport, exitValues, isExit, noExit, readExit } from "../channel/exit-report.ts";
 import { NO_STDERR } from "../channel/stderr.ts";
@@ -58,7 +58,7 @@ export abstract class SftpBase extends EventEmitter {
     this.incoming = incoming;
     this.outgoing = outgoing;
     this.#channel = channel;
-    const driver = new Driver(channel, {
+    const driver = new Driver(connection, channel, {
       ready: () => this.#onReady(),
       ended: (error) => this.#onEnded(error),
       answered: () => {
@@ -67,7 +67,7 @@ export abstract class SftpBase extends EventEmitter {
       },
     });
     this._driver = driver;
-    channel.handler = {
+    channel.handler = handlerFor(connection, {
       data: (stream, bytes) => {
         // The machine buffers at most one packet, so window credit can return immediately.
         channel.consumed(bytes.length);
@@ -80,7 +80,7 @@ export abstract class SftpBase extends EventEmitter {
       },
       request: (request) => channel.reply(request, this.#onRequest(request)),
       closed: (end) => this.#onClosed(end),
-    };
+    });
     driver.start();
   }
 
@@ -209,9 +209,9 @@ export abstract class SftpBase extends EventEmitter {
     this.#emit("end");
   }
 
-  /** Emits an event. What a listener throws is an uncaught exception, and does not prevent other callbacks. */
+  /** Emits an event. A listener that throws does not prevent other callbacks. */
   #emit(event: string, ...values: readonly unknown[]): void {
-    uncaught(() => this.emit(event, ...values));
+    callProgram(this._client, () => this.emit(event, ...values));
   }
 }
 

@@ -1,8 +1,9 @@
-import { SftpDriver } from "@nacre/files/blocks";
-import { SFTP_EXTENSIONS, SftpError, type SftpLimits } from "@nacre/sftp";
-import type { SshError } from "@nacre/wire";
+import { SftpDriver, type Waiter } from "@nacre/files/blocks";
+import { SFTP_EXTENSIONS, type SftpClientRequest, SftpError, type SftpLimits } from "@nacre/sftp";
+import { SshError } from "@nacre/wire";
 import type { Channel } from "nacre/extend";
-import { uncaught } from "nacre/extend";
+import { callProgram, programReturned } from "../call-program.ts";
+import type { Answer } from "./call.ts";
 
 /** Learns what happens to SFTP as a whole. */
 export interface DriverOwner {
@@ -18,6 +19,7 @@ export interface DriverOwner {
 export class Driver extends SftpDriver {
   /** Whether the server has stated its limits. */
   hasLimits = false;
+  readonly #connection: object;
   readonly #owner: DriverOwner;
   /** Limits before the server states its own. */
   #assumed: SftpLimits | undefined;
@@ -25,12 +27,25 @@ export class Driver extends SftpDriver {
   #unanswered: (() => void)[] = [];
   #isEnding = false;
   #isFinished = false;
+  /** Whether the program threw, and the connection ends. Replies that arrived in the same packet count as lost. */
+  #hasThrown = false;
 
-  constructor(channel: Channel, owner: DriverOwner) {
+  constructor(connection: object, channel: Channel, owner: DriverOwner) {
     // Without `serverVersion`, `symlink` alone decides the order of paths. Reused handles are allowed as in ssh2: test servers often use
     // one handle for all files.
     super(channel, { allowsReusedHandles: true });
+    this.#connection = connection;
     this.#owner = owner;
+  }
+
+  /** Sends a request as `SftpDriver` does. Waiters call the program. `SftpDriver` would leave its exceptions uncaught. */
+  override request(request: SftpClientRequest, waiter: Waiter): number {
+    return super.request(request, {
+      answered: (answer) => {
+        const passed = this.#hasThrown ? lost(answer) : answer;
+        if (!programReturned(this.#connection, () => waiter.answered(passed))) this.#hasThrown = true;
+      },
+    });
   }
 
   /** Sends SSH_FXP_INIT. */
@@ -80,7 +95,12 @@ export class Driver extends SftpDriver {
     this.#isEnding = false;
     const unanswered = this.#unanswered;
     this.#unanswered = [];
-    for (const callback of unanswered) uncaught(callback);
+    for (const callback of unanswered) callProgram(this.#connection, callback);
     this.#owner.answered();
   }
+}
+
+/** Returns the answer to a request whose reply is lost. */
+function lost({ request, waiter }: Answer): Answer {
+  return { type: "unanswered", request, waiter, error: new SshError("closed", "the program threw") };
 }

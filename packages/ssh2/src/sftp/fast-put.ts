@@ -1,5 +1,6 @@
 import * as fs from "node:fs";
 import type { BlockWriter } from "@nacre/files/blocks";
+import { callProgram } from "../call-program.ts";
 import type { Callback } from "./call.ts";
 import { type FileSource, RemoteFile } from "./remote-file.ts";
 import type { SFTP } from "./sftp.ts";
@@ -63,7 +64,9 @@ class Upload extends Transfer {
     this.#readLength = Math.min(block * Math.max(1, Math.floor(READ_LENGTH / block)), files.size);
     const source: FileSource = {
       room: () => this.#send(),
-      written: () => this.progress.reached(this.#writer.written),
+      written: () => {
+        callProgram(sftp._client, () => this.progress.reached(this.#writer.written));
+      },
       stopped: () => {
         this.phase = "stopped";
       },

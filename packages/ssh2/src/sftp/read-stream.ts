@@ -2,11 +2,17 @@ import { Readable, type ReadableOptions } from "node:stream";
 import type { BlockReader } from "@nacre/files/blocks";
 import { bufferOf } from "@nacre/node/extend";
 import type { Bytes } from "@nacre/wire";
-import { uncaught } from "nacre/extend";
 import { NEW_MODE } from "./attributes.ts";
 import { type FileSink, RemoteFile } from "./remote-file.ts";
 import type { SFTP } from "./sftp.ts";
-import { checkFilePosition, closeFile, outOfRange, type StreamOptions, streamOptions } from "./stream-options.ts";
+import {
+  callFromStream,
+  checkFilePosition,
+  closeFile,
+  outOfRange,
+  type StreamOptions,
+  streamOptions,
+} from "./stream-options.ts";
 
 /** Options of `createReadStream`. */
 export interface ReadStreamOptions extends StreamOptions {
@@ -94,9 +100,11 @@ export class ReadStream extends Readable {
       }
       const handle = Buffer.from(this.#file.handle!);
       this.handle = handle;
-      uncaught(() => this.emit("open", handle));
-      if (this.#isWanted) this._read();
-      uncaught(() => this.emit("ready"));
+      callFromStream(this, () => {
+        this.emit("open", handle);
+        if (this.#isWanted) this._read();
+        this.emit("ready");
+      });
       // Starts reading ahead.
       if (!this.destroyed) this.read(0);
     });
@@ -174,7 +182,7 @@ export class ReadStream extends Readable {
     this.bytesRead += chunk.length;
     this.pos += chunk.length;
     // `push` calls listeners of "data".
-    uncaught(() => {
+    callFromStream(this, () => {
       this.#isWanted = this.push(bufferOf(chunk));
     });
     this.#reader!.consumed(chunk.length);
@@ -182,7 +190,7 @@ export class ReadStream extends Readable {
 
   #emitFailure(error: Error): void {
     this.#file.fail(error);
-    uncaught(() => this.emit("error", error));
+    callFromStream(this, () => this.emit("error", error));
     if (this.autoClose) this.destroy();
   }
 }

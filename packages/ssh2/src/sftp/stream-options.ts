@@ -1,6 +1,8 @@
 import type { Readable, Writable } from "node:stream";
 import { inspect } from "node:util";
+import { programReturned } from "../call-program.ts";
 import type { RemoteFile } from "./remote-file.ts";
+import type { SFTP } from "./sftp.ts";
 
 /** Options of both streams. */
 export interface StreamOptions {
@@ -25,12 +27,25 @@ export function streamOptions<T extends StreamOptions>(given: T | string | undef
   return options as T;
 }
 
+/** A `ReadStream` or `WriteStream`. */
+type FileStream = (Readable | Writable) & { isClosed: boolean; handle: Buffer | null; readonly sftp: SFTP };
+
+/**
+ * Calls the program for a stream. If the program throws, the connection ends. The stream then closes without the errors of its requests,
+ * which would be uncaught exceptions if it has no listener for them.
+ */
+export function callFromStream(stream: FileStream, call: () => void): void {
+  if (programReturned(stream.sftp._client, call)) return;
+  stream.handle = null;
+  stream.destroy();
+}
+
 /**
  * Closes the file of a stream that is destroyed, then emits "close" unless something failed. As in ssh2, the file stays open if the program
  * has set `handle` to null.
  */
 export function closeFile(
-  stream: (Readable | Writable) & { isClosed: boolean; handle: Buffer | null },
+  stream: FileStream,
   file: RemoteFile,
   error: Error | null,
   callback: (error?: Error | null) => void,

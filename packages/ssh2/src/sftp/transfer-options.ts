@@ -1,5 +1,4 @@
 import type { BlockLimits } from "@nacre/files/blocks";
-import { uncaught } from "nacre/extend";
 import { modeNumber } from "./attributes.ts";
 import type { Callback } from "./call.ts";
 
@@ -78,7 +77,7 @@ export class Progress {
       if (next > position || next === this.#total) return;
       const chunk = next - this.#total;
       this.#total = next;
-      uncaught(() => step(next, chunk, this.#size));
+      step(next, chunk, this.#size);
     }
   }
 }

@@ -1,10 +1,9 @@
 import { Writable, type WritableOptions } from "node:stream";
 import type { BlockWriter } from "@nacre/files/blocks";
-import { uncaught } from "nacre/extend";
 import { NEW_MODE } from "./attributes.ts";
 import { type FileSource, RemoteFile } from "./remote-file.ts";
 import type { SFTP } from "./sftp.ts";
-import { checkFilePosition, closeFile, type StreamOptions, streamOptions } from "./stream-options.ts";
+import { callFromStream, checkFilePosition, closeFile, type StreamOptions, streamOptions } from "./stream-options.ts";
 
 /** Options of `createWriteStream`. */
 export type WriteStreamOptions = StreamOptions;
@@ -79,10 +78,12 @@ export class WriteStream extends Writable {
     const file = this.#file;
     const opened = (error?: Error): void => {
       if (error === undefined) {
-        uncaught(() => this.emit("open", this.handle));
-        this.#whenOpen?.();
-        this.#whenOpen = undefined;
-        uncaught(() => this.emit("ready"));
+        callFromStream(this, () => {
+          this.emit("open", this.handle);
+          this.#whenOpen?.();
+          this.#whenOpen = undefined;
+          this.emit("ready");
+        });
       } else if (!this.destroyed) {
         this.#failed(error);
       }
@@ -122,7 +123,7 @@ export class WriteStream extends Writable {
     const end = this.#given;
     if (typeof done !== "function") return super.write(chunk, name as BufferEncoding);
     // An exception of one callback must not prevent the others.
-    const call: Done = (error) => uncaught(() => done(error));
+    const call: Done = (error) => callFromStream(this, () => done(error));
     return super.write(chunk, name as BufferEncoding, (error) => (error ? call(error) : this.#whenWritten(end, call)));
   }
 
@@ -227,7 +228,7 @@ export class WriteStream extends Writable {
   #settle(error?: Error): void {
     const done = this.#taken;
     this.#taken = undefined;
-    uncaught(() => done?.(error));
+    callFromStream(this, () => done?.(error));
   }
 
   /** Calls `done` when the server has written the first `end` bytes of the stream. */
@@ -260,7 +261,7 @@ export class WriteStream extends Writable {
     this.#chunks = [];
     this.#failWaiting(error);
     // Node's stream emits the error that its callback gets.
-    if (this.#taken === undefined) uncaught(() => this.emit("error", error));
+    if (this.#taken === undefined) callFromStream(this, () => this.emit("error", error));
     else this.#settle(error);
     if (this.autoClose) this.destroy();
   }

@@ -153,37 +153,6 @@ describe("a command", () => {
     expect(log.names).toEqual(["exec", "close", "channel end", "channel close", "stderr end", "stderr close"]);
   });
 
-  it("keeps a listener's exception away from the channel and the connection", async () => {
-    const script = await Script.begin();
-    const log = new Log();
-    const thrown: unknown[] = [];
-    const others = process.listeners("uncaughtException");
-    process.removeAllListeners("uncaughtException").on("uncaughtException", (error) => thrown.push(told(error)));
-    try {
-      exec(script.client, "true", {}, (_error, channel) => {
-        channel.on("data", () => {
-          throw new Error("data");
-        });
-        channel.on("exit", () => {
-          throw new Error("exit");
-        });
-        watch(log, channel);
-        throw new Error("callback");
-      });
-      await script.receive(server.confirm(0));
-      await script.receive(server.success(0));
-      await script.receive(server.data(0, "a"), server.data(0, "b"), server.request(0, "exit-status", status(0)));
-      await script.receive(server.eof(0), server.close(0));
-    } finally {
-      process.removeAllListeners("uncaughtException");
-      for (const listener of others) process.on("uncaughtException", listener);
-    }
-    expect(thrown).toEqual(["callback", "data", "data", "exit"]);
-    expect(log.names).toEqual(expect.arrayContaining(["channel end", "channel close"]));
-    run(script, log);
-    expect(await script.sent()).toContainEqual(expect.objectContaining({ message: "open" }));
-  });
-
   it("receives the exit after it has closed the channel itself", async () => {
     const script = await Script.begin();
     const log = new Log();

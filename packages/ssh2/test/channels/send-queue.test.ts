@@ -14,7 +14,7 @@ function make(room: number): { queue: SendQueue; sent: string[]; channel: { room
     if (taken.length > 0) sent.push(`${stream} ${String(Buffer.from(taken))}`);
     return taken.length;
   };
-  return { queue: new SendQueue({ write } as unknown as MuxChannel), sent, channel };
+  return { queue: new SendQueue({}, { write } as unknown as MuxChannel), sent, channel };
 }
 
 it("keeps the order of streams when room appears between two writes", () => {

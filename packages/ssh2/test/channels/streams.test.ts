@@ -154,6 +154,17 @@ describe("data of a channel", () => {
     expect((await script.sent()).map(({ message }) => message)).toEqual(["eof"]);
   });
 
+  it("ends the connection if a listener of drain throws", async () => {
+    const script = await Script.begin();
+    const channel = await started(script, 10);
+    channel.on("drain", () => {
+      throw new Error("drain");
+    });
+    channel.write(Buffer.alloc(channel.writableHighWaterMark));
+    await script.receive(server.adjust(0, channel.writableHighWaterMark));
+    expect(script.thrown).toEqual([new Error("drain")]);
+  });
+
   it("keeps output and error output of a server in order, and ends after both", async () => {
     const script = await Script.begin();
     const channel = await serverChannel(script, 2);

@@ -24,6 +24,7 @@ import {
   SSH_MSG_REQUEST_SUCCESS,
 } from "@nacre/wire";
 import { clientMethods, type Duplex, type DuplexHandler, encodeTerminalModes, logIn } from "nacre/extend";
+import { takeThrown } from "../../src/call-program.ts";
 import type { ClientConnection, ForwardedAgent } from "../../src/client/client-connection.ts";
 import {
   type ConnectionMux,
@@ -94,6 +95,8 @@ const CODECS = [
 /** A client that is logged in to a scripted server. What the server sends in one call arrives in one turn. */
 export class Script implements Target {
   readonly client = new FakeClient();
+  /** What listeners and callbacks threw. With a client of the package, the first would end the connection. */
+  readonly thrown: unknown[] = [];
   readonly peer: AttackPeer;
   #handler!: DuplexHandler;
   #output: Uint8Array[] = [];
@@ -115,6 +118,7 @@ export class Script implements Target {
       close: async () => {},
     };
     this.client._sock = new NodeDuplex({ read() {}, write: (_chunk, _encoding, done) => done() });
+    takeThrown(this.client, (thrown) => this.thrown.push(thrown) > 0);
     connectionBegins(this.client);
     this.#login = logIn(duplex, {
       user: "alice",

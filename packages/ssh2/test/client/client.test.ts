@@ -10,6 +10,7 @@ import { uncaught } from "@nacre/testing/nacre/outcomes";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { MUX } from "../../src/connection.ts";
 import type { ParsedKey } from "../../src/keys/parse-key.ts";
+import { inOnePiece } from "../parity/sessions.ts";
 import { errorsOf, newClient, nextTurn, serve, serveSockets, type Target } from "./support.ts";
 
 /** Starts a server of Nacre, which announces its host keys and proves them. */
@@ -91,12 +92,12 @@ describe("calls before ready", () => {
   });
 });
 
-test("a listener that throws is an uncaught exception, and the connection goes on", async () => {
+test("an exception in an event of the socket is an uncaught one, and keeps back no other event", async () => {
   const thrown = uncaught();
   const target = await serve();
   const { client, events, closed } = newClient();
   const ready = once(client, "ready");
-  for (const event of ["connect", "handshake", "ready", "end", "close"])
+  for (const event of ["connect", "end", "close"])
     client.on(event, () => {
       throw new Error(`in ${event}`);
     });
@@ -105,10 +106,36 @@ test("a listener that throws is an uncaught exception, and the connection goes o
   client.end();
   await closed;
   await nextTurn();
-  expect(thrown.map((error) => (error as Error).message)).toEqual(
-    ["connect", "handshake", "ready", "end", "close"].map((event) => `in ${event}`),
-  );
+  expect(thrown.map((error) => (error as Error).message)).toEqual(["in connect", "in end", "in close"]);
   expect(events.map(([event]) => event)).toEqual(["connect", "handshake", "ready", "end", "close"]);
+});
+
+test("no message is handled after one whose listener throws, although it has arrived", async () => {
+  const thrown = uncaught();
+  const target = await serve({}, (connection) => {
+    connection.on("authentication", (context) => context.accept());
+    connection.on("request", (accept) => {
+      inOnePiece(connection, () => {
+        accept!();
+        for (const port of [1, 2]) connection.forwardOut("127.0.0.1", 80, "b", port, () => {});
+      });
+    });
+  });
+  const { client, events, closed } = newClient();
+  let calls = 0;
+  client.on("ready", () => client.forwardIn("127.0.0.1", 80, () => {}));
+  client.on("tcp connection", () => {
+    calls++;
+    throw new Error("mine");
+  });
+  client.connect(target);
+  await closed;
+  expect([calls, thrown]).toEqual([1, []]);
+  expect(events.slice(-3)).toEqual([
+    ["error", new Error("mine")],
+    ["end", undefined],
+    ["close", undefined],
+  ]);
 });
 
 test("an error without a listener is an uncaught exception", async () => {

@@ -24,18 +24,6 @@ const SCENARIOS: readonly (readonly [code: SshErrorCode, name: string, scenario:
   ["bad-signature", "a signature of another host key", signsWrongly],
   ["host-key-refused", "a host key that is refused", async () => [await serve(), { hostVerifier: () => false }]],
   ["auth-failed", "a login that is refused", refusesLogins],
-  [
-    "auth-cancelled",
-    "an `authHandler` that throws",
-    async () => [
-      await serve(),
-      {
-        authHandler: () => {
-          throw new Error("no way in");
-        },
-      },
-    ],
-  ],
 ];
 
 test.for(SCENARIOS)("%s: %s", async ([code, , scenario]) => {

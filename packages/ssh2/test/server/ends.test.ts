@@ -124,22 +124,6 @@ describe("opens of a server", () => {
       ["No response from server", 7],
     ]);
   });
-
-  it("rethrow the exception of a callback as an uncaught one, and the connection goes on", async () => {
-    const thrown = uncaught();
-    const one = await serving();
-    const client = await nacreClient(one.port);
-    client.accept("x11", (open) => open.accept());
-    const open = (callback: () => void): void => void one.connections[0]!.x11("a", 1, callback);
-    await new Promise<void>((resolve) => {
-      open(() => {
-        resolve();
-        throw new Error("from the callback");
-      });
-    });
-    await new Promise<void>((resolve) => open(resolve));
-    expect(thrown).toMatchObject([{ message: "from the callback" }]);
-  });
 });
 
 describe("a session", () => {
@@ -174,8 +158,8 @@ describe("a session", () => {
   });
 });
 
-describe("listeners that throw", () => {
-  const names = ["handshake", "ready", "end", "close"] as const;
+describe("listeners of the end that throw", () => {
+  const names = ["end", "close"] as const;
 
   it("keep back no other event, and no callback", async () => {
     const thrown = uncaught();

@@ -1,7 +1,5 @@
 import { once } from "node:events";
-import { uncaught } from "@nacre/testing/nacre/outcomes";
 import { utf8Encode } from "@nacre/wire";
-import type { ClientChannel } from "ssh2";
 import { describe, expect, it } from "vitest";
 import type { Channel } from "../../src/channel/channel.ts";
 import type { IncomingClient } from "../../src/server/connection.ts";
@@ -116,31 +114,6 @@ describe("a session", () => {
     await channel.request("signal", text("TERM"));
     await expect(channel.request("window-change", new Uint8Array(16))).rejects.toThrow(/refused/);
     channel.close();
-  });
-
-  it("refuses requests whose listener throws, rethrows the exception as an uncaught one, and the connection goes on", async () => {
-    const thrown = uncaught();
-    const one = await serving(
-      undefined,
-      undefined,
-      sessions((session) => {
-        session.on("exec", (accept: Accept<Channel>, _reject: Reject, { command }: { command: string }) => {
-          if (command === "throw") throw new Error("from the listener");
-          finish(accept(), 7);
-        });
-      }),
-    );
-    const client = await one.loggedIn();
-    const run = (command: string): Promise<unknown[]> =>
-      new Promise((resolve) => {
-        client.exec(command, (error, channel: ClientChannel | undefined) => {
-          if (error !== undefined) resolve([error]);
-          else channel!.resume().on("close", (...values: unknown[]) => resolve(values));
-        });
-      });
-    expect(await run("throw")).toMatchObject([{ message: "Unable to exec" }]);
-    expect(await run("exit")).toEqual([7]);
-    expect(thrown).toMatchObject([{ message: "from the listener" }]);
   });
 
   it("counts against the limits of Nacre, which the option `limits` changes", async () => {

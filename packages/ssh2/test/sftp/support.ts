@@ -3,7 +3,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MemorySftp, type MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
+import { SshError } from "@nacre/wire";
 import { onTestFinished } from "vitest";
+import { takeThrown } from "../../src/call-program.ts";
 import type { Connection } from "../../src/connection.ts";
 import { SFTP } from "../../src/sftp/sftp.ts";
 
@@ -13,19 +15,29 @@ export interface Opened {
   readonly server: MemorySftp;
   /** Names of the events since "ready", and errors. */
   readonly events: unknown[];
+  /** What listeners and callbacks threw before the connection ended. The first ends it. */
+  readonly thrown: unknown[];
 }
 
 /** Opens SFTP to a new server in memory. */
 export async function open(options: MemorySftpOptions = {}, debug?: (line: string) => void): Promise<Opened> {
   const server = new MemorySftp(options);
   const channel = await server.openChannel();
-  const sftp = new SFTP(new EventEmitter() as Connection, channel, debug);
+  const connection = new EventEmitter() as Connection;
+  const thrown: unknown[] = [];
+  takeThrown(connection, (one) => {
+    if (thrown.length > 0) return false;
+    thrown.push(one);
+    queueMicrotask(() => server.lose(new SshError("closed", "a listener threw")));
+    return true;
+  });
+  const sftp = new SFTP(connection, channel, debug);
   const events: unknown[] = [];
   await new Promise<void>((resolve) => sftp.once("ready", resolve));
   for (const event of ["exit", "end", "close"]) sftp.on(event, () => events.push(event));
   sftp.on("error", (error) => events.push(error));
   onTestFinished(() => sftp.end());
-  return { sftp, server, events };
+  return { sftp, server, events, thrown };
 }
 
 /** Resolves with what a call passes to its callback. */

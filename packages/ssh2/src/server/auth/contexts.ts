@@ -1,5 +1,6 @@
 import { EventEmitter } from "node:events";
 import type { KeyboardInteractiveLogin, PublickeyLogin } from "nacre/extend";
+import { callProgram } from "../../call-program.ts";
 import { ssh2Error } from "../../errors.ts";
 import type { Decision } from "./decision.ts";
 import type { HostbasedProof } from "./hostbased.ts";
@@ -11,6 +12,8 @@ export type AuthMethod = "none" | "password" | "publickey" | "hostbased" | "keyb
 
 /** Members of each login, beside its method. */
 export interface AuthRequest {
+  /** The connection that logs in. */
+  readonly connection: object;
   /** User name as the client sent it. */
   readonly username: string;
   /** Takes the decision. */
@@ -126,10 +129,12 @@ export type AuthResponses = (responses: readonly string[] | Error) => void;
 export class KeyboardAuthContext extends AuthContext {
   /** Submethods that the client prefers. */
   readonly submethods: readonly string[];
+  readonly #connection: object;
   readonly #ask: KeyboardInteractiveLogin["ask"];
 
   constructor(request: AuthRequest, login: KeyboardInteractiveLogin) {
     super(request, "keyboard-interactive");
+    this.#connection = request.connection;
     this.submethods = login.submethods === "" ? [] : login.submethods.split(",");
     this.#ask = (prompts, texts) => login.ask(prompts, texts);
   }
@@ -151,11 +156,10 @@ export class KeyboardAuthContext extends AuthContext {
       typeof one === "string" ? { prompt: one, echo: true } : { prompt: one.prompt, echo: one.echo === true },
     );
     const asked = this.#ask(shown, { name: title || undefined, instruction: instructions || undefined });
-    // Not `await`: an exception of the callback must be an uncaught one, not a rejection.
     asked.then(
-      (responses) => queueMicrotask(() => callback?.(responses)),
+      (responses) => callProgram(this.#connection, () => callback?.(responses)),
       () =>
-        queueMicrotask(() => {
+        callProgram(this.#connection, () => {
           this.emit("abort");
           callback?.(ssh2Error("Authentication request aborted"));
         }),

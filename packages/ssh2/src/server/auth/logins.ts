@@ -1,5 +1,6 @@
 import { equalBytes, Reader } from "@nacre/wire";
-import { type Authenticate, type Login, type LoginDecision, leaveUncaught } from "nacre/extend";
+import type { Authenticate, Login, LoginDecision } from "nacre/extend";
+import { callProgram } from "../../call-program.ts";
 import { warnIfShort } from "../../keys/rsa-size.ts";
 import {
   AuthContext,
@@ -17,7 +18,11 @@ import type { HostbasedProof } from "./hostbased.ts";
  * has a listener. Without one the login is refused. `userChanged` is called when the client changes its user name: then it must be
  * disconnected.
  */
-export function decideBy(emit: (context: AuthContext) => boolean, userChanged: () => void): Authenticate {
+export function decideBy(
+  connection: object,
+  emit: (context: AuthContext) => boolean,
+  userChanged: () => void,
+): Authenticate {
   /** Name of the user in the first login. */
   let user: string | undefined;
   /** The decision about the latest login, which may have asked the client for a new password. */
@@ -32,8 +37,10 @@ export function decideBy(emit: (context: AuthContext) => boolean, userChanged: (
       return false;
     }
     const changed = latest?.takeChanged();
-    if (login.method === "change-password" && latest !== undefined && changed !== undefined)
-      return decided(latest, () => changed(login.newPassword));
+    if (login.method === "change-password" && latest !== undefined && changed !== undefined) {
+      callProgram(connection, () => changed(login.newPassword));
+      return latest.given;
+    }
     const isQuery = login.method === "publickey" && !login.signed;
     // The application counts the factor already, so nothing else may follow before its proof.
     if (/* rule: ssh2-promised-factor */ promised.length > 0 && !isQuery) {
@@ -44,11 +51,10 @@ export function decideBy(emit: (context: AuthContext) => boolean, userChanged: (
     }
     const decision = new Decision();
     latest = decision;
-    const context = contextOf(login, { username: login.user, decision });
+    const context = contextOf(login, { connection, username: login.user, decision });
     if (context === undefined) return false;
-    const given = await decided(decision, () => {
-      if (!emit(context)) context.reject();
-    });
+    if (callProgram(connection, () => emit(context)) === false) context.reject();
+    const given = await decision.given;
     if (!isQuery || typeof given !== "object" || !("next" in given)) return given;
     // A query proves nothing. The client learns that the key may log in, and the decision counts when it has proved the key.
     promised = [...promised, { publicKey: login.publicKey, decision: given }];
@@ -64,17 +70,6 @@ interface Promised {
 
 function isProof(login: Login, { publicKey }: Promised): boolean {
   return login.method === "publickey" && login.signed && equalBytes(login.publicKey, publicKey);
-}
-
-/** Passes a login to the application and returns its decision. An exception refuses it, and is rethrown as an uncaught one. */
-function decided(decision: Decision, call: () => void): Promise<LoginDecision> {
-  try {
-    call();
-  } catch (thrown) {
-    leaveUncaught(thrown);
-    decision.give(false);
-  }
-  return decision.given;
 }
 
 /** Returns the context of a login; `undefined` for one that ssh2 has no form for. */
