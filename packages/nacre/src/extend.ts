@@ -43,7 +43,6 @@ export { loginId } from "./login/server/login-id.ts";
 export { isRefusal } from "./login/server/method.ts";
 export { SERVE_OPTIONS, type ServerProvider } from "./login/server/options.ts";
 export { afterEnd } from "./mux/after-end.ts";
-export { uncaught } from "./mux/application-handlers.ts";
 export { Channel } from "./mux/channel.ts";
 export { withinBound, wrapDuplex, wrapHandler } from "./mux/duplex.ts";
 export { isThenable, leaveUncaught } from "./mux/engine.ts";
