@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import type { Writable } from "node:stream";
+import { WriteStream } from "node:tty";
 import type { ConfigValues } from "@nacre/config";
 import type { Client, Exit, NodeProcess } from "@nacre/node";
 import { isWindows } from "@nacre/node/extend";
@@ -159,7 +160,18 @@ function useTerminal(remote: NodeProcess): TerminalUse {
 
 const SIGNALS = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
 
+/** Returns the size of the terminal, which may be standard input alone: `nacre HOST 2>&1 | tee log`. */
 function windowSize(): { readonly columns: number; readonly rows: number } {
-  const [columns, rows] = [process.stdout, process.stderr].find(({ isTTY }) => isTTY)?.getWindowSize() ?? [80, 24];
+  const output = [process.stdout, process.stderr].find(({ isTTY }) => isTTY);
+  const [columns = 80, rows = 24] = output?.getWindowSize() ?? sizeOfInput();
   return { columns, rows };
+}
+
+/** Only a stream for writing knows its size. On Windows the console's input has none. */
+function sizeOfInput(): readonly number[] {
+  if (!process.stdin.isTTY) return [];
+  const terminal = new WriteStream(0);
+  const size = terminal.getWindowSize();
+  terminal.destroy();
+  return size;
 }

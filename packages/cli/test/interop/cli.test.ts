@@ -146,6 +146,17 @@ describe("a terminal", () => {
     );
   });
 
+  test("passes on the size of standard input, if no other stream is a terminal", async () => {
+    const remote = "stty size; while [ \"$(stty size)\" != '50 132' ]; do sleep 0.05; done; echo resized";
+    const command = quoted(commandLine([...at.words(), "-t", remote]));
+    const terminal = new TestTerminal(`stty rows 40 cols 100; tty; ${command} 2>&1 | cat`);
+    const device = (await terminal.until("\r\n")).trim();
+    await terminal.until("40 100\r\n");
+    execFileSync("stty", ["-F", device, "rows", "50", "cols", "132"]);
+    await terminal.until("resized\r\n");
+    expect(await terminal.closed).toBe(0);
+  });
+
   test("passes on a size that changed while the command was stopped", async () => {
     const command = quoted(commandLine([...at.words(), "-tt"]));
     const terminal = new TestTerminal(
