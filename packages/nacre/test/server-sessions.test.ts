@@ -11,7 +11,7 @@ import {
   serve,
 } from "nacre";
 import { spawn } from "nacre/core";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { clientMux, deaf, unopened } from "./support/muxes.ts";
 
 async function print(stream: WritableStream<Uint8Array | string>, chunk: Uint8Array | string): Promise<void> {
@@ -356,6 +356,14 @@ describe("a server refuses", () => {
     ],
   ])("terminals unless acceptPty allows them: %s", async (_, acceptPty, expected) => {
     expect((await tried({ session: () => 0, ...(acceptPty !== undefined && { acceptPty }) })).pty).toBe(expected);
+  });
+
+  it("terminals, and runs the command without one if the client says so", async () => {
+    const { client } = await served({ session: ({ pty }) => (pty === undefined ? 3 : 4) });
+    const refused = vi.fn();
+    expect(await client.exec("ls", { pty: { refused } })).toMatchObject({ status: 3 });
+    expect(refused).toHaveBeenCalledOnce();
+    await client.close();
   });
 
   it("environment variables by name and beyond the limits", async () => {

@@ -27,6 +27,8 @@ export interface EncodedRequest {
   readonly type: string;
   readonly data: Uint8Array;
   readonly wantReply: boolean;
+  /** Called if the server refuses the request, or the channel ends before its reply. Without it the session fails. */
+  readonly refused?: (() => void) | undefined;
 }
 
 /** The part of a user that runs on one connection. */

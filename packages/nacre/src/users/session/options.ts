@@ -14,9 +14,17 @@ export interface PtyOptions {
    * only encoded modes: `encodeTerminalModes({ ECHO: 0 })`.
    */
   readonly modes?: Readonly<Record<string, number>> | Uint8Array | undefined;
+  /** Called if the server refuses the terminal. The command then runs without one; by default it fails with `channel-request-failed`. */
+  readonly refused?: (() => void) | undefined;
 }
 
-export const PTY_OPTIONS: OptionRows<PtyOptions> = { term: true, columns: true, rows: true, modes: "object or bytes" };
+export const PTY_OPTIONS: OptionRows<PtyOptions> = {
+  term: true,
+  columns: true,
+  rows: true,
+  modes: "object or bytes",
+  refused: "function",
+};
 
 /** A request sent on a session before its command. */
 export interface SessionRequestOptions {

@@ -47,7 +47,7 @@ export function startRequests(
       data: encodeEnv(name, value),
       wantReply: false,
     })),
-    ...(pty ? [{ type: "pty-req", data: encodePty(pty === true ? {} : pty, encodeModes), wantReply: true }] : []),
+    ...(pty ? [encodePty(pty === true ? {} : pty, encodeModes)] : []),
     ...requests.map(encodeRequest),
     { type, data, wantReply: true },
   ];
@@ -125,16 +125,17 @@ function encodeEnv(name: string, value: string): Uint8Array {
   });
 }
 
-function encodePty(options: PtyOptions, encodeModes: ModesEncoder): Uint8Array {
+function encodePty(options: PtyOptions, encodeModes: ModesEncoder): EncodedRequest {
   checkOptions(options, PTY_OPTIONS, "`pty`");
-  const { term = "xterm-256color", columns = 80, rows = 24, modes = NO_MODES } = options;
-  return ptyRequest.encode({
+  const { term = "xterm-256color", columns = 80, rows = 24, modes = NO_MODES, refused } = options;
+  const data = ptyRequest.encode({
     term: checkText(term, "`pty.term`"),
     ...checkSize(columns, rows),
     widthPixels: 0,
     heightPixels: 0,
     modes: isBytes(modes) ? modes : encodeNamedModes(modes, encodeModes),
   });
+  return { type: "pty-req", data, wantReply: true, refused };
 }
 
 function encodeNamedModes(modes: Readonly<Record<string, number>>, encode: ModesEncoder): Uint8Array {

@@ -72,32 +72,23 @@ function closeOnAbort(
 /**
  * Sends the preparing requests and the command without waiting in between, then waits for the replies. `hasExited` reports whether the
  * server sent an exit report. If so, a missing reply to the command is ignored: paramiko replies from another thread, so its channel may
- * close before the reply. `refused` is the message for a refused command.
+ * close before the reply. `message` is that of the error if the server refuses the command.
  */
 export async function startSession(
   channel: Channel,
   start: readonly EncodedRequest[],
   hasExited: () => boolean,
-  refused?: string,
+  message?: string,
 ): Promise<void> {
-  const replies: Promise<void>[] = [];
-  for (const [index, { type, data, wantReply }] of start.entries()) {
-    if (!wantReply) {
-      channel.notify(type, data);
-      continue;
-    }
-    const isLast = index === start.length - 1;
-    replies.push(isLast ? unlessExited(channel.start(type, data), hasExited, refused) : channel.request(type, data));
-  }
-  await Promise.all(replies);
-}
-
-async function unlessExited(reply: Promise<void>, hasExited: () => boolean, refused?: string): Promise<void> {
-  try {
-    await reply;
-  } catch (cause) {
+  const unlessExited = (cause: unknown): void => {
     if (hasExited()) return;
-    const isRefused = refused !== undefined && cause instanceof SshError && cause.code === "channel-request-failed";
-    throw isRefused ? new SshError("channel-request-failed", refused, { cause }) : cause;
-  }
+    const isRefused = message !== undefined && cause instanceof SshError && cause.code === "channel-request-failed";
+    throw isRefused ? new SshError("channel-request-failed", message, { cause }) : cause;
+  };
+  await Promise.all(
+    start.map(async ({ type, data, wantReply, refused }, index) => {
+      if (index === start.length - 1) return channel.start(type, data).catch(unlessExited);
+      return wantReply ? channel.request(type, data).catch(refused) : channel.notify(type, data);
+    }),
+  );
 }
