@@ -130,7 +130,7 @@ describe("forwards", () => {
       "Allocated port 4000 for remote forward to web:80",
       "Allocated port 4000 for remote forward to [2001:db8::1]:80",
       "Allocated port 4000 for remote forward to /run/web.sock",
-      "Allocated port 4000 for dynamic remote forward",
+      "Allocated port 4000 for remote forward to socks:0",
     ]);
   });
 

@@ -12,10 +12,11 @@ const context = {
   isLoggedIn: false,
 };
 
+const systemError = (code: string, syscall: string): Error => Object.assign(new Error(code), { code, syscall });
+
 /** Returns the error of a connection that the system refused with this code. */
 function failed(code: string, message = "cannot connect to example.org port 2222: …"): SshError {
-  const cause = Object.assign(new Error(code), { code, syscall: "connect" });
-  return new SshError("connection-failed", message, { cause });
+  return new SshError("connection-failed", message, { cause: systemError(code, "connect") });
 }
 
 test.each<[string, unknown, string[]]>([
@@ -109,16 +110,34 @@ test("StrictHostKeyChecking yes names the type of the unknown key", () => {
   );
 });
 
-test("a port in use and a refused -W have the lines of ssh", () => {
-  const taken = new SshError(
-    "listen-failed",
-    "cannot listen on 127.0.0.1 port 80: the port is in use; choose another port",
-  );
-  expect(sshMessages(taken, context)).toEqual([
-    "bind [127.0.0.1]:80: Address already in use",
-    "channel_setup_fwd_listener_tcpip: cannot listen to port: 80",
-    "Could not request local forwarding.",
-  ]);
+const BAD_PORT = "channel_setup_fwd_listener_tcpip: cannot listen to port: 80";
+
+test.each([
+  ["127.0.0.1 port 80", "EADDRINUSE", ["bind [127.0.0.1]:80: Address already in use", BAD_PORT]],
+  ["192.0.2.1 port 80", "EADDRNOTAVAIL", ["bind [192.0.2.1]:80: Cannot assign requested address", BAD_PORT]],
+  ["::1 port 80", "EACCES", ["bind [::1]:80: Permission denied", BAD_PORT]],
+  [
+    "web.invalid port 80",
+    "ENOTFOUND",
+    ["channel_setup_fwd_listener_tcpip: getaddrinfo(web.invalid): Name or service not known"],
+  ],
+  ["/none/s", "ENOENT", ["unix_listener: cannot bind to path /none/s: No such file or directory"]],
+  ["/tmp/s", "EEXIST", ["unix_listener: cannot bind to path /tmp/s: Address already in use"]],
+  ["/tmp/s", "EWHATEVER", []],
+])("this machine cannot listen on %s: %s", (place, code, lines) => {
+  const error = new SshError("listen-failed", `cannot listen on ${place}: …`, { cause: systemError(code, "listen") });
+  expect(sshMessages(error, context)).toEqual([...lines, "Could not request local forwarding."]);
+});
+
+test.each([
+  ['the peer refused the channel request "pty-req"', "PTY allocation request failed on channel 0"],
+  ['the peer refused the channel request "exec"', "exec request failed on channel 0"],
+  ['the server refused the subsystem "x"; enable it there', "subsystem request failed on channel 0"],
+])("%s has the line of ssh", (message, line) => {
+  expect(sshMessages(new SshError("channel-request-failed", message), context)).toEqual([line]);
+});
+
+test("a refused -W has the lines of ssh", () => {
   const refused = new SshError(
     "forward-unreachable",
     "cannot connect to a:1: the server cannot connect to it: Connection refused",

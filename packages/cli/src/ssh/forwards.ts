@@ -64,7 +64,7 @@ export async function startForwards(
       started.push({ argument, forward: result.value });
       if (option === "-R" && listen.port === 0)
         say(
-          `Allocated port ${result.value.port} for ${target === undefined ? "dynamic remote forward" : `remote forward to ${formatTarget(target)}`}`,
+          `Allocated port ${result.value.port} for remote forward to ${target === undefined ? "socks:0" : formatTarget(target)}`,
         );
     } else if (signal.aborted) continue;
     else if (exitOnFailure || !(result.reason instanceof SshError)) throw result.reason;

@@ -50,15 +50,12 @@ export function sshMessages(error: unknown, context: MessageContext): readonly s
       const list = methods === "no further method" ? "" : methods.replaceAll(", ", ",");
       return [`nacre: ${context.user}@${context.host}: Permission denied (${list}).`];
     }
-    case "listen-failed": {
-      const [, host, port] = /^cannot listen on (\S+) port (\d+): the port is in use/.exec(error.message) ?? [];
-      if (host === undefined) return [];
-      return [
-        `bind [${systemError(error)?.address ?? host}]:${port}: Address already in use`,
-        `channel_setup_fwd_listener_tcpip: cannot listen to port: ${port}`,
-        "Could not request local forwarding.",
-      ];
+    case "channel-request-failed": {
+      const [, type = "subsystem"] = /the channel request "(.*)"$/.exec(error.message) ?? [];
+      return [refusedRequest(type)];
     }
+    case "listen-failed":
+      return [...listening(error), "Could not request local forwarding."];
     case "connection-lost": {
       const { host, port = 22, isLoggedIn } = context;
       const isReset = systemError(error)?.code === "ECONNRESET";
@@ -92,6 +89,11 @@ export function sshMessages(error: unknown, context: MessageContext): readonly s
   }
 }
 
+/** Returns the line of ssh(1) for a request of the session that the server refused. */
+export function refusedRequest(type: string): string {
+  return `${type === "pty-req" ? "PTY allocation" : type} request failed on channel 0`;
+}
+
 /** Kinds of algorithms, as we and as ssh(1) call them. */
 const ALGORITHM_KINDS = [
   ["key exchange method", "key exchange method"],
@@ -111,10 +113,14 @@ const CHANGED = [
 
 /** The texts of the C library, which ssh(1) prints. */
 const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: "Address already in use",
+  EADDRNOTAVAIL: "Cannot assign requested address",
   ECONNREFUSED: "Connection refused",
   ECONNRESET: "Connection reset by peer",
   EHOSTUNREACH: "No route to host",
   ENETUNREACH: "Network is unreachable",
+  EEXIST: "Address already in use",
+  ENOENT: "No such file or directory",
   EACCES: "Permission denied",
   ETIMEDOUT: "Connection timed out",
 };
@@ -137,6 +143,17 @@ function connecting(error: SshError, context: MessageContext): readonly string[]
     ];
   const reason = error.code === "connect-timeout" ? "Connection timed out" : REASONS[code];
   return reason === undefined ? [] : [`nacre: connect to host ${host} port ${port}: ${reason}`];
+}
+
+/** Returns the lines about an address that this machine cannot listen on. */
+function listening(error: SshError): readonly string[] {
+  const [, host, port, path] = /^cannot listen on (?:(\S+) port (\d+)|(.+?)): /.exec(error.message) ?? [];
+  const { code = "", address = host } = systemError(error) ?? {};
+  if (LOOKUPS[code] !== undefined) return [`channel_setup_fwd_listener_tcpip: getaddrinfo(${host}): ${LOOKUPS[code]}`];
+  const reason = REASONS[code];
+  if (reason === undefined) return [];
+  if (path !== undefined) return [`unix_listener: cannot bind to path ${path}: ${reason}`];
+  return [`bind [${address}]:${port}: ${reason}`, `channel_setup_fwd_listener_tcpip: cannot listen to port: ${port}`];
 }
 
 /** Returns the system's error that caused this one; `undefined` without one. */

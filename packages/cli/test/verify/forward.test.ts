@@ -260,7 +260,7 @@ describe("-L, -R and -D", () => {
   test("-D is a SOCKS proxy here, -R without a target one on the server", async () => {
     const local = await freePort();
     const child = tunnel(...atBastion("-N", "-D", `${local}`, "-R", "0"));
-    const [, remote] = await untilSaid(child, /^Allocated port (\d+) for dynamic remote forward$/m);
+    const [, remote] = await untilSaid(child, /^Allocated port (\d+) for remote forward to socks:0$/m);
     await untilOpen({ port: local });
     for (const port of [local, Number(remote)]) expect(await throughSocks(port, target.port, "socks")).toBe("SOCKS");
   });
