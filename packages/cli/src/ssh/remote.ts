@@ -5,10 +5,12 @@ import type { ConfigValues } from "@nacre/config";
 import type { Client, Exit, NodeProcess } from "@nacre/node";
 import { isWindows } from "@nacre/node/extend";
 import { SshError } from "@nacre/wire";
+import { say } from "../say.ts";
 import { carry, inputFor } from "./carry.ts";
 import { type EscapeTargets, escapeActions } from "./escape-actions.ts";
 import { EscapeKeys } from "./escape-keys.ts";
 import { inform } from "./log-level.ts";
+import { refusedRequest } from "./messages.ts";
 import { sessionTerminal, type TerminalUse } from "./session-terminal.ts";
 import { requestsTerminal } from "./terminal-request.ts";
 
@@ -44,10 +46,17 @@ export async function runRemote(
   const { escapeChar } = values;
   const hasInput = !values.stdinNull;
   const hasPty = requestsTerminal(values, command);
+  let isRaw = hasPty && hasInput;
+  // As with ssh(1), a shell goes on without a terminal, unless it was asked for. Hosts of git grant none.
+  const withoutTerminal = (): void => {
+    isRaw = false;
+    say(refusedRequest("pty-req"));
+  };
   const pty = hasPty && {
     term: process.env.TERM ?? (isWindows() ? "xterm-256color" : "dumb"),
     ...windowSize(),
     modes: { IUTF8: 1 },
+    refused: values.requestTTY === "auto" ? withoutTerminal : undefined,
   };
   const options = { pty, env };
   const remote = await (command === undefined
@@ -55,7 +64,7 @@ export async function runRemote(
     : values.sessionType === "subsystem"
       ? client.subsystem(command, options)
       : client.spawn(command, options));
-  const terminal = hasPty && hasInput ? useTerminal(remote) : UNUSED;
+  const terminal = isRaw ? useTerminal(remote) : UNUSED;
   const withEscapes = (escape: number): Writable => {
     const commandLine = runLine && (() => atCommandLine(runLine));
     const targets = { ...escapes, client, remote, suspend: () => suspend(terminal), commandLine };
@@ -69,7 +78,7 @@ export async function runRemote(
     } else {
       const input = hasPty && escapeChar !== undefined ? withEscapes(escapeChar) : inputFor(remote.stdin);
       // The keys were read in raw mode. In normal mode the terminal would have changed CR to LF.
-      if (stdin.isTTY) input.write(hasPty ? typedAhead : typedAhead.replaceAll("\r", "\n"));
+      if (stdin.isTTY) input.write(isRaw ? typedAhead : typedAhead.replaceAll("\r", "\n"));
       stdin.pipe(input);
       if (hasPty) sessionTerminal.lend(terminal, input, { isInterruptible: command === undefined });
     }

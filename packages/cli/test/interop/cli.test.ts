@@ -10,7 +10,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { commandLine, ended, nacre, start, TestTerminal } from "./nacre.ts";
 import { quoted, useLogin } from "./sshd-login.ts";
 
-const at = useLogin([]);
+const at = useLogin([], ["PermitTTY no"]);
 
 async function fingerprintOfServer(): Promise<string> {
   const listed = await containerExec(["ssh-keygen", "-l", "-f", "-"], { input: at.servers[0]!.hostPublicKeys[0]! });
@@ -154,6 +154,20 @@ describe("a terminal", () => {
     await terminal.until("40 100\r\n");
     execFileSync("stty", ["-F", device, "rows", "50", "cols", "132"]);
     await terminal.until("resized\r\n");
+    expect(await terminal.closed).toBe(0);
+  });
+
+  test("is refused: a shell goes on without it, but not what -t asks for", async () => {
+    const { port } = at.servers[1]!;
+    const login = ["-p", `${port}`, "-i", at.keyFile, "--known-hosts", at.knownHosts, "alice@127.0.0.1"];
+    const command = quoted(commandLine(login));
+    const terminal = new TestTerminal(`${command}; echo "status $?"; ${command} -t; echo "status $?"`);
+    await terminal.until("PTY allocation request failed on channel 0\r\n");
+    terminal.type("tty; exit 7\r");
+    await terminal.until("not a tty\r\n");
+    await terminal.until("status 7\r\n");
+    await terminal.until("PTY allocation request failed on channel 0\r\n");
+    await terminal.until("status 255\r\n");
     expect(await terminal.closed).toBe(0);
   });
 
