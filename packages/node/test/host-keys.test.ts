@@ -66,6 +66,13 @@ describe("the name in known_hosts", () => {
     expect(await verdict(line("db", second), first, { alias: "db" })).toBe("host-key-changed");
   });
 
+  test("is a `hostKeyAlias` with a port, as known_hosts has it", async () => {
+    for (const alias of ["[db]:2022", "[2001:db8::1]:2022"]) {
+      expect(await verdict(line(alias, first), first, { alias })).toBe(true);
+      expect(await verdict(line(alias, second), first, { alias })).toBe("host-key-changed");
+    }
+  });
+
   test("is stored as a hash with `hash`", async () => {
     const { file, options } = await fileOf("", { hash: true, port: 2222, unknownHost: () => true });
     expect(await (await knownHost(options)).verify(shown(first))).toBe(true);

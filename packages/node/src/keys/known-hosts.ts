@@ -169,9 +169,11 @@ function checkedAddress({ checkAddress, host, alias, address }: HostOptions): st
   return connected === host || isOfMachine(connected) ? undefined : connected;
 }
 
-/** Returns the host and port to look up. An alias stands for both. */
+/** Returns the host and port to look up. An alias stands for both, and may be `[host]:port`, as known_hosts has it. */
 export function lookedUp({ host, port, alias }: HostOptions): [host: string, port: number] {
-  return alias === undefined ? [host, port] : [alias, 22];
+  if (alias === undefined) return [host, port];
+  const [, name = alias, own = "22"] = /^\[([^[\]]+)\]:(\d+)$/.exec(alias) ?? [];
+  return [name, Number(own)];
 }
 
 /** A known_hosts file. `path` is `undefined` if the account has no home folder for a default file. */
