@@ -83,6 +83,7 @@ test.each<[string, unknown, string[]]>([
     new SshError("keepalive-timeout", "the server has sent nothing for 3 s"),
     ["Timeout, server example.org not responding."],
   ],
+  ["a ProxyCommand whose shell is missing", failed("ENOENT"), []],
   ["an unknown code of the system", failed("EWHATEVER"), []],
   ["another error", new SshError("connection-lost", "…"), []],
   ["no SshError", new Error("x"), []],

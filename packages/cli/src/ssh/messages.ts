@@ -113,16 +113,20 @@ const CHANGED = [
 
 /** The texts of the C library, which ssh(1) prints. */
 const REASONS: Readonly<Record<string, string>> = {
-  EADDRINUSE: "Address already in use",
-  EADDRNOTAVAIL: "Cannot assign requested address",
   ECONNREFUSED: "Connection refused",
   ECONNRESET: "Connection reset by peer",
   EHOSTUNREACH: "No route to host",
   ENETUNREACH: "Network is unreachable",
-  EEXIST: "Address already in use",
-  ENOENT: "No such file or directory",
   EACCES: "Permission denied",
   ETIMEDOUT: "Connection timed out",
+};
+
+const LISTEN_REASONS: Readonly<Record<string, string>> = {
+  EACCES: "Permission denied",
+  EADDRINUSE: "Address already in use",
+  EADDRNOTAVAIL: "Cannot assign requested address",
+  EEXIST: "Address already in use",
+  ENOENT: "No such file or directory",
 };
 
 const LOOKUPS: Readonly<Record<string, string>> = {
@@ -150,7 +154,7 @@ function listening(error: SshError): readonly string[] {
   const [, host, port, path] = /^cannot listen on (?:(\S+) port (\d+)|(.+?)): /.exec(error.message) ?? [];
   const { code = "", address = host } = systemError(error) ?? {};
   if (LOOKUPS[code] !== undefined) return [`channel_setup_fwd_listener_tcpip: getaddrinfo(${host}): ${LOOKUPS[code]}`];
-  const reason = REASONS[code];
+  const reason = LISTEN_REASONS[code];
   if (reason === undefined) return [];
   if (path !== undefined) return [`unix_listener: cannot bind to path ${path}: ${reason}`];
   return [`bind [${address}]:${port}: ${reason}`, `channel_setup_fwd_listener_tcpip: cannot listen to port: ${port}`];
