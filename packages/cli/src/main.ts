@@ -20,6 +20,9 @@ const COMMANDS: Readonly<Record<CommandName, true>> = {
 process.stdout.on("error", () => {});
 process.stderr.on("error", () => {});
 
+// Otherwise Node would open its debugger, through which every user of this machine could run code with our keys.
+process.once("SIGUSR1", (signal) => process.kill(process.pid, signal));
+
 useCompileCache();
 process.exit(await main(process.argv.slice(2)));
 

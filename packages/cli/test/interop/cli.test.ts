@@ -99,6 +99,13 @@ describe("a command", () => {
   });
 });
 
+test("SIGUSR1 ends it, and opens no debugger", async () => {
+  const child = start(commandLine([...at.words(), "echo ready; exec sleep 60"]));
+  child.stdout.once("data", () => child.kill("SIGUSR1"));
+  const [{ stderr }, [, signal]] = await Promise.all([ended(child), once(child, "exit")]);
+  expect({ stderr, signal }).toEqual({ stderr: "", signal: "SIGUSR1" });
+});
+
 describe("a terminal", () => {
   test("is requested with -tt, and with -t only if standard input is a terminal", async () => {
     const { stdout, status } = await nacre([...at.words("-tt"), "tty; exit 6"]);
