@@ -6,6 +6,8 @@ import type { Client, Exit, NodeProcess } from "@nacre/node";
 import { isWindows } from "@nacre/node/extend";
 import { SshError } from "@nacre/wire";
 import { say } from "../say.ts";
+import { say } from "../say.ts";
+import { readTerminalModes } from "../terminal/terminal-mode-words.ts";
 import { carry, inputFor } from "./carry.ts";
 import { type EscapeTargets, escapeActions } from "./escape-actions.ts";
 import { EscapeKeys } from "./escape-keys.ts";
@@ -55,7 +57,8 @@ export async function runRemote(
   const pty = hasPty && {
     term: process.env.TERM ?? (isWindows() ? "xterm-256color" : "dumb"),
     ...windowSize(),
-    modes: { IUTF8: 1 },
+    // As with ssh(1), the remote terminal gets the modes of this one: its backspace key, for example.
+    modes: { IUTF8: 1, ...(stdin.isTTY && readTerminalModes(stty("-a"))) },
     refused: values.requestTTY === "auto" ? withoutTerminal : undefined,
   };
   const options = { pty, env };
@@ -158,16 +161,24 @@ function useTerminal(remote: NodeProcess): TerminalUse {
     for (const signal of SIGNALS) process.on(signal, onSignal);
     if (!stdin.isTTY) return;
     stdin.setRawMode(true);
-    // Node's raw mode still changes LF to CR LF on output, which garbles full-screen programs. On Windows it does not, and a program named
-    // stty in the current folder would run.
-    // rule: windows-stty
-    if (!isWindows()) spawnSync("stty", ["-opost"], { stdio: ["inherit", "ignore", "ignore"] });
+    // Node's raw mode still changes LF to CR LF on output, which garbles full-screen programs. On Windows it does not.
+    stty("-opost");
   };
   use();
   return { use, restore };
 }
 
 const SIGNALS = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
+
+/** Runs stty(1) on standard input. Returns what it prints; "" without stty, and on Windows. */
+function stty(word: string): string {
+  // A program of this name in the current folder would run.
+  // rule: windows-stty
+  if (isWindows()) return "";
+  const env = { ...process.env, LC_ALL: "C" };
+  const { stdout } = spawnSync("stty", [word], { stdio: ["inherit", "pipe", "ignore"], encoding: "utf8", env });
+  return stdout ?? "";
+}
 
 /** Returns the size of the terminal, which may be standard input alone: `nacre HOST 2>&1 | tee log`. */
 function windowSize(): { readonly columns: number; readonly rows: number } {

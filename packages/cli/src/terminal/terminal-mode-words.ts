@@ -62,6 +62,21 @@ export function terminalModeWords(modes: Readonly<Record<string, number>>): stri
   return [...characters, ...flags];
 }
 
+/** Returns the modes, by name, in what `stty -a` prints. */
+export function readTerminalModes(text: string): Record<string, number> {
+  const modes: Record<string, number> = {};
+  for (const [mode, name] of Object.entries(CHARACTERS)) {
+    const [, word = ""] = new RegExp(`\\b${name} = ([^ ]+);`).exec(text) ?? [];
+    const code = characterCode(word);
+    if (code !== undefined) modes[mode] = code;
+  }
+  for (const mode of FLAGS) {
+    const [, sign] = new RegExp(`(?:^|\\s)(-?)${mode.toLowerCase()}(?=[\\s;]|$)`).exec(text) ?? [];
+    if (sign !== undefined) modes[mode] = sign === "" ? 1 : 0;
+  }
+  return modes;
+}
+
 /** Formats a character for stty, such as `^C`. Returns `undefined` for a space and for codes that stty versions write differently. */
 function characterWord(code: number | undefined): string | undefined {
   if (code === undefined) return undefined;
@@ -69,4 +84,12 @@ function characterWord(code: number | undefined): string | undefined {
   if (code < 0x20) return `^${String.fromCharCode(code + 0x40)}`;
   if (code === 0x7f) return "^?";
   return code > 0x20 && code < 0x7f ? String.fromCharCode(code) : undefined;
+}
+
+/** Reads a character as stty prints it. Returns `undefined` for one that is not ASCII. */
+function characterCode(word: string): number | undefined {
+  if (word === "<undef>") return NONE;
+  if (word === "^?") return 0x7f;
+  if (/^\^[@-_]$/.test(word)) return word.charCodeAt(1) - 0x40;
+  return /^[!-~]$/.test(word) ? word.charCodeAt(0) : undefined;
 }

@@ -164,6 +164,13 @@ describe("a terminal", () => {
     expect(await terminal.closed).toBe(0);
   });
 
+  test("gets the modes of the one on this side", async () => {
+    const command = quoted(commandLine([...at.words("-t"), "stty -a"]));
+    const terminal = new TestTerminal(`stty intr ^X erase ^H -ixon -iutf8; ${command}`);
+    expect(await terminal.closed).toBe(0);
+    for (const mode of ["intr = ^X;", "erase = ^H;", "-ixon", "-iutf8"]) expect(terminal.shown).toContain(mode);
+  });
+
   test("is refused: a shell goes on without it, but not what -t asks for", async () => {
     const { port } = at.servers[1]!;
     const login = ["-p", `${port}`, "-i", at.keyFile, "--known-hosts", at.knownHosts, "alice@127.0.0.1"];

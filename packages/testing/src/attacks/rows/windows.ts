@@ -25,7 +25,7 @@ export const WINDOWS: readonly Row[] = [
         remove("windows-current-folder"),
       ),
       heldBy(CLI, "lls runs no program", remove("windows-ls")),
-      heldBy(CLI, "a terminal session runs no stty", patch("windows-stty", 'spawnSync("stty");')),
+      heldBy(CLI, "a terminal session runs no stty", remove("windows-stty")),
       heldBy(CLI, "the program of SSH_ASKPASS has an absolute path", remove("windows-askpass")),
     ],
     server: "not touched",
