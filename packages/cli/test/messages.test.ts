@@ -138,6 +138,20 @@ test.each([
   expect(sshMessages(new SshError("channel-request-failed", message), context)).toEqual([line]);
 });
 
+test("a server that disconnects with a message has the lines of ssh, also after too many attempts", () => {
+  const text = "the server ended the connection: Too many (really) (reason 2, PROTOCOL_ERROR)";
+  const cause = Object.assign(new SshError("disconnected", text), { reasonCode: 2 });
+  const lines = [
+    "Received disconnect from example.org port 2222:2: Too many (really)",
+    "Disconnected from example.org port 2222",
+  ];
+  expect(sshMessages(cause, context)).toEqual(lines);
+  const tried = "alice: the server refused password, then ended the connection after too many attempts";
+  expect(sshMessages(new SshError("auth-failed", tried, { cause }), context)).toEqual(lines);
+  const ofJumpHost = new SshError("disconnected", `jump host hop port 22: ${text}`, { cause });
+  expect(sshMessages(ofJumpHost, context)).toEqual([]);
+});
+
 test("a refused -W has the lines of ssh", () => {
   const refused = new SshError(
     "forward-unreachable",

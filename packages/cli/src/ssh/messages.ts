@@ -46,10 +46,13 @@ export function sshMessages(error: unknown, context: MessageContext): readonly s
     }
     case "auth-failed": {
       const [, methods] = /; it accepts: ([^;]*)/.exec(error.message) ?? [];
-      if (methods === undefined || error.message.startsWith("jump host")) return [];
+      if (error.message.startsWith("jump host")) return [];
+      if (methods === undefined) return disconnected(error.cause, context);
       const list = methods === "no further method" ? "" : methods.replaceAll(", ", ",");
       return [`nacre: ${context.user}@${context.host}: Permission denied (${list}).`];
     }
+    case "disconnected":
+      return disconnected(error, context);
     case "channel-request-failed": {
       const [, type = "subsystem"] = /the channel request "(.*)"$/.exec(error.message) ?? [];
       return [refusedRequest(type)];
@@ -147,6 +150,14 @@ function connecting(error: SshError, context: MessageContext): readonly string[]
     ];
   const reason = error.code === "connect-timeout" ? "Connection timed out" : REASONS[code];
   return reason === undefined ? [] : [`nacre: connect to host ${host} port ${port}: ${reason}`];
+}
+
+/** Returns the lines about a server that ended the connection with a message. */
+function disconnected(error: unknown, { host, port = 22 }: MessageContext): readonly string[] {
+  if (!(error instanceof SshError) || error.reasonCode === undefined) return [];
+  const [, description = ""] = /ended the connection: (.*) \([^()]*\)$/s.exec(error.message) ?? [];
+  const place = `${host} port ${port}`;
+  return [`Received disconnect from ${place}:${error.reasonCode}: ${description}`, `Disconnected from ${place}`];
 }
 
 /** Returns the lines about an address that this machine cannot listen on. */
