@@ -88,6 +88,7 @@ const CONNECTION_HELP = `  -i FILE             private key to log in with; repea
   -A                  offer the agent to the server
   -C                  no effect: there is no compression
   -v                  print the stages of the connection
+  -4, -6              use IPv4 or IPv6 only
   --known-hosts FILE  known host keys (~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts)
   --accept-new        accept an unknown host and remember its key
   --host-key SHA256:… accept only this host key; repeatable

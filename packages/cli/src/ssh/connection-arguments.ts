@@ -27,6 +27,8 @@ export type ConnectionOption =
   | "-A"
   | "-C"
   | "-v"
+  | "-4"
+  | "-6"
   | "--known-hosts"
   | "--accept-new"
   | "--host-key"
@@ -45,6 +47,8 @@ export const CONNECTION_OPTIONS: Readonly<Record<ConnectionOption, OptionKind>> 
   "-A": "flag",
   "-C": "flag",
   "-v": "flag",
+  "-4": "flag",
+  "-6": "flag",
   "--known-hosts": "value",
   "--accept-new": "flag",
   "--host-key": "value",
@@ -60,7 +64,7 @@ export const CONNECTION_OPTIONS: Readonly<Record<ConnectionOption, OptionKind>> 
 export const INSTEAD_OF_FILE_OPTIONS: Readonly<Record<string, string>> = {
   "-l": "use --limit RATE, in bytes a second",
   // -p takes no value, so -p2222 is -p -2 -2 -2 -2.
-  ...Object.fromEntries(Array.from("0123456789", (digit) => [`-${digit}`, "the port is -P"])),
+  ...Object.fromEntries(Array.from("01235789", (digit) => [`-${digit}`, "the port is -P"])),
 };
 
 /** Reads the options that say how to connect, among others. Throws `usage` if a value is invalid. */

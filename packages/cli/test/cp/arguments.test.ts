@@ -106,6 +106,8 @@ describe("parseCopyArguments", () => {
   test.each<[string, Partial<CopyArguments>]>([
     ["a host:b", {}],
     ["-rp a host:b", { recursive: true, preserve: true }],
+    ["-4 a host:b", { settings: [{ text: "AddressFamily inet", replaces: true }] }],
+    ["-6 a host:b", { settings: [{ text: "AddressFamily inet6", replaces: true }] }],
     ["-q --resume a host:b", { quiet: true, resume: true }],
     ["-O -rp --symlinks skip a host:b", { usesScp: true, recursive: true, preserve: true, symlinks: "skip" }],
     ["--verify a host:b", { verify: "sha256" }],
