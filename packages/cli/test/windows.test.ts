@@ -166,7 +166,7 @@ describe("a terminal session", () => {
   test("a terminal session runs no stty", async () => {
     onSystem(LINUX);
     await terminalType();
-    expect(spawnSync).toHaveBeenCalledTimes(2);
+    expect(vi.mocked(spawnSync).mock.calls.map(([, words]) => words)).toEqual([["size"], ["-a"], ["-opost"]]);
     vi.mocked(spawnSync).mockClear();
     onSystem(WINDOWS);
     await terminalType();

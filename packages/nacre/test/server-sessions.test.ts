@@ -366,6 +366,19 @@ describe("a server refuses", () => {
     await client.close();
   });
 
+  it("terminals only by its reply: a connection that ends before it is no refusal", async () => {
+    const { client } = await served({
+      session: () => 0,
+      acceptPty() {
+        void client.close();
+        return false;
+      },
+    });
+    const refused = vi.fn();
+    await expect(client.exec("ls", { pty: { refused } })).rejects.toMatchObject({ code: "closed" });
+    expect(refused).not.toHaveBeenCalled();
+  });
+
   it("environment variables by name and beyond the limits", async () => {
     const events: ServerEvent[] = [];
     const { client } = await served({

@@ -1,11 +1,9 @@
 import { spawnSync } from "node:child_process";
 import type { Writable } from "node:stream";
-import { WriteStream } from "node:tty";
 import type { ConfigValues } from "@nacre/config";
 import type { Client, Exit, NodeProcess } from "@nacre/node";
 import { isWindows } from "@nacre/node/extend";
 import { SshError } from "@nacre/wire";
-import { say } from "../say.ts";
 import { say } from "../say.ts";
 import { readTerminalModes } from "../terminal/terminal-mode-words.ts";
 import { carry, inputFor } from "./carry.ts";
@@ -34,8 +32,7 @@ export interface Escapes extends Pick<EscapeTargets, "forwards" | "isShared" | "
 
 /**
  * Runs the command, the subsystem (SessionType) or a shell on this process's standard streams, with a pseudo-terminal if one is needed.
- * If the reader of the output goes away, the command learns it, and ends with a
- * status of its own, as with ssh(1). Resolves with the remote exit status. Rejects with the `SshError` that ended the connection,
+ * If the reader of the output goes away, the command learns it, and ends with a status of its own, as with ssh(1). Resolves with the remote exit status. Rejects with the `SshError` that ended the connection,
  * `file-unwritable` for output, or `channel-closed` if a signal ended the command or the server reported no exit status.
  */
 export async function runRemote(
@@ -183,15 +180,10 @@ function stty(word: string): string {
 /** Returns the size of the terminal, which may be standard input alone: `nacre HOST 2>&1 | tee log`. */
 function windowSize(): { readonly columns: number; readonly rows: number } {
   const output = [process.stdout, process.stderr].find(({ isTTY }) => isTTY);
-  const [columns = 80, rows = 24] = output?.getWindowSize() ?? sizeOfInput();
-  return { columns, rows };
-}
-
-/** Only a stream for writing knows its size. On Windows the console's input has none. */
-function sizeOfInput(): readonly number[] {
-  if (!process.stdin.isTTY) return [];
-  const terminal = new WriteStream(0);
-  const size = terminal.getWindowSize();
-  terminal.destroy();
-  return size;
+  if (output !== undefined) {
+    const [columns, rows] = output.getWindowSize();
+    return { columns, rows };
+  }
+  const [, rows = 24, columns = 80] = /^(\d+) (\d+)$/m.exec(stty("size")) ?? [];
+  return { columns: Number(columns), rows: Number(rows) };
 }

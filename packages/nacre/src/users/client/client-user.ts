@@ -27,8 +27,8 @@ export interface EncodedRequest {
   readonly type: string;
   readonly data: Uint8Array;
   readonly wantReply: boolean;
-  /** Called if the server refuses the request, or the channel ends before its reply. Without it the session fails. */
-  readonly refused?: (() => void) | undefined;
+  /** Called if the server refuses the request. Without it, or if it throws, the session fails. */
+  readonly refused?: ((refusal: SshError) => void) | undefined;
 }
 
 /** The part of a user that runs on one connection. */

@@ -35,12 +35,12 @@ type ModesEncoder = ((modes: TerminalModes) => Uint8Array) | undefined;
  */
 export function startRequests(
   { env = {}, envMode, pty, requests = [] }: Pick<SpawnOptions, "env" | "envMode" | "pty" | "requests">,
-  type: "exec" | "shell" | "subsystem",
-  data: Uint8Array,
+  start: EncodedRequest,
   encodeModes: ModesEncoder,
 ): readonly EncodedRequest[] {
   const isInCommand = envMode === "command";
-  if (isInCommand && type !== "exec") throw usage(`\`envMode: "command"\` needs a command, and a ${type} has none`);
+  if (isInCommand && start.type !== "exec")
+    throw usage(`\`envMode: "command"\` needs a command, and a ${start.type} has none`);
   return [
     ...Object.entries(isInCommand ? {} : env).map(([name, value]) => ({
       type: "env",
@@ -49,7 +49,7 @@ export function startRequests(
     })),
     ...(pty ? [encodePty(pty === true ? {} : pty, encodeModes)] : []),
     ...requests.map(encodeRequest),
-    { type, data, wantReply: true },
+    start,
   ];
 }
 

@@ -1,4 +1,4 @@
-import { escapeText } from "@nacre/wire";
+import { escapeText, SshError } from "@nacre/wire";
 import type { Channel } from "../../mux/channel.ts";
 import { checkOptions } from "../../options/schema.ts";
 import type { Client } from "../client/client.ts";
@@ -70,23 +70,23 @@ export async function subsystem(
   makeProcess: ProcessMaker<unknown> = webProcess,
 ): Promise<unknown> {
   checkOptions(options, SPAWN_OPTIONS, "`subsystem`");
-  const start = encodeStart(client, options, "subsystem", encodeSubsystem(name));
-  const refused = `the server refused the subsystem "${escapeText(name)}"; enable it there (Subsystem in sshd_config)`;
-  return await startProcess(client, options, start, makeProcess, refused);
+  const start = encodeStart(client, options, "subsystem", encodeSubsystem(name), (cause) => {
+    const message = `the server refused the subsystem "${escapeText(name)}"; enable it there (Subsystem in sshd_config)`;
+    throw new SshError("channel-request-failed", message, { cause });
+  });
+  return await startProcess(client, options, start, makeProcess);
 }
 
-/** `refused` is the message for a refused command. */
 function startProcess<P>(
   client: Client,
   options: SpawnOptions,
   requests: readonly EncodedRequest[],
   makeProcess: ProcessMaker<P>,
-  refused?: string,
 ): Promise<P> {
   const hasTerminal = requests.some(({ type }) => type === "pty-req");
   return withSession(client, options, requests, async (channel, start) => {
     const process = makeProcess(channel, hasTerminal);
-    await startSession(channel, start, () => process instanceof BaseProcess && process.exited, refused);
+    await startSession(channel, start, () => process instanceof BaseProcess && process.exited);
     return process;
   });
 }

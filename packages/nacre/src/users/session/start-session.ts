@@ -1,4 +1,4 @@
-import { SshError } from "@nacre/wire";
+import type { SshError } from "@nacre/wire";
 import { checkSignal } from "../../check.ts";
 import type { Channel } from "../../mux/channel.ts";
 import { abortedError, onAbort, unlessAborted } from "../../on-abort.ts";
@@ -14,8 +14,9 @@ export function encodeStart(
   options: SpawnOptions,
   type: "exec" | "shell" | "subsystem",
   data: Uint8Array,
+  refused?: EncodedRequest["refused"],
 ): readonly EncodedRequest[] {
-  return startRequests(options, type, data, connectionOf(client).driver.encodeModes);
+  return startRequests(options, { type, data, wantReply: true, refused }, connectionOf(client).driver.encodeModes);
 }
 
 /**
@@ -72,23 +73,24 @@ function closeOnAbort(
 /**
  * Sends the preparing requests and the command without waiting in between, then waits for the replies. `hasExited` reports whether the
  * server sent an exit report. If so, a missing reply to the command is ignored: paramiko replies from another thread, so its channel may
- * close before the reply. `message` is that of the error if the server refuses the command.
+ * close before the reply.
  */
 export async function startSession(
   channel: Channel,
   start: readonly EncodedRequest[],
   hasExited: () => boolean,
-  message?: string,
 ): Promise<void> {
-  const unlessExited = (cause: unknown): void => {
-    if (hasExited()) return;
-    const isRefused = message !== undefined && cause instanceof SshError && cause.code === "channel-request-failed";
-    throw isRefused ? new SshError("channel-request-failed", message, { cause }) : cause;
-  };
   await Promise.all(
     start.map(async ({ type, data, wantReply, refused }, index) => {
-      if (index === start.length - 1) return channel.start(type, data).catch(unlessExited);
-      return wantReply ? channel.request(type, data).catch(refused) : channel.notify(type, data);
+      if (!wantReply) return channel.notify(type, data);
+      const isLast = index === start.length - 1;
+      try {
+        await (isLast ? channel.start(type, data) : channel.request(type, data));
+      } catch (error) {
+        if (isLast && hasExited()) return;
+        if (refused === undefined || (error as SshError).code !== "channel-request-failed") throw error;
+        refused(error as SshError);
+      }
     }),
   );
 }
