@@ -32,8 +32,10 @@ export interface Escapes extends Pick<EscapeTargets, "forwards" | "isShared" | "
 
 /**
  * Runs the command, the subsystem (SessionType) or a shell on this process's standard streams, with a pseudo-terminal if one is needed.
- * If the reader of the output goes away, the command learns it, and ends with a status of its own, as with ssh(1). Resolves with the remote exit status. Rejects with the `SshError` that ended the connection,
- * `file-unwritable` for output, or `channel-closed` if a signal ended the command or the server reported no exit status.
+ * If the reader of the output goes away, the command learns it, and ends with a status of its own, as with ssh(1).
+ *
+ * Resolves with the remote exit status. Rejects with the `SshError` that ended the connection, `file-unwritable` for output, or
+ * `channel-closed` if a signal ended the command or the server reported no exit status.
  */
 export async function runRemote(
   client: Client,
