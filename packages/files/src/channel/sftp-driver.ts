@@ -143,6 +143,15 @@ export abstract class SftpDriver {
     if (taken === unsent.length) this.#unwritten = 0;
   }
 
+  /** Gives an answer to its waiter. The application's code, such as a listener of a stream, must not keep others from theirs. */
+  protected answer(answer: SftpReplyEvent<Waiter>): void {
+    try {
+      answer.waiter.answered(answer);
+    } catch (thrown) {
+      leaveUncaught(thrown);
+    }
+  }
+
   #handleEvents(): void {
     // A waiter may end SFTP. The loop that called it handles those events too.
     if (this.#isHandling) return;
@@ -159,12 +168,7 @@ export abstract class SftpDriver {
           this.#close(event.error);
           break;
         default:
-          try {
-            event.waiter.answered(event);
-          } catch (thrown) {
-            // The application's code, such as a listener of a stream, must not keep other answers from their waiters.
-            leaveUncaught(thrown);
-          }
+          this.answer(event);
       }
     }
     this.#isHandling = false;

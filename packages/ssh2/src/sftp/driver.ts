@@ -1,5 +1,5 @@
-import { SftpDriver, type Waiter } from "@nacre/files/blocks";
-import { SFTP_EXTENSIONS, type SftpClientRequest, SftpError, type SftpLimits } from "@nacre/sftp";
+import { SftpDriver } from "@nacre/files/blocks";
+import { SFTP_EXTENSIONS, SftpError, type SftpLimits } from "@nacre/sftp";
 import { SshError } from "@nacre/wire";
 import type { Channel } from "nacre/extend";
 import { callProgram, programReturned } from "../call-program.ts";
@@ -38,14 +38,9 @@ export class Driver extends SftpDriver {
     this.#owner = owner;
   }
 
-  /** Sends a request as `SftpDriver` does. Waiters call the program. `SftpDriver` would leave its exceptions uncaught. */
-  override request(request: SftpClientRequest, waiter: Waiter): number {
-    return super.request(request, {
-      answered: (answer) => {
-        const passed = this.#hasThrown ? lost(answer) : answer;
-        if (!programReturned(this.#connection, () => waiter.answered(passed))) this.#hasThrown = true;
-      },
-    });
+  protected override answer(answer: Answer): void {
+    const passed = this.#hasThrown ? lost(answer) : answer;
+    if (!programReturned(this.#connection, () => passed.waiter.answered(passed))) this.#hasThrown = true;
   }
 
   /** Sends SSH_FXP_INIT. */
