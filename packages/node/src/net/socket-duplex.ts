@@ -2,8 +2,8 @@ import { Socket } from "node:net";
 import type { Duplex as NodeDuplex, Writable } from "node:stream";
 import { type Bytes, checkLimit } from "@nacre/wire";
 import type { Duplex, DuplexHandler, OptionRows } from "nacre/extend";
-import { checkOptions, FREED_FROM, freeBuffer, freeBuffers } from "nacre/extend";
-import { ownsBuffer } from "./packet-buffers.ts";
+import { checkOptions, FREED_FROM, freeBuffers } from "nacre/extend";
+import { freeOwned, ownsBuffer } from "./packet-buffers.ts";
 
 /** Options of {@link socketDuplex}. */
 export interface SocketDuplexOptions {
@@ -179,7 +179,7 @@ export function isSystemSocket(stream: object): boolean {
 
 /** Frees the memory of a chunk after its use. Only for chunks that a socket reads into new buffers. */
 function freeRead(chunk: Bytes): void {
-  if (chunk.length >= FREED_READ_FROM && ownsBuffer(chunk)) freeBuffer(chunk.buffer);
+  if (chunk.length >= FREED_READ_FROM) freeOwned(chunk);
 }
 
 /** Writes pieces in one system call, as `Duplex.write`. `isSystemSocket`: frees their memory when they are sent. */
